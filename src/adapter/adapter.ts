@@ -1,0 +1,41 @@
+import type { GgufMetadata } from "../formats/gguf-value.js";
+import type { GgufTensor } from "../formats/gguf-reader.js";
+
+/** Where a module lies: in a decoder block, below all of them (token embedding) or above (output head). */
+export type Place = "embedding" | "block" | "output";
+
+/** One adapted weight: the update is scale * B * A. */
+export interface AdapterModule {
+  /** Name of the base tensor, e.g. `blk.3.attn_q.weight`. */
+  readonly name: string;
+  readonly place: Place;
+  /** Index of the decoder block, from 0; undefined outside the blocks. */
+  readonly layer: number | undefined;
+  /** Short name of the module, e.g. `attn_q`. */
+  readonly module: string;
+  readonly rank: number;
+  /** A: dims [in, rank] in ggml's order. */
+  readonly a: GgufTensor;
+  /** B: dims [rank, out] in ggml's order. */
+  readonly b: GgufTensor;
+}
+
+/** A LoRA adapter as a value: its header, nothing of its data. */
+export interface Adapter {
+  readonly path: string;
+  readonly sha256: string;
+  readonly architecture: string;
+  readonly alpha: number;
+  readonly metadata: GgufMetadata;
+  /** Sorted as in the file. */
+  readonly modules: readonly AdapterModule[];
+  /** The layers in which the adapter has tensors, ascending. */
+  readonly coverage: readonly number[];
+  /** Size of the file in bytes. */
+  readonly byteLength: number;
+}
+
+/** Bytes of tensor data that a module adds to a file. */
+export function moduleBytes(module: AdapterModule): number {
+  return module.a.byteLength + module.b.byteLength;
+}

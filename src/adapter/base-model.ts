@@ -1,0 +1,111 @@
+import { AdapterError, FormatError } from "../errors.js";
+import { sha256File } from "../formats/file-source.js";
+import { readGgufHeader, type GgufHeader } from "../formats/gguf-reader.js";
+import { metadataArray, metadataNumber, metadataString, type GgufMetadata } from "../formats/gguf-value.js";
+
+/** What must be known of a base model before the engine loads it. */
+export interface BaseModel {
+  readonly path: string;
+  /** Of each file, joined by "+" where the model is split over several. */
+  readonly sha256: string;
+  readonly byteLength: number;
+  readonly architecture: string;
+  readonly name: string | undefined;
+  /** L, the number of decoder blocks. */
+  readonly layerCount: number;
+  /** Context length in tokens that the model was trained for. */
+  readonly trainContextSize: number;
+  /** Jinja source of the chat template, where the model has one. */
+  readonly chatTemplate: string | undefined;
+  readonly bosText: string;
+  readonly eosText: string;
+  /** Bytes of an F16 key/value cache for one token, all layers; windows of sliding attention are not discounted. */
+  readonly cacheBytesPerToken: number;
+  /** Whether the output head shares the token embedding's tensor. */
+  readonly tiedEmbedding: boolean;
+  /** Shape of each tensor in ggml's order, by name. */
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+}
+
+/**
+ * Reads the header of a base model in GGUF format; for a model split over several files, of its first.
+ * @throws FileError, FormatError when the file is not a sound GGUF model; AdapterError when it is an adapter.
+ */
+export async function readBaseModel(path: string): Promise<BaseModel> {
+  const header = await readGgufHeader(path);
+  const { metadata } = header;
+  if (metadataString(metadata, "general.type") === "adapter") {
+    throw new AdapterError(path, {
+      what: `${path} is an adapter, not a base model`,
+      actual: 'general.type "adapter"',
+      fix: "Give the base model with --model and the LoRA adapter with --adapter.",
+    });
+  }
+  const architecture = metadataString(metadata, "general.architecture");
+  const layerCount = architecture === undefined ? undefined : metadataNumber(metadata, `${architecture}.block_count`);
+  if (architecture === undefined || layerCount === undefined || !Number.isInteger(layerCount) || layerCount < 1) {
+    throw new FormatError(path, {
+      what: `${path} is not a language model`,
+      actual: architecture === undefined ? "no general.architecture" : `${architecture}.block_count ${layerCount ?? "missing"}`,
+      expected: "general.architecture and its block_count",
+      fix: "Give a base model in GGUF format.",
+    });
+  }
+  const others = await Promise.all(otherShards(path, metadata).map((shard) => readGgufHeader(shard)));
+  const files = [header, ...others];
+  const shapes = new Map(files.flatMap(({ tensors }) => tensors.map((tensor) => [tensor.name, tensor.dims] as const)));
+  const digests: string[] = [];
+  for (const file of files) digests.push(await sha256File(file.path));
+  return {
+    path,
+    sha256: digests.join("+"),
+    byteLength: files.reduce((sum, file) => sum + file.fileSize, 0),
+    architecture,
+    name: metadataString(metadata, "general.name"),
+    layerCount,
+    trainContextSize: metadataNumber(metadata, `${architecture}.context_length`) ?? 4096,
+    chatTemplate: metadataString(metadata, "tokenizer.chat_template"),
+    bosText: tokenText(metadata, "tokenizer.ggml.bos_token_id"),
+    eosText: tokenText(metadata, "tokenizer.ggml.eos_token_id"),
+    cacheBytesPerToken: cacheBytesPerToken(header, architecture, layerCount),
+    tiedEmbedding: !shapes.has("output.weight"),
+    shapes,
+  };
+}
+
+/** Paths of the files beyond the first of a split model. Source: llama_split_path, "%s-%05d-of-%05d.gguf". */
+function otherShards(path: string, metadata: GgufMetadata): string[] {
+  const count = metadataNumber(metadata, "split.count") ?? 1;
+  const match = /^(.*)-00001-of-(\d{5})\.gguf$/.exec(path);
+  if (count <= 1) return [];
+  if (match?.[1] === undefined || Number(match[2]) !== count) {
+    throw new FormatError(path, {
+      what: `${path} is a part of a split model, but not its first`,
+      expected: `a name that ends in -00001-of-${String(count).padStart(5, "0")}.gguf`,
+      fix: "Give the first part; the others are found beside it.",
+    });
+  }
+  const [, prefix, total] = match;
+  return Array.from({ length: count - 1 }, (_, i) => `${prefix}-${String(i + 2).padStart(5, "0")}-of-${total ?? ""}.gguf`);
+}
+
+/** F16 keys and values: 2 bytes an element. Source: llama-kv-cache.cpp, n_embd_k_gqa and n_embd_v_gqa of every layer. */
+function cacheBytesPerToken({ metadata }: GgufHeader, architecture: string, layerCount: number): number {
+  const key = (name: string): number | undefined => metadataNumber(metadata, `${architecture}.${name}`);
+  const heads = key("attention.head_count") ?? maximum(metadata, `${architecture}.attention.head_count`) ?? 1;
+  const kvHeads = key("attention.head_count_kv") ?? maximum(metadata, `${architecture}.attention.head_count_kv`) ?? heads;
+  const headSize = (key("embedding_length") ?? 0) / heads;
+  const perLayer = kvHeads * ((key("attention.key_length") ?? headSize) + (key("attention.value_length") ?? headSize));
+  return 2 * layerCount * perLayer;
+}
+
+function maximum(metadata: GgufMetadata, key: string): number | undefined {
+  const items = metadataArray(metadata, key)?.filter((item) => typeof item === "number");
+  return items && items.length > 0 ? Math.max(...items) : undefined;
+}
+
+function tokenText(metadata: GgufMetadata, idKey: string): string {
+  const id = metadataNumber(metadata, idKey);
+  const text = id === undefined ? undefined : metadataArray(metadata, "tokenizer.ggml.tokens")?.[id];
+  return typeof text === "string" ? text : "";
+}

@@ -1,0 +1,70 @@
+import { createHash } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { fileError } from "../errors.js";
+import { exists } from "../formats/atomic-file.js";
+import type { Adapter, AdapterModule } from "./adapter.js";
+import type { Mask } from "./mask.js";
+import { writeModules } from "./write-adapter.js";
+
+/** A part of an adapter in a file of its own. The engine loads each once; a mask names the pieces it keeps. */
+export interface Piece {
+  readonly path: string;
+  /** Names of the base tensors that it adapts. */
+  readonly modules: readonly string[];
+}
+
+/** A piece with the scale at which a mask keeps it. */
+export interface ScaledPiece {
+  readonly path: string;
+  readonly scale: number;
+}
+
+/**
+ * Splits the modules into the fewest groups from which every one of these masks can be put together: two modules share a group
+ * exactly when each mask gives both the same scale. For all boundaries of an adapter that is one group a layer.
+ */
+export function partition(modules: readonly AdapterModule[], masks: readonly Mask[]): AdapterModule[][] {
+  const groups = new Map<string, AdapterModule[]>();
+  for (const module of modules) {
+    const scales = masks.map((mask) => mask.get(module.name) ?? 0);
+    if (scales.every((scale) => scale === 0)) continue;
+    const key = scales.join(",");
+    const group = groups.get(key);
+    if (group) group.push(module);
+    else groups.set(key, [module]);
+  }
+  return [...groups.values()];
+}
+
+/**
+ * Writes the pieces that these masks need into `folder`. File names carry a hash of their content, because the engine's cache
+ * of adapters goes by path alone; pieces that are there already are kept.
+ */
+export async function writePieces(adapter: Adapter, masks: readonly Mask[], folder: string): Promise<Piece[]> {
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    throw fileError(folder, "write", cause);
+  });
+  const pieces: Piece[] = [];
+  for (const group of partition(adapter.modules, masks)) {
+    const names = group.map((module) => module.name);
+    const digest = createHash("sha256")
+      .update(adapter.sha256)
+      .update(JSON.stringify(names))
+      .digest("hex");
+    const path = join(folder, `piece-${digest.slice(0, 24)}.gguf`);
+    if (!(await exists(path))) await writeModules(adapter, group, path, adapter.metadata, { overwrite: true });
+    pieces.push({ path, modules: names });
+  }
+  return pieces;
+}
+
+/** The pieces that together are this mask. @throws RangeError when the pieces were not cut for it. */
+export function piecesOf(mask: Mask, pieces: readonly Piece[]): ScaledPiece[] {
+  return pieces.flatMap(({ path, modules }) => {
+    const scales = new Set(modules.map((name) => mask.get(name) ?? 0));
+    const [scale = 0] = scales;
+    if (scales.size > 1) throw new RangeError(`piece ${path} mixes modules of different scale`);
+    return scale === 0 ? [] : [{ path, scale }];
+  });
+}

@@ -1,0 +1,70 @@
+import { UsageError } from "../errors.js";
+import type { GgufMetadata, GgufValue } from "../formats/gguf-value.js";
+import { version } from "../version.js";
+import type { Adapter } from "./adapter.js";
+import { moduleBytes } from "./adapter.js";
+import type { Mask } from "./mask.js";
+import { writeModules } from "./write-adapter.js";
+
+/** Prefix of the metadata keys that tell where a trimmed adapter came from. */
+const PREFIX = "boundary.";
+
+/** Where a trimmed adapter came from; all of it is written into the file. */
+export interface Provenance {
+  /** Lower-case hex SHA-256 of the file it was trimmed from. */
+  readonly sourceSha256: string;
+  /** Boundary K. */
+  readonly boundary: number;
+  /** The call that made it, with home folders and secrets redacted. */
+  readonly command: string;
+  /** Scores that the choice rests on, as JSON. */
+  readonly scores?: string;
+}
+
+/** What trimming kept. Bytes are those of the tensors' data. */
+export interface TrimReport {
+  readonly keptModules: number;
+  readonly droppedModules: number;
+  readonly keptBytes: number;
+  readonly droppedBytes: number;
+}
+
+/**
+ * Writes the adapter without the modules that the mask drops. Lossless: kept tensors keep their bytes, type and order.
+ * @throws UsageError when the mask keeps nothing: no adapter is needed then. FileError when the target exists and `overwrite` is false.
+ */
+export async function trimAdapter(
+  adapter: Adapter,
+  mask: Mask,
+  path: string,
+  provenance: Provenance,
+  { overwrite }: { overwrite: boolean },
+): Promise<TrimReport> {
+  const kept = adapter.modules.filter((module) => mask.has(module.name));
+  const dropped = adapter.modules.filter((module) => !mask.has(module.name));
+  if (kept.length === 0) {
+    throw new UsageError({
+      what: "nothing of the adapter is kept, so there is no adapter to write",
+      fix: "Use the base model without an adapter, or keep more layers.",
+    });
+  }
+  await writeModules(adapter, kept, path, trimmedMetadata(adapter.metadata, provenance), { overwrite });
+  return {
+    keptModules: kept.length,
+    droppedModules: dropped.length,
+    keptBytes: kept.reduce((sum, module) => sum + moduleBytes(module), 0),
+    droppedBytes: dropped.reduce((sum, module) => sum + moduleBytes(module), 0),
+  };
+}
+
+function trimmedMetadata(source: GgufMetadata, provenance: Provenance): GgufMetadata {
+  const own: Record<string, GgufValue> = {
+    boundary: { type: "uint32", value: provenance.boundary },
+    command: { type: "string", value: provenance.command },
+    "source.sha256": { type: "string", value: provenance.sourceSha256 },
+    version: { type: "string", value: version },
+    ...(provenance.scores === undefined ? {} : { scores: { type: "string", value: provenance.scores } }),
+  };
+  const rest = [...source].filter(([key]) => !key.startsWith(PREFIX));
+  return new Map([...rest, ...Object.entries(own).map(([key, value]) => [`${PREFIX}${key}`, value] as const)]);
+}

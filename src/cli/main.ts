@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from "commander";
+import pc from "picocolors";
+import { BoundaryError, InterruptedError } from "../errors.js";
+import { version } from "../version.js";
+import { doctorCommand } from "./doctor.js";
+import { sweepCommand } from "./sweep.js";
+import { trimCommand } from "./trim.js";
+
+/** Exit code of a process that a signal stopped: 128 + its number. */
+const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+
+const interruption = new AbortController();
+let interruptedExitCode: number = SIGNAL_EXIT_CODES.SIGINT;
+for (const [signal, exitCode] of Object.entries(SIGNAL_EXIT_CODES)) {
+  process.on(signal, () => {
+    // A second Ctrl-C does not wait for a clean end.
+    if (interruption.signal.aborted) process.exit(exitCode);
+    interruptedExitCode = exitCode;
+    interruption.abort();
+  });
+}
+// `boundary sweep --json | head` is no failure of ours.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === "EPIPE" ? 0 : 1);
+});
+
+const program = new Command("boundary")
+  .description("Finds the layer above which a LoRA adapter is not needed, and trims it.")
+  .version(version)
+  .showHelpAfterError("(--help lists every option)")
+  .configureOutput({ outputError: (text, write) => { write(pc.red(text)); } });
+for (const command of [sweepCommand(interruption.signal), trimCommand(), doctorCommand()]) {
+  program.addCommand(command.copyInheritedSettings(program).exitOverride());
+}
+program.exitOverride();
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+/** Says what went wrong on stderr and returns the exit code. Errors that a user can mend come without a stack. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof InterruptedError) {
+    process.stderr.write(`${error.message}\n`);
+    return interruptedExitCode;
+  }
+  if (error instanceof BoundaryError) {
+    process.stderr.write(`${pc.red(`error: ${error.message}`)}\n`);
+    return error.exitCode;
+  }
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write("This is a defect of boundary: please report it.\n");
+  return 1;
+}

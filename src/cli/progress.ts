@@ -1,0 +1,97 @@
+import { SingleBar } from "cli-progress";
+import type { SweepHooks, SweepProgress } from "../sweep/sweep.js";
+import { planLines } from "../report/plan.js";
+
+/** Seconds between two plain lines, so that a log stays readable. */
+const LINE_EVERY_SECONDS = 10;
+
+/** Shows a sweep's progress on stderr: a bar in a terminal, a line now and then elsewhere. Call `end` when it is over. */
+export function followSweep({ quiet }: { quiet: boolean }): SweepHooks & { end: () => void } {
+  if (quiet) return { end: () => undefined };
+  const rate = new TokenRate();
+  const display = process.stderr.isTTY ? barDisplay() : lineDisplay();
+  return {
+    onPlan: (plan, inputs) => {
+      process.stderr.write(`${planLines(plan, inputs).join("\n")}\n`);
+    },
+    onProgress: (progress) => {
+      if (progress.generatedNow) rate.add(progress.row.promptTokens + progress.row.tokens.length);
+      display.update(progress, rate.perSecond());
+    },
+    end: () => {
+      display.end();
+    },
+  };
+}
+
+interface Display {
+  update(progress: SweepProgress, tokensPerSecond: number): void;
+  end(): void;
+}
+
+function barDisplay(): Display {
+  const bar = new SingleBar({
+    format: "{bar} {percentage}% | {value}/{total} answers | ETA {eta_formatted} | {part} K={boundary} | {score} | {rate} tok/s",
+    stream: process.stderr,
+    hideCursor: true,
+    etaBuffer: 100,
+  });
+  let started = false;
+  return {
+    update: (progress, tokensPerSecond) => {
+      const payload = {
+        part: progress.part,
+        boundary: progress.boundary,
+        score: progress.runningScore.toFixed(1),
+        rate: tokensPerSecond.toFixed(0),
+      };
+      if (!started) bar.start(progress.total, 0, payload);
+      started = true;
+      bar.setTotal(progress.total);
+      bar.update(progress.done, payload);
+    },
+    end: () => {
+      if (started) bar.stop();
+    },
+  };
+}
+
+function lineDisplay(): Display {
+  const started = performance.now();
+  let lastLine = started;
+  let last: { key: string; line: string } | undefined;
+  let printed = "";
+  const print = (line: string): void => {
+    if (line !== printed) process.stderr.write(`${line}\n`);
+    printed = line;
+    lastLine = performance.now();
+  };
+  return {
+    update: (progress, tokensPerSecond) => {
+      const key = `${progress.part} K=${progress.boundary}`;
+      const elapsed = (performance.now() - started) / 1000;
+      const eta = Math.round((elapsed / progress.done) * (progress.total - progress.done));
+      const line = `${progress.done}/${progress.total} answers, ${key}, score ${progress.runningScore.toFixed(1)}, ${tokensPerSecond.toFixed(0)} tok/s, about ${eta} s left`;
+      if (last && last.key !== key) print(last.line);
+      else if (performance.now() - lastLine > LINE_EVERY_SECONDS * 1000) print(line);
+      last = { key, line };
+    },
+    end: () => {
+      if (last) print(last.line);
+    },
+  };
+}
+
+/** Tokens (prompt and answer) a second since the first answer that was generated now. */
+class TokenRate {
+  private tokens = 0;
+  private readonly started = performance.now();
+
+  add(count: number): void {
+    this.tokens += count;
+  }
+
+  perSecond(): number {
+    return (1000 * this.tokens) / Math.max(1, performance.now() - this.started);
+  }
+}

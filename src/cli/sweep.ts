@@ -1,0 +1,104 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { readFile } from "node:fs/promises";
+import { parse, YAMLParseError } from "yaml";
+import { gpuChoices } from "../engine/engine.js";
+import { fileError, UsageError } from "../errors.js";
+import { planReport } from "../report/plan.js";
+import { sweepReport } from "../report/terminal.js";
+import { resolveConfig, settingsFromFile, sweepConfigSchema, type SweepConfig, type SweepSettings } from "../sweep/config.js";
+import { stableJson } from "../sweep/result.js";
+import { planOnly, sweep } from "../sweep/sweep.js";
+import { followSweep } from "./progress.js";
+
+interface SweepFlags extends SweepSettings {
+  readonly config?: string;
+  readonly plan?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly fresh?: boolean;
+}
+
+/** `boundary sweep`: every boundary against the selection part, the chosen one against the holdout. */
+export function sweepCommand(signal: AbortSignal): Command {
+  const describe = (name: keyof SweepConfig): string => sweepConfigSchema.shape[name].description ?? "";
+  const flag = (flags: string, name: keyof SweepConfig): Option => new Option(flags, describe(name));
+  return new Command("sweep")
+    .description("try every boundary, choose the best, confirm it on samples that chose nothing, write the trimmed adapter")
+    .addOption(flag("-m, --model <gguf>", "model"))
+    .addOption(flag("-a, --adapter <gguf>", "adapter"))
+    .addOption(flag("-d, --data <file>", "data"))
+    .addOption(flag("-o, --out <folder>", "out"))
+    .addOption(flag("-t, --task <name>", "task"))
+    .addOption(flag("-b, --boundaries <list>", "boundaries"))
+    .addOption(flag("--limit <n>", "limit").argParser(wholeNumber))
+    .addOption(flag("--seed <n>", "seed").argParser(wholeNumber))
+    .addOption(flag("--holdout <file|fraction>", "holdout").argParser(numberOrText))
+    .addOption(flag("--max-tokens <n>", "maxTokens").argParser(wholeNumber))
+    .addOption(flag("--gpu <backend>", "gpu").choices(gpuChoices))
+    .addOption(flag("--gpu-layers <n|auto|max>", "gpuLayers").argParser(numberOrText))
+    .addOption(flag("--threads <n>", "threads").argParser(wholeNumber))
+    .addOption(flag("--context-size <n>", "contextSize").argParser(wholeNumber))
+    .addOption(flag("--sequences <n>", "sequences").argParser(wholeNumber))
+    .addOption(flag("--prompt <file>", "prompt"))
+    .addOption(flag("--system <text>", "system"))
+    .addOption(flag("--template <kind>", "template").choices(["chat", "raw"]))
+    .addOption(flag("--metric <name>", "metric"))
+    .addOption(flag("--rules <script>", "rules").choices(["auto", "squad", "squad2", "hotpotqa"]))
+    .addOption(flag("--map <fields>", "map"))
+    .addOption(flag("--context <paragraphs>", "context").choices(["supporting", "all"]))
+    .addOption(flag("--on-overflow <what>", "onOverflow").choices(["fail", "skip"]))
+    .option("-c, --config <file>", "YAML file with the same names; a flag wins over it")
+    .option("--plan", "print the plan and what it would cost, do nothing")
+    .option("--json", "one JSON document on stdout, nothing else")
+    .option("--quiet", "no progress, no tables: only the answer in words")
+    .option("--fresh", "delete an earlier run in the folder first")
+    .action(async ({ config: file, plan, json, quiet, fresh, ...flags }: SweepFlags) => {
+      const settings = file === undefined ? {} : await readSettings(file);
+      const output = { json: json ?? false, quiet: quiet ?? false };
+      if (plan) await printPlan(resolveConfig(flags, settings, { out: "unused" }), output, signal);
+      else await runSweep(resolveConfig(flags, settings), output, { fresh: fresh ?? false, signal });
+    });
+}
+
+async function printPlan(config: SweepConfig, { json }: { json: boolean }, signal: AbortSignal): Promise<void> {
+  const planned = await planOnly(config, { signal });
+  process.stdout.write(`${planReport(planned, { json })}\n`);
+}
+
+async function runSweep(
+  config: SweepConfig,
+  { json, quiet }: { json: boolean; quiet: boolean },
+  { fresh, signal }: { fresh: boolean; signal: AbortSignal },
+): Promise<void> {
+  const progress = followSweep({ quiet: quiet || json });
+  try {
+    const result = await sweep(config, { ...progress, signal }, { fresh });
+    progress.end();
+    if (json) process.stdout.write(stableJson(result));
+    else if (quiet) process.stdout.write(`${result.verdict.sentences.join("\n")}\n`);
+    else process.stdout.write(`${sweepReport(result)}\n\nWritten to ${config.out}: result.json, outputs.jsonl${result.trimmed ? ", trimmed.gguf" : ""}\n`);
+  } finally {
+    progress.end();
+  }
+}
+
+async function readSettings(path: string): Promise<SweepSettings> {
+  const text = await readFile(path, "utf8").catch((cause: unknown) => {
+    throw fileError(path, "read", cause);
+  });
+  try {
+    return settingsFromFile(parse(text), path);
+  } catch (cause) {
+    if (!(cause instanceof YAMLParseError)) throw cause;
+    throw new UsageError({ what: `${path} is not valid YAML`, actual: cause.message.split("\n")[0] ?? "", cause });
+  }
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
+  return Number(text);
+}
+
+function numberOrText(text: string): number | string {
+  return /^(\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) : text;
+}

@@ -1,0 +1,196 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { EngineCrashError, EngineError, MemoryError, type BoundaryError } from "../errors.js";
+import type { BackendInfo, Engine, EngineInfo, EngineOptions, GenerateRequest, Generation, GpuChoice, LogitsRequest } from "./engine.js";
+import { availableMemory, usableCores } from "./machine.js";
+import type { HostCalls, HostFailure, HostMethod, HostReply } from "./protocol.js";
+
+/** Lines of the engine's log that an error about its crash shows. */
+const KEPT_LOG_LINES = 20;
+
+interface PendingCall {
+  readonly about: string;
+  resolve(result: unknown): void;
+  reject(error: BoundaryError): void;
+  onEvent(event: Generation): void;
+}
+
+/**
+ * Starts a process for the engine and loads the model in it. The process has an environment of its own, so that thread-pool
+ * settings hold from its first line, and it takes an abort in native code with it instead of this process.
+ * @throws EngineError when the backend or the model cannot be loaded, MemoryError when memory is short.
+ */
+export async function openEngine(options: EngineOptions): Promise<Engine> {
+  const host = new HostProcess();
+  try {
+    const info = await host.call("open", { ...options, usableCores: usableCores() }, `loading ${options.modelPath}`);
+    return new ProcessEngine(host, info);
+  } catch (error) {
+    await host.close();
+    throw error;
+  }
+}
+
+/**
+ * What a backend offers on this machine, found out in a process of its own.
+ * @throws EngineError when there is no such backend here.
+ */
+export async function probeBackend(gpu: GpuChoice): Promise<BackendInfo> {
+  const host = new HostProcess();
+  try {
+    return await host.call("probe", gpu, `loading the backend ${gpu}`);
+  } finally {
+    await host.close();
+  }
+}
+
+class ProcessEngine implements Engine {
+  constructor(
+    private readonly host: HostProcess,
+    readonly info: EngineInfo,
+  ) {}
+
+  tokenize(texts: readonly string[]): Promise<number[][]> {
+    return this.host.call("tokenize", texts, "tokenising the prompts");
+  }
+
+  generate(request: GenerateRequest, onGeneration?: (generation: Generation) => void): Promise<Generation[]> {
+    const samples = request.prompts.map(({ id }) => id).join(", ");
+    const about = `generating with ${request.pieces.length} adapter pieces for the samples ${samples}`;
+    return this.host.call("generate", request, about, onGeneration);
+  }
+
+  nextTokenLogits(request: LogitsRequest): Promise<Float32Array> {
+    return this.host.call("nextTokenLogits", request, `computing logits with ${request.pieces.length} adapter pieces`);
+  }
+
+  peakMemory(): Promise<number> {
+    return this.host.call("peakMemory", null, "reading the memory in use");
+  }
+
+  close(): Promise<void> {
+    return this.host.close();
+  }
+}
+
+/** The engine's process and the calls under way in it. */
+class HostProcess {
+  private readonly child: ChildProcess;
+  private readonly pending = new Map<number, PendingCall>();
+  private readonly log: string[] = [];
+  private readonly ended: Promise<void>;
+  private nextId = 1;
+  private closing = false;
+
+  constructor() {
+    this.child = fork(hostFile(), [], {
+      serialization: "advanced",
+      execArgv: [],
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+      // One libuv thread: the engine's OpenMP keeps a spinning team for each thread that ever called it.
+      env: { ...process.env, UV_THREADPOOL_SIZE: "1" },
+    });
+    this.child.on("message", (reply: HostReply) => {
+      this.receive(reply);
+    });
+    this.child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.log.push(...text.split("\n").filter((line) => line.trim() !== ""));
+      this.log.splice(0, this.log.length - KEPT_LOG_LINES);
+    });
+    this.ended = new Promise((resolve) => {
+      this.child.once("close", (code, signal) => {
+        this.failPending(code, signal);
+        resolve();
+      });
+    });
+    this.child.once("error", (cause) => {
+      this.log.push(cause.message);
+    });
+  }
+
+  call<M extends HostMethod>(
+    method: M,
+    params: HostCalls[M]["params"],
+    about: string,
+    onEvent: (event: Generation) => void = () => undefined,
+  ): Promise<HostCalls[M]["result"]> {
+    const id = this.nextId++;
+    return new Promise((resolve, reject) => {
+      const accept = (result: unknown): void => {
+        // The reply to this id carries the result type of this method: protocol.ts pairs them.
+        resolve(result as HostCalls[M]["result"]);
+      };
+      this.pending.set(id, { about, resolve: accept, reject, onEvent });
+      if (this.child.exitCode !== null || this.child.signalCode !== null || !this.child.connected) {
+        this.failPending(this.child.exitCode, this.child.signalCode);
+        return;
+      }
+      this.child.send({ id, method, params });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.closing = true;
+    this.child.kill("SIGKILL");
+    await this.ended;
+  }
+
+  private receive(reply: HostReply): void {
+    const call = this.pending.get(reply.id);
+    if (!call) return;
+    if ("event" in reply) {
+      call.onEvent(reply.event);
+      return;
+    }
+    this.pending.delete(reply.id);
+    if ("failure" in reply) call.reject(this.asError(reply.failure, call.about));
+    else call.resolve(reply.result);
+  }
+
+  private asError({ kind, message }: HostFailure, about: string): BoundaryError {
+    const log = this.log.slice(-3).join(" | ");
+    if (kind === "memory") {
+      const available = availableMemory();
+      return new MemoryError(
+        {
+          what: `not enough memory while ${about}`,
+          actual: `${(available / 2 ** 30).toFixed(1)} GiB available`,
+          fix: `The engine says: ${message}. Lower --context-size, --max-tokens or --sequences, or use a smaller model.`,
+        },
+        Number.NaN,
+        available,
+      );
+    }
+    const fix =
+      kind === "backend"
+        ? "Choose another --gpu; `boundary doctor` lists what works here."
+        : "If the message does not tell what to change, report it together with the output of `boundary doctor`.";
+    return new EngineError({
+      what: `the engine failed while ${about}`,
+      actual: JSON.stringify(log === "" ? message : `${message} (${log})`),
+      fix,
+    });
+  }
+
+  private failPending(code: number | null, signal: NodeJS.Signals | null): void {
+    const how = signal ?? `exit code ${code ?? "unknown"}`;
+    for (const [id, call] of this.pending) {
+      this.pending.delete(id);
+      const log = this.log.join("\n");
+      const parts = this.closing
+        ? { what: `the engine was closed while ${call.about}` }
+        : {
+            what: `the engine's process ended while ${call.about}`,
+            actual: log === "" ? how : `${how}, its last lines: ${JSON.stringify(this.log.slice(-3).join(" | "))}`,
+            fix: "Finished answers are in the journal: run the same command again. SIGKILL mostly means that memory ran out.",
+          };
+      call.reject(new EngineCrashError(parts, signal ?? undefined, log));
+    }
+  }
+}
+
+/** The compiled entry point; tests run the sources, but a child process needs the build. */
+function hostFile(): string {
+  const relative = import.meta.url.endsWith(".ts") ? "../../dist/engine/host.js" : "./host.js";
+  return fileURLToPath(new URL(relative, import.meta.url));
+}

@@ -1,0 +1,58 @@
+import { randomBytes } from "node:crypto";
+import { access, open, rename, unlink, type FileHandle } from "node:fs/promises";
+import { dirname } from "node:path";
+import { BoundaryError, fileError, FileError } from "../errors.js";
+
+/**
+ * Writes a file so that its path never shows half of it: a temporary file beside it, fsync, rename.
+ * @throws FileError when the target exists and `overwrite` is false, or when writing fails; nothing is left behind then.
+ */
+export async function writeFileAtomic(
+  path: string,
+  write: (handle: FileHandle) => Promise<void>,
+  { overwrite }: { overwrite: boolean },
+): Promise<void> {
+  if (!overwrite && (await exists(path))) throw existsError(path);
+  const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(temporary, "wx");
+    await write(handle);
+    await handle.sync();
+    await handle.close();
+    handle = undefined;
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+  } catch (cause) {
+    await handle?.close().catch(() => undefined);
+    await unlink(temporary).catch(() => undefined);
+    throw cause instanceof BoundaryError ? cause : fileError(path, "write", cause);
+  }
+}
+
+/** {@link writeFileAtomic} for text that is at hand, replacing what was there. */
+export async function writeTextAtomic(path: string, text: string): Promise<void> {
+  await writeFileAtomic(path, (handle) => handle.writeFile(text, "utf8"), { overwrite: true });
+}
+
+/** Whether anything is at this path. */
+export async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function existsError(path: string): FileError {
+  return new FileError(path, {
+    what: `${path} exists already`,
+    fix: "Choose another --out, or pass --force to replace it.",
+  });
+}
+
+/** A rename is only durable once its folder is; some file systems cannot sync folders, which is no failure of the write. */
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, "r").catch(() => undefined);
+  await handle?.sync().catch(() => undefined);
+  await handle?.close();
+}

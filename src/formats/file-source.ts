@@ -1,0 +1,82 @@
+import { open, type FileHandle } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { fileError, FormatError } from "../errors.js";
+
+/** A file opened for reading at any offset. `size` is in bytes, as it was when the file was opened. */
+export class FileSource {
+  private constructor(
+    readonly path: string,
+    readonly size: number,
+    private readonly handle: FileHandle,
+  ) {}
+
+  /** @throws FileError when the file is missing, unreadable or not a plain file. */
+  static async open(path: string): Promise<FileSource> {
+    let handle: FileHandle | undefined;
+    try {
+      handle = await open(path, "r");
+      const stat = await handle.stat();
+      if (stat.isDirectory()) throw Object.assign(new Error("is a directory"), { code: "EISDIR" });
+      return new FileSource(path, stat.size, handle);
+    } catch (cause) {
+      await handle?.close();
+      throw fileError(path, "read", cause);
+    }
+  }
+
+  /**
+   * Reads exactly `length` bytes from `offset`.
+   * @throws FormatError when the file ends before that.
+   */
+  async read(offset: number, length: number): Promise<Buffer> {
+    const buffer = Buffer.allocUnsafe(length);
+    let done = 0;
+    while (done < length) {
+      const { bytesRead } = await this.handle.read(buffer, done, length - done, offset + done).catch((cause: unknown) => {
+        throw fileError(this.path, "read", cause);
+      });
+      if (bytesRead === 0) {
+        throw new FormatError(this.path, {
+          what: `${this.path} ends early`,
+          actual: `${offset + done} bytes`,
+          expected: `at least ${offset + length} bytes`,
+          fix: "The file is probably an incomplete download or copy: fetch it again.",
+        });
+      }
+      done += bytesRead;
+    }
+    return buffer;
+  }
+
+  /** Streams `length` bytes from `offset` in pieces of at most 1 MiB, so that copying needs no memory of its own. */
+  async *stream(offset: number, length: number): AsyncGenerator<Buffer> {
+    const step = 1 << 20;
+    for (let done = 0; done < length; done += step) yield await this.read(offset + done, Math.min(step, length - done));
+  }
+
+  async close(): Promise<void> {
+    await this.handle.close();
+  }
+}
+
+/** Opens `path`, hands it to `use`, and closes it whatever happens. */
+export async function withFileSource<T>(path: string, use: (source: FileSource) => Promise<T>): Promise<T> {
+  const source = await FileSource.open(path);
+  try {
+    return await use(source);
+  } finally {
+    await source.close();
+  }
+}
+
+/** SHA-256 of a whole file, lower-case hex. */
+export async function sha256File(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  } catch (cause) {
+    throw fileError(path, "read", cause);
+  }
+  return hash.digest("hex");
+}

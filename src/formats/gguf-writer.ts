@@ -1,0 +1,123 @@
+import type { FileHandle } from "node:fs/promises";
+import { writeFileAtomic } from "./atomic-file.js";
+import { ggmlTypeId, type GgmlType } from "./ggml-types.js";
+import { roundUp } from "./gguf-reader.js";
+import { GGUF_ARRAY, ggufScalarTypes, metadataNumber, type GgufMetadata, type GgufScalar, type GgufScalarType } from "./gguf-value.js";
+
+/** A tensor to be written. `data` must yield exactly `byteLength` bytes. `dims` in ggml's order. */
+export interface GgufTensorToWrite {
+  readonly name: string;
+  readonly dims: readonly number[];
+  readonly type: GgmlType;
+  readonly byteLength: number;
+  readonly data: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+}
+
+/**
+ * Writes a GGUF version 3 file atomically, tensor after tensor, so that memory does not grow with its size.
+ * The alignment is taken from `general.alignment` (32 bytes by default).
+ * @throws FileError when the target exists and `overwrite` is false, or when writing fails.
+ */
+export async function writeGguf(
+  path: string,
+  metadata: GgufMetadata,
+  tensors: readonly GgufTensorToWrite[],
+  { overwrite = false }: { overwrite?: boolean } = {},
+): Promise<void> {
+  const alignment = metadataNumber(metadata, "general.alignment") ?? 32;
+  await writeFileAtomic(
+    path,
+    async (handle) => {
+      await handle.writeFile(headerBytes(metadata, tensors, alignment));
+      for (const tensor of tensors) await writeTensor(handle, tensor, alignment);
+    },
+    { overwrite },
+  );
+}
+
+async function writeTensor(handle: FileHandle, tensor: GgufTensorToWrite, alignment: number): Promise<void> {
+  let written = 0;
+  for await (const chunk of tensor.data()) {
+    await handle.writeFile(chunk);
+    written += chunk.byteLength;
+  }
+  if (written !== tensor.byteLength) {
+    throw new RangeError(`tensor ${tensor.name}: ${written} bytes of data, ${tensor.byteLength} announced`);
+  }
+  const padding = roundUp(written, alignment) - written;
+  if (padding > 0) await handle.writeFile(Buffer.alloc(padding));
+}
+
+/** The header with its padding, so that the data section starts right behind it. */
+function headerBytes(metadata: GgufMetadata, tensors: readonly GgufTensorToWrite[], alignment: number): Buffer {
+  const parts: Buffer[] = [Buffer.from("GGUF", "latin1"), uint32(3), uint64(tensors.length), uint64(metadata.size)];
+  for (const [key, entry] of metadata) {
+    parts.push(string(key));
+    if (entry.type === "array") {
+      parts.push(uint32(GGUF_ARRAY), uint32(scalarTypeId(entry.itemType)), uint64(entry.value.length));
+      for (const item of entry.value) parts.push(scalar(entry.itemType, item));
+    } else {
+      parts.push(uint32(scalarTypeId(entry.type)), scalar(entry.type, entry.value));
+    }
+  }
+  let offset = 0;
+  for (const tensor of tensors) {
+    const typeId = ggmlTypeId(tensor.type.name);
+    if (typeId === undefined) throw new RangeError(`tensor ${tensor.name}: unknown type ${tensor.type.name}`);
+    parts.push(string(tensor.name), uint32(tensor.dims.length), ...tensor.dims.map(uint64), uint32(typeId), uint64(offset));
+    offset += roundUp(tensor.byteLength, alignment);
+  }
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  parts.push(Buffer.alloc(roundUp(length, alignment) - length));
+  return Buffer.concat(parts);
+}
+
+function scalarTypeId(type: GgufScalarType): number {
+  return Number(Object.entries(ggufScalarTypes).find(([, name]) => name === type)?.[0]);
+}
+
+function scalar(type: GgufScalarType, value: GgufScalar): Buffer {
+  if (type === "string") return string(String(value));
+  const buffer = Buffer.alloc(8);
+  switch (type) {
+    case "uint8":
+      return buffer.subarray(0, buffer.writeUInt8(Number(value)));
+    case "int8":
+      return buffer.subarray(0, buffer.writeInt8(Number(value)));
+    case "uint16":
+      return buffer.subarray(0, buffer.writeUInt16LE(Number(value)));
+    case "int16":
+      return buffer.subarray(0, buffer.writeInt16LE(Number(value)));
+    case "uint32":
+      return buffer.subarray(0, buffer.writeUInt32LE(Number(value)));
+    case "int32":
+      return buffer.subarray(0, buffer.writeInt32LE(Number(value)));
+    case "float32":
+      return buffer.subarray(0, buffer.writeFloatLE(Number(value)));
+    case "bool":
+      return buffer.subarray(0, buffer.writeUInt8(value === true ? 1 : 0));
+    case "uint64":
+      return buffer.subarray(0, buffer.writeBigUInt64LE(BigInt(value)));
+    case "int64":
+      return buffer.subarray(0, buffer.writeBigInt64LE(BigInt(value)));
+    case "float64":
+      return buffer.subarray(0, buffer.writeDoubleLE(Number(value)));
+  }
+}
+
+function uint32(value: number): Buffer {
+  const buffer = Buffer.alloc(4);
+  buffer.writeUInt32LE(value);
+  return buffer;
+}
+
+function uint64(value: number): Buffer {
+  const buffer = Buffer.alloc(8);
+  buffer.writeBigUInt64LE(BigInt(value));
+  return buffer;
+}
+
+function string(value: string): Buffer {
+  const bytes = Buffer.from(value, "utf8");
+  return Buffer.concat([uint64(bytes.length), bytes]);
+}

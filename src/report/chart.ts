@@ -1,0 +1,59 @@
+import asciichart from "asciichart";
+
+/** Rows that a chart takes in a terminal, without its axis. */
+const HEIGHT = 10;
+/** Columns that the values of a chart may take at most. */
+const MAX_WIDTH = 64;
+
+/** One point of a curve: x is the boundary, y a score from 0 to 100. */
+export interface CurvePoint {
+  readonly boundary: number;
+  readonly value: number;
+}
+
+/**
+ * A chart of a score against K for a terminal: boundaries from left to right at their true distances, joined by straight lines,
+ * with the boundaries under the axis.
+ * @param points by ascending boundary, at least one.
+ */
+export function curveChart(points: readonly CurvePoint[], title: string): string {
+  const first = points[0];
+  const last = points.at(-1);
+  if (!first || !last) return "";
+  const span = last.boundary - first.boundary;
+  const columnsPerLayer = Math.max(1, Math.min(6, Math.floor(MAX_WIDTH / Math.max(1, span))));
+  const columns = span * columnsPerLayer + 1;
+  const values = Array.from({ length: columns }, (_, column) => valueAt(points, first.boundary + column / columnsPerLayer));
+  const plot = asciichart.plot(values, { height: HEIGHT, format: (value: number) => value.toFixed(1).padStart(7) });
+  const margin = 9;
+  return [`${" ".repeat(margin)}${title}`, plot, axis(points, first.boundary, columnsPerLayer, columns, margin)].join("\n");
+}
+
+function valueAt(points: readonly CurvePoint[], boundary: number): number {
+  const right = points.find((point) => point.boundary >= boundary) ?? points.at(-1);
+  const left = points.findLast((point) => point.boundary <= boundary) ?? points[0];
+  if (!left || !right) return 0;
+  if (left.boundary === right.boundary) return left.value;
+  const share = (boundary - left.boundary) / (right.boundary - left.boundary);
+  return left.value + share * (right.value - left.value);
+}
+
+/** Boundaries below their columns, as many as fit without touching. */
+function axis(points: readonly CurvePoint[], first: number, columnsPerLayer: number, columns: number, margin: number): string {
+  const cells = Array.from({ length: margin + columns + 6 }, () => " ");
+  let free = 0;
+  const write = (boundary: number): void => {
+    const label = String(boundary);
+    const at = margin + (boundary - first) * columnsPerLayer;
+    if (at < free) return;
+    for (const [i, character] of [...label].entries()) cells[at + i] = character;
+    free = at + label.length + 1;
+  };
+  const last = points.at(-1)?.boundary ?? first;
+  for (const { boundary } of points) {
+    const reserved = margin + (last - first) * columnsPerLayer;
+    const at = margin + (boundary - first) * columnsPerLayer;
+    if (boundary === last || at + String(boundary).length < reserved) write(boundary);
+  }
+  return `${cells.join("").trimEnd()}  K`;
+}

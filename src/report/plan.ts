@@ -1,0 +1,66 @@
+import type { EngineInfo } from "../engine/engine.js";
+import type { CostEstimate } from "../sweep/estimate.js";
+import type { SweepInputs } from "../sweep/inputs.js";
+import type { SweepPlan } from "../sweep/plan.js";
+import { stableJson } from "../sweep/result.js";
+
+/** A plan with its cost. */
+export interface PlannedSweep {
+  readonly plan: SweepPlan;
+  readonly inputs: SweepInputs;
+  readonly cost: CostEstimate;
+  readonly engine: EngineInfo;
+}
+
+/** What a sweep is about to do, a line each. */
+export function planLines(plan: SweepPlan, inputs: SweepInputs): string[] {
+  const { model, adapter, data, holdoutData, task, primary, template } = inputs;
+  const { context, maxTokens } = plan.generation;
+  const boundaries = plan.candidates.map(({ boundary }) => boundary);
+  const same = inputs.boundaries.length - boundaries.length;
+  return [
+    `model     ${model.name ?? model.path} (${model.architecture}, ${model.layerCount} layers)`,
+    `adapter   ${adapter.modules.length} modules in ${adapter.coverage.length} of ${model.layerCount} layers, alpha ${adapter.alpha}`,
+    `data      ${data.path}: ${data.format}${holdoutData ? `; holdout ${holdoutData.path}: ${holdoutData.format}` : ""}`,
+    `samples   ${plan.selection.length} choose K, ${plan.holdout.length} confirm it${plan.skipped.length > 0 ? `, ${plan.skipped.length} skipped (prompt longer than the context)` : ""}`,
+    `task      ${task.name}, primary metric ${primary.name}, ${template} template, at most ${maxTokens} tokens an answer`,
+    `K         ${list(boundaries)}${same > 0 ? ` (${same} more keep the same tensors as one of these)` : ""}`,
+    `context   ${context.sequences} sequences of ${context.contextSize} tokens`,
+  ];
+}
+
+/** The plan with its estimated cost, as lines or as JSON. */
+export function planReport({ plan, inputs, cost, engine }: PlannedSweep, { json }: { json: boolean }): string {
+  if (json) {
+    return stableJson({
+      boundaries: plan.candidates.map(({ boundary, boundaries, bytes, keptModules }) => ({ boundary, boundaries, bytes, keptModules })),
+      cost,
+      engine,
+      format: inputs.data.format,
+      generation: plan.generation,
+      holdout: plan.holdout.map(({ sample }) => sample.id),
+      metric: inputs.primary.name,
+      selection: plan.selection.map(({ sample }) => sample.id),
+      skipped: plan.skipped,
+    }).trimEnd();
+  }
+  return [
+    ...planLines(plan, inputs),
+    `engine    llama.cpp ${engine.llamaCpp}, ${engine.backend}, ${engine.threads} threads${engine.gpuLayers > 0 ? `, ${engine.gpuLayers} layers on the GPU` : ""}`,
+    `cost      ${cost.answers} answers, ${cost.prefillTokens} prompt tokens, at most ${cost.decodeTokensAtMost} generated; key/value cache ${(cost.cacheBytes / 1e6).toFixed(0)} MB`,
+    `time      about ${duration(cost.seconds)}, from one wave of answers with the full adapter`,
+    ...inputs.notes.map((note) => `note      ${note}`),
+  ].join("\n");
+}
+
+function list(boundaries: readonly number[]): string {
+  const first = boundaries[0] ?? 0;
+  const last = boundaries.at(-1) ?? first;
+  const isRun = boundaries.length > 2 && boundaries.every((boundary, i) => boundary === first + i);
+  return isRun ? `${first} to ${last}` : boundaries.join(", ");
+}
+
+function duration(seconds: number): string {
+  if (seconds < 90) return `${Math.ceil(seconds)} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}

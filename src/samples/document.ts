@@ -1,0 +1,131 @@
+import { constants } from "node:buffer";
+import { SampleError } from "../errors.js";
+import { jsonErrorPosition } from "./json-position.js";
+import { isRecord, placedError, shown, type PlacedRow } from "./place.js";
+
+/** A file of samples, parsed but not yet checked: rows, or one JSON document in SQuAD's layout. */
+type SampleDocument =
+  { readonly kind: "rows"; readonly rows: readonly PlacedRow[] } | { readonly kind: "squad"; readonly value: unknown };
+
+/** The text of a file's bytes, without its byte order mark. Throws {@link SampleError} when it is not UTF-8, or too long to hold. */
+export function decodeText(path: string, bytes: Uint8Array): string {
+  if (bytes.length > constants.MAX_STRING_LENGTH) {
+    throw new SampleError(
+      { path },
+      {
+        what: `${path} is too large to read as one text`,
+        actual: `${bytes.length} bytes`,
+        expected: `at most ${constants.MAX_STRING_LENGTH}`,
+        fix: "Give a part of it: a validation set needs hundreds of samples, not millions.",
+      },
+    );
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new SampleError(
+      { path },
+      {
+        what: `${path} is not a text file in UTF-8`,
+        expected: "JSON or JSONL in UTF-8",
+        fix: "Unpack it if it is compressed; convert it if it is in another encoding.",
+        cause,
+      },
+    );
+  }
+}
+
+/**
+ * Tells rows (JSONL, or a JSON array) from a SQuAD document and parses them.
+ * Throws {@link SampleError} with the line for what is not JSON, and for a file without content.
+ */
+export function parseDocument(path: string, text: string): SampleDocument {
+  const start = text.search(/\S/);
+  if (start < 0) throw noSamples(path);
+  if (text[start] === "[") {
+    const list = parseWhole(path, text);
+    const values: readonly unknown[] = Array.isArray(list) ? list : [list];
+    if (values.length === 0) throw noSamples(path);
+    return {
+      kind: "rows",
+      rows: values.map((value, index) => ({ place: { path, label: `sample ${index + 1}` }, value })),
+    };
+  }
+  const lineEnd = text.indexOf("\n", start);
+  const firstLine = text.slice(start, lineEnd < 0 ? text.length : lineEnd);
+  const first = tryParse(firstLine);
+  const isDocument =
+    first === undefined
+      ? /^\{\s*("(version|data)"\s*:|$)/.test(firstLine)
+      : isRecord(first) && Array.isArray(first["data"]);
+  if (!isDocument) return { kind: "rows", rows: parseLines(path, text) };
+  const value = parseWhole(path, text);
+  if (isRecord(value) && !("data" in value)) {
+    return { kind: "rows", rows: [{ place: { path, label: "sample 1" }, value }] };
+  }
+  return { kind: "squad", value };
+}
+
+/** The error for a file that holds no sample. */
+export function noSamples(path: string): SampleError {
+  return new SampleError(
+    { path },
+    { what: `${path} holds no samples`, expected: "at least one", fix: "Give a file with samples in it." },
+  );
+}
+
+function parseLines(path: string, text: string): readonly PlacedRow[] {
+  const rows: PlacedRow[] = [];
+  for (const [index, line] of text.split("\n").entries()) {
+    if (line.trim() === "") continue;
+    const place = { path, label: `line ${index + 1}`, line: index + 1 };
+    try {
+      rows.push({ place, value: JSON.parse(line) as unknown });
+    } catch (cause) {
+      const { column } = jsonErrorPosition(line);
+      throw placedError(place, {
+        what: `invalid JSON at column ${column} (${reasonOf(cause)})`,
+        actual: shown(line.slice(Math.max(0, column - 21), column + 19)),
+        expected: "one JSON object on each line",
+        fix: "Mend this line, or take it out.",
+        cause,
+      });
+    }
+  }
+  return rows;
+}
+
+function parseWhole(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    const { offset, line, column } = jsonErrorPosition(text);
+    const breaksOff = text.slice(offset).trim() === "";
+    throw placedError(
+      { path, label: `line ${line}`, line },
+      {
+        what: `invalid JSON at column ${column} (${reasonOf(cause)})`,
+        actual: breaksOff ? "the end of the file" : shown(text.slice(Math.max(0, offset - 20), offset + 20)),
+        expected: "one complete JSON document",
+        fix: breaksOff ? "The file seems cut off: fetch it again." : "Mend the file, or fetch it again.",
+        cause,
+      },
+    );
+  }
+}
+
+function tryParse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+function reasonOf(cause: unknown): string {
+  // V8 quotes the text around the fault in some of its messages; the error shows that itself.
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return message
+    .replace(/, (\.\.\.)?"[\s\S]*"(\.\.\.)? is not valid JSON$/, "")
+    .replace(/( in JSON)? at position \d+.*$/, "");
+}

@@ -1,0 +1,39 @@
+import { unsafeSkipN } from "pure-rand/distribution/UnsafeSkipN";
+import { unsafeUniformIntDistribution } from "pure-rand/distribution/UnsafeUniformIntDistribution";
+import { xoroshiro128plus } from "pure-rand/generator/XoroShiro";
+import type { RandomGenerator } from "pure-rand/types/RandomGenerator";
+import { UsageError } from "../errors.js";
+
+/** A stream of pseudo-random numbers; drawing from it changes it. */
+export type { RandomGenerator } from "pure-rand/types/RandomGenerator";
+
+/**
+ * xoroshiro128+ started from a seed, the same on every machine. Seeds are whole numbers from 0 to 2^32 - 1, all different.
+ * Throws {@link UsageError} for another seed.
+ */
+export function seededGenerator(seed: number): RandomGenerator {
+  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) {
+    throw new UsageError({
+      what: "the seed is wrong",
+      actual: String(seed),
+      expected: "a whole number from 0 to 4294967295",
+    });
+  }
+  const generator = xoroshiro128plus(seed);
+  // pure-rand puts the bare seed into the state, so the first numbers of neighbouring seeds are alike; 64 draws mix it.
+  unsafeSkipN(generator, 64);
+  return generator;
+}
+
+/** A copy of the items in an order that depends on the seed and their number alone (Fisher-Yates). */
+export function shuffle<T>(seed: number, items: readonly T[]): T[] {
+  const generator = seededGenerator(seed);
+  const order = Uint32Array.from(items.keys());
+  for (let last = order.length - 1; last > 0; last--) {
+    const at = unsafeUniformIntDistribution(0, last, generator);
+    const drawn = order[at] ?? 0;
+    order[at] = order[last] ?? 0;
+    order[last] = drawn;
+  }
+  return Array.from(order, (index) => items[index] as T);
+}

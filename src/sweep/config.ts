@@ -1,0 +1,146 @@
+import { homedir } from "node:os";
+import { closest } from "fastest-levenshtein";
+import { z } from "zod";
+import { gpuChoices } from "../engine/engine.js";
+import { UsageError } from "../errors.js";
+
+const positive = z.number().int().positive();
+const text = z.string().min(1);
+
+/** Every setting of a sweep. Flags and the YAML file use the same names in kebab-case. */
+export const sweepConfigSchema = z.strictObject({
+  model: text.describe("base model: path of a GGUF file, or a model URI such as hf:user/repo:Q4_K_M"),
+  adapter: text.describe("LoRA adapter: path of a GGUF file, or a model URI"),
+  data: text.describe("validation samples: JSONL, SQuAD 1.1/2.0 or HotpotQA JSON"),
+  task: text.default("qa").describe("what is asked of the model"),
+  out: text.describe("folder of the run; the same command run again resumes it"),
+  boundaries: text.default("all").describe('boundaries to try: "all", "0-30:5", "0,10,20"; "full" stands for L'),
+  limit: positive.optional().describe("use only the first N samples (before the split)"),
+  seed: z.number().int().min(0).max(0xffffffff).default(0).describe("seed of the split and of the bootstrap"),
+  holdout: z
+    .union([text, z.number().min(0).lt(1)])
+    .default(0.5)
+    .describe("share of the samples that only confirms the choice, or a file with such samples; 0 for none"),
+  maxTokens: positive.optional().describe("most tokens of an answer (default: the task's)"),
+  gpu: z.enum(gpuChoices).default("auto").describe("backend; off is the CPU alone"),
+  gpuLayers: z
+    .union([z.number().int().min(0), z.enum(["auto", "max"])])
+    .default("auto")
+    .describe("layers of the model put on the GPU"),
+  threads: positive.optional().describe("CPU threads (default: the cores that are really there)"),
+  contextSize: positive.optional().describe("tokens of prompt and answer together (default: what the longest sample needs)"),
+  sequences: positive.max(256).default(8).describe("samples generated for at once"),
+  prompt: text.optional().describe("jinja file with the user message (default: the task's)"),
+  system: z.string().optional().describe("system message (default: none of ours; a model's template may have its own)"),
+  template: z.enum(["chat", "raw"]).optional().describe("wrap prompts in the model's chat template, or not (default: chat if it has one)"),
+  metric: text.optional().describe("metric that chooses the boundary (default: the task's)"),
+  rules: z.enum(["auto", "squad", "squad2", "hotpotqa"]).default("auto").describe("whose script decides EM and F1 (auto: by data format)"),
+  map: text.optional().describe("fields of other JSONL: question=q,answers=gold"),
+  context: z.enum(["supporting", "all"]).default("supporting").describe("HotpotQA: which paragraphs"),
+  onOverflow: z.enum(["fail", "skip"]).default("fail").describe("when a prompt does not fit the context"),
+});
+
+/** The resolved settings of a sweep. */
+export type SweepConfig = z.output<typeof sweepConfigSchema>;
+
+/** Settings as they come from flags or a file: nothing is required yet. */
+export type SweepSettings = Readonly<Record<string, unknown>>;
+
+/** Names of the settings in kebab-case, as flags and YAML keys spell them. */
+export const settingNames: readonly string[] = Object.keys(sweepConfigSchema.shape).map(kebabCase);
+
+/**
+ * Merges settings, the first source that names one winning, and checks them.
+ * @param sources settings by their camelCase names: flags first, then the file.
+ * @throws UsageError naming every setting that is missing or wrong.
+ */
+export function resolveConfig(...sources: readonly SweepSettings[]): SweepConfig {
+  const merged: Record<string, unknown> = {};
+  for (const source of sources) {
+    for (const [name, value] of Object.entries(source)) {
+      if (value !== undefined && value !== null && !(name in merged)) merged[name] = value;
+    }
+  }
+  const result = sweepConfigSchema.safeParse(merged);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => {
+    const name = kebabCase(String(issue.path[0] ?? ""));
+    const value = issue.path[0] === undefined ? undefined : merged[String(issue.path[0])];
+    return value === undefined ? `--${name} is missing` : `--${name} is ${JSON.stringify(value)}: ${issue.message}`;
+  });
+  throw new UsageError({
+    what: problems.join("; "),
+    fix: "`boundary sweep --help` lists every option.",
+  });
+}
+
+/**
+ * The settings of a parsed YAML file under their camelCase names. Lists of boundaries and a mapping for `map` are taken too.
+ * @throws UsageError for a key that is not a setting, with the nearest name.
+ */
+export function settingsFromFile(document: unknown, path: string): SweepSettings {
+  if (document === null || document === undefined) return {};
+  if (typeof document !== "object" || Array.isArray(document)) {
+    throw new UsageError({ what: `${path} is not a list of settings`, expected: "lines such as `model: base.gguf`" });
+  }
+  const settings: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(document)) {
+    if (!settingNames.includes(key)) {
+      throw new UsageError({
+        what: `${path}: unknown setting`,
+        actual: JSON.stringify(key),
+        fix: `Did you mean ${closest(key, [...settingNames])}?`,
+      });
+    }
+    settings[camelCase(key)] = plainSetting(key, value);
+  }
+  return settings;
+}
+
+function plainSetting(key: string, value: unknown): unknown {
+  if (key === "boundaries" && (Array.isArray(value) || typeof value === "number")) return [value].flat().join(",");
+  if (key === "map" && typeof value === "object" && value !== null) {
+    return Object.entries(value)
+      .map(([ours, theirs]) => `${ours}=${String(theirs)}`)
+      .join(",");
+  }
+  return value;
+}
+
+/** The settings as they go into results: without the folder of the run, home folders as `~`, no credentials in addresses. */
+export function redactedConfig(config: SweepConfig): Record<string, unknown> {
+  const entries = Object.entries(config)
+    .filter(([name, value]) => name !== "out" && value !== undefined)
+    .map(([name, value]) => [kebabCase(name), typeof value === "string" ? redact(value) : value] as const);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Replaces the home folder by `~` and the credentials and query of an address by `***`. */
+export function redact(value: string): string {
+  const home = homedir();
+  const withoutHome = home.length > 1 ? value.split(home).join("~") : value;
+  return withoutHome.replace(/\/\/[^/@\s]+@/g, "//***@").replace(/([?&](?:[^=&\s]*(?:token|key|secret|password)[^=&\s]*)=)[^&\s]+/gi, "$1***");
+}
+
+/** The call that repeats this run, redacted. */
+export function recipe(config: SweepConfig): string {
+  const defaults = sweepConfigSchema.safeParse({ model: "-", adapter: "-", data: "-", out: "-" }).data;
+  const flags = Object.entries(redactedConfig(config)).flatMap(([name, value]) => {
+    const isDefault = defaults?.[camelCase(name) as keyof SweepConfig] === value;
+    return isDefault ? [] : [`--${name} ${shellWord(String(value))}`];
+  });
+  return ["boundary sweep", ...flags, "--out RUN"].join(" ");
+}
+
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** `maxTokens` -> `max-tokens`. */
+export function kebabCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+function camelCase(name: string): string {
+  return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}

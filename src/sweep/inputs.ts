@@ -1,0 +1,139 @@
+import { assertFits } from "../adapter/fit.js";
+import type { Adapter } from "../adapter/adapter.js";
+import { readBaseModel, type BaseModel } from "../adapter/base-model.js";
+import { loadGgufAdapter } from "../adapter/load-gguf-adapter.js";
+import { resolveModelPath } from "../engine/resolve-model.js";
+import { metricByName, type Metric, type QaRules } from "../metrics/metric.js";
+import { parseMap } from "../samples/field-map.js";
+import { loadSamples } from "../samples/load.js";
+import type { LoadedSamples, LoadOptions, Sample } from "../samples/sample.js";
+import { assertDisjoint, splitSamples } from "../samples/split.js";
+import { chatFormatter, type TemplateChoice } from "../tasks/chat.js";
+import { loadPrompt, renderPrompt, type PromptTemplate } from "../tasks/prompt.js";
+import { taskByName, type Task } from "../tasks/task.js";
+import { parseBoundaries } from "./boundaries.js";
+import type { SweepConfig } from "./config.js";
+
+/** The part of the samples that chooses K, or the part that only confirms it. */
+export type Part = "selection" | "holdout";
+
+/** A sample with the text that the model continues. */
+export interface PromptedSample {
+  readonly part: Part;
+  readonly sample: Sample;
+  readonly text: string;
+}
+
+/** Everything a sweep reads before the engine starts, checked. */
+export interface SweepInputs {
+  readonly model: BaseModel;
+  readonly adapter: Adapter;
+  readonly task: Task;
+  readonly rules: QaRules;
+  readonly metrics: readonly Metric[];
+  readonly primary: Metric;
+  readonly prompt: PromptTemplate;
+  readonly template: TemplateChoice;
+  readonly data: LoadedSamples;
+  readonly holdoutData: LoadedSamples | undefined;
+  readonly boundaries: readonly number[];
+  /** Selection first, each part in the order of its file. */
+  readonly samples: readonly PromptedSample[];
+  /** What a user should know although nothing is wrong, one sentence each. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Reads and checks all that a sweep is given. Nothing is written and no native code runs.
+ * @throws a BoundaryError that names the first thing that is wrong.
+ */
+export async function loadInputs(config: SweepConfig): Promise<SweepInputs> {
+  const task = taskByName(config.task);
+  const prompt = await loadPrompt(config.prompt ?? task.promptPath);
+  const options = loadOptions(config);
+  const limited = config.limit === undefined ? options : { ...options, limit: config.limit };
+  const data = await loadSamples(config.data, limited);
+  const holdoutData = typeof config.holdout === "string" ? await loadSamples(config.holdout, options) : undefined;
+  const rules = rulesFor(config, data);
+  const metrics = task.metrics.map((name) => metricByName(name, rules));
+  const primary = metricByName(config.metric ?? task.primary, rules);
+
+  const model = await readBaseModel(await resolveModelPath(config.model));
+  const adapter = await loadGgufAdapter(await resolveModelPath(config.adapter));
+  assertFits(adapter, model);
+
+  const template = config.template ?? (model.chatTemplate === undefined ? "raw" : "chat");
+  const samples = promptSamples(config, { data, holdoutData, prompt, format: chatFormatter(model, template, config.system) });
+  return {
+    model,
+    adapter,
+    task,
+    rules,
+    metrics: metrics.some(({ name }) => name === primary.name) ? metrics : [...metrics, primary],
+    primary,
+    prompt,
+    template,
+    data,
+    holdoutData,
+    boundaries: parseBoundaries(config.boundaries, model.layerCount),
+    samples,
+    notes: notesOf(config, model, data, holdoutData, samples),
+  };
+}
+
+function loadOptions(config: SweepConfig): LoadOptions {
+  return { context: config.context, ...(config.map === undefined ? {} : { map: parseMap(config.map) }) };
+}
+
+function rulesFor(config: SweepConfig, data: LoadedSamples): QaRules {
+  if (config.rules !== "auto") return config.rules;
+  if (data.format === "hotpotqa") return "hotpotqa";
+  return data.format === "squad2.0" ? "squad2" : "squad";
+}
+
+interface PromptingInputs {
+  readonly data: LoadedSamples;
+  readonly holdoutData: LoadedSamples | undefined;
+  readonly prompt: PromptTemplate;
+  readonly format: (userMessage: string) => string;
+}
+
+function promptSamples(config: SweepConfig, { data, holdoutData, prompt, format }: PromptingInputs): PromptedSample[] {
+  const render = (source: LoadedSamples, part: Part) => {
+    return (sample: Sample): PromptedSample => ({ part, sample, text: format(renderPrompt(prompt, sample, source.path)) });
+  };
+  if (holdoutData) {
+    const selection = data.samples.map(render(data, "selection"));
+    const holdout = holdoutData.samples.map(render(holdoutData, "holdout"));
+    assertDisjoint(data.samples, holdoutData.samples, (sample) => renderPrompt(prompt, sample, data.path));
+    return [...selection, ...holdout];
+  }
+  const fraction = typeof config.holdout === "number" ? config.holdout : 0;
+  const split = splitSamples(data.samples, {
+    fraction,
+    seed: config.seed,
+    contentOf: (sample) => renderPrompt(prompt, sample, data.path),
+  });
+  return [...split.selection.map(render(data, "selection")), ...split.holdout.map(render(data, "holdout"))];
+}
+
+function notesOf(
+  config: SweepConfig,
+  model: BaseModel,
+  data: LoadedSamples,
+  holdoutData: LoadedSamples | undefined,
+  samples: readonly PromptedSample[],
+): string[] {
+  const notes = [...data.notes, ...(holdoutData?.notes ?? [])];
+  if (config.template === undefined && model.chatTemplate === undefined) {
+    notes.push(`The model has no chat template: prompts go in as they are, and an answer ends at its first line break.`);
+  }
+  const unanswerable = samples.filter(({ sample }) => sample.references.every((reference) => reference.trim() === "")).length;
+  if (unanswerable > 0) {
+    notes.push(`${unanswerable} samples have no answer: contains counts every output as right there. Look at EM and F1.`);
+  }
+  if (!samples.some(({ part }) => part === "holdout")) {
+    notes.push("There is no holdout: the scores of the chosen K are in-sample and flatter it.");
+  }
+  return notes;
+}

@@ -1,0 +1,105 @@
+import { open, readFile, truncate, type FileHandle } from "node:fs/promises";
+import { z } from "zod";
+import { fileError, FormatError } from "../errors.js";
+
+const rowSchema = z.strictObject({
+  /** Hash of all that decides the answer: model, adapter, mask, engine, settings and the wave it was generated in. */
+  key: z.string(),
+  boundary: z.number().int(),
+  sampleId: z.string(),
+  part: z.enum(["selection", "holdout"]),
+  output: z.string(),
+  /** Generated token ids, without the end-of-generation token. */
+  tokens: z.array(z.number().int()),
+  stop: z.enum(["eog", "length", "stop"]),
+  promptTokens: z.number().int(),
+  prefillMs: z.number(),
+  decodeMs: z.number(),
+  decodedTokens: z.number().int(),
+});
+
+/** One answer in the journal. */
+export type JournalRow = z.output<typeof rowSchema>;
+
+/**
+ * The append-only JSONL file that makes a sweep resumable. Each answer is one line, written in one call as soon as it exists.
+ * A line that a crash cut off is dropped when the journal is opened again.
+ */
+export class Journal {
+  private tail: Promise<void> = Promise.resolve();
+
+  private constructor(
+    private readonly path: string,
+    private readonly handle: FileHandle,
+    private readonly rows: Map<string, JournalRow>,
+  ) {}
+
+  /** @throws FileError when the file cannot be opened, FormatError when a complete line in it is damaged. */
+  static async open(path: string): Promise<Journal> {
+    const rows = await readRows(path);
+    const handle = await open(path, "a").catch((cause: unknown) => {
+      throw fileError(path, "write", cause);
+    });
+    return new Journal(path, handle, rows);
+  }
+
+  get(key: string): JournalRow | undefined {
+    return this.rows.get(key);
+  }
+
+  /** Adds a row unless its key is there already. Rows are written in the order of the calls. */
+  append(row: JournalRow): Promise<void> {
+    if (this.rows.has(row.key)) return this.tail;
+    this.rows.set(row.key, row);
+    this.tail = this.tail.then(async () => {
+      await this.handle.appendFile(`${JSON.stringify(row)}\n`).catch((cause: unknown) => {
+        throw fileError(this.path, "write", cause);
+      });
+    });
+    // Whoever awaits the append sees the failure; nobody may be awaiting yet.
+    this.tail.catch(() => undefined);
+    return this.tail;
+  }
+
+  /** Waits for what is still being written, then closes the file. */
+  async close(): Promise<void> {
+    try {
+      await this.tail;
+      await this.handle.sync();
+    } finally {
+      await this.handle.close();
+    }
+  }
+}
+
+async function readRows(path: string): Promise<Map<string, JournalRow>> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return Buffer.alloc(0);
+    throw fileError(path, "read", cause);
+  });
+  const complete = bytes.lastIndexOf(0x0a) + 1;
+  if (complete < bytes.length) {
+    await truncate(path, complete).catch((cause: unknown) => {
+      throw fileError(path, "write", cause);
+    });
+  }
+  const lines = bytes.subarray(0, complete).toString("utf8").split("\n").slice(0, -1);
+  const rows = new Map<string, JournalRow>();
+  for (const [i, line] of lines.entries()) {
+    const row = parseRow(line, path, i + 1);
+    rows.set(row.key, row);
+  }
+  return rows;
+}
+
+function parseRow(line: string, path: string, lineNumber: number): JournalRow {
+  try {
+    return rowSchema.parse(JSON.parse(line));
+  } catch (cause) {
+    throw new FormatError(path, {
+      what: `${path}: line ${lineNumber} of the journal is damaged`,
+      fix: "Delete that line to have its answer generated again, or pass --fresh to start over.",
+      cause,
+    });
+  }
+}

@@ -1,0 +1,192 @@
+import { createHash } from "node:crypto";
+import { boundaryCandidates, maskKey, type Candidate } from "../adapter/mask.js";
+import type { ContextShape, EngineInfo, Prompt } from "../engine/engine.js";
+import { availableMemory } from "../engine/machine.js";
+import { MemoryError, SampleError, UsageError } from "../errors.js";
+import type { Sample } from "../samples/sample.js";
+import type { SweepConfig } from "./config.js";
+import type { Part, SweepInputs } from "./inputs.js";
+
+/** A sample ready for the engine. */
+export interface PlannedSample {
+  readonly part: Part;
+  readonly sample: Sample;
+  readonly prompt: Prompt;
+}
+
+/** Settings that decide which tokens come out, besides the prompts and the mask. */
+export interface GenerationSettings {
+  readonly maxTokens: number;
+  readonly stop: readonly string[];
+  readonly context: ContextShape;
+}
+
+/** What a sweep will do: pure data. */
+export interface SweepPlan {
+  readonly layerCount: number;
+  readonly candidates: readonly Candidate[];
+  /** K=0 and K=L: they are confirmed beside the chosen one even when they were not asked for. */
+  readonly base: Candidate;
+  readonly full: Candidate;
+  readonly selection: readonly PlannedSample[];
+  readonly holdout: readonly PlannedSample[];
+  readonly skipped: readonly { readonly id: string; readonly part: Part; readonly promptTokens: number }[];
+  readonly generation: GenerationSettings;
+  /** Hash of everything besides mask and prompts that decides which tokens come out. */
+  readonly generationKey: string;
+}
+
+/** A group of samples that is generated for at once; its composition is part of the key of each of its answers. */
+export interface Wave {
+  readonly candidate: Candidate;
+  readonly samples: readonly PlannedSample[];
+  /** Journal keys of the answers, in the order of the samples. */
+  readonly keys: readonly string[];
+}
+
+/** Tokens in one llama_decode call: node-llama-cpp's own default, so that long prompts are cut at the same places as anywhere else. */
+const BATCH_SIZE = 512;
+/** The engine pads context sizes to this many tokens. */
+const CONTEXT_STEP = 256;
+
+/**
+ * Lays out a sweep.
+ * @param tokens token ids of each sample's prompt, in the order of `inputs.samples`.
+ * @throws SampleError when a prompt does not fit the context (and `--on-overflow fail`) or no sample is left; UsageError for a context
+ * that is too small; MemoryError when the context cannot fit into memory.
+ */
+export function planSweep(
+  config: SweepConfig,
+  inputs: SweepInputs,
+  info: EngineInfo,
+  tokens: readonly (readonly number[])[],
+): SweepPlan {
+  const { model, adapter, task } = inputs;
+  const maxTokens = config.maxTokens ?? task.maxTokens;
+  const all = inputs.samples.map(({ part, sample }, i): PlannedSample => {
+    return { part, sample, prompt: { id: sample.id, tokens: tokens[i] ?? [] } };
+  });
+  const limit = contextLimit(config, model.trainContextSize);
+  const fits = ({ prompt }: PlannedSample): boolean => prompt.tokens.length + maxTokens <= limit;
+  const overflowing = all.filter((planned) => !fits(planned));
+  if (overflowing.length > 0 && config.onOverflow === "fail") throw overflowError(overflowing, maxTokens, limit, inputs);
+  const planned = all.filter(fits);
+  const selection = planned.filter(({ part }) => part === "selection");
+  const holdout = planned.filter(({ part }) => part === "holdout");
+  if (selection.length === 0) {
+    throw new SampleError({ path: config.data }, { what: "no sample is left for the selection", fix: "Use more samples, or a smaller --holdout." });
+  }
+  const generation: GenerationSettings = {
+    maxTokens,
+    stop: task.stop[inputs.template],
+    context: contextShape(config, planned, maxTokens),
+  };
+  assertMemory(model.cacheBytesPerToken, generation.context);
+  const [base, full] = [0, model.layerCount].map((boundary) => oneCandidate(inputs, boundary));
+  if (!base || !full) throw new RangeError("a model has at least one layer");
+  return {
+    layerCount: model.layerCount,
+    candidates: boundaryCandidates(adapter, model.layerCount, inputs.boundaries),
+    base,
+    full,
+    selection,
+    holdout,
+    skipped: overflowing.map(({ part, prompt }) => ({ id: prompt.id, part, promptTokens: prompt.tokens.length })),
+    generation,
+    generationKey: hash({
+      adapter: adapter.sha256,
+      engine: { ...info, devices: [...info.devices] },
+      generation,
+      model: model.sha256,
+    }),
+  };
+}
+
+/** The waves in which a candidate answers these samples, always cut in the same way. */
+export function cutWaves(plan: SweepPlan, candidate: Candidate, samples: readonly PlannedSample[]): Wave[] {
+  const { sequences } = plan.generation.context;
+  const waves: Wave[] = [];
+  for (let start = 0; start < samples.length; start += sequences) {
+    const group = samples.slice(start, start + sequences);
+    const composition = hash([plan.generationKey, maskKey(candidate.mask), group.map(({ prompt }) => prompt.tokens)]);
+    waves.push({
+      candidate,
+      samples: group,
+      keys: group.map(({ part, prompt }, place) => hash([composition, place, part, prompt.id])),
+    });
+  }
+  return waves;
+}
+
+/** SHA-256 of a value's JSON, lower-case hex. */
+export function hash(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex");
+}
+
+/** Most tokens of prompt and answer together; the engine needs one place more than a context of a given size offers. */
+function contextLimit(config: SweepConfig, trainContextSize: number): number {
+  return config.contextSize === undefined ? trainContextSize : config.contextSize - 1;
+}
+
+function oneCandidate(inputs: SweepInputs, boundary: number): Candidate | undefined {
+  const { adapter, model, boundaries } = inputs;
+  const wanted = [...boundaries, boundary];
+  return boundaryCandidates(adapter, model.layerCount, wanted).find((candidate) => candidate.boundaries.includes(boundary));
+}
+
+function contextShape(config: SweepConfig, planned: readonly PlannedSample[], maxTokens: number): ContextShape {
+  const longest = Math.max(0, ...planned.map(({ prompt }) => prompt.tokens.length));
+  const largestPart = Math.max(...(["selection", "holdout"] as const).map((part) => planned.filter((p) => p.part === part).length));
+  const sequences = Math.min(config.sequences, Math.max(1, largestPart));
+  return {
+    sequences,
+    // One more than needed: the engine shifts the context before its last place is taken.
+    contextSize: config.contextSize ?? Math.ceil((longest + maxTokens + 1) / CONTEXT_STEP) * CONTEXT_STEP,
+    batchSize: Math.max(BATCH_SIZE, sequences),
+    cacheType: "F16",
+    flashAttention: "auto",
+  };
+}
+
+function assertMemory(cacheBytesPerToken: number, { sequences, contextSize }: ContextShape): void {
+  const required = cacheBytesPerToken * sequences * contextSize;
+  const available = availableMemory();
+  if (required <= available) return;
+  const fitting = Math.floor(available / (cacheBytesPerToken * contextSize));
+  throw new MemoryError(
+    {
+      what: "not enough memory for the context",
+      actual: `${gib(available)} available`,
+      expected: `${gib(required)} for the key/value cache of ${sequences} sequences of ${contextSize} tokens`,
+      fix: fitting >= 1 ? `Pass --sequences ${fitting}.` : "Use shorter prompts (--context-size with --on-overflow skip), or another machine.",
+    },
+    required,
+    available,
+  );
+}
+
+function gib(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+}
+
+function overflowError(overflowing: readonly PlannedSample[], maxTokens: number, limit: number, { data }: SweepInputs): Error {
+  const first = overflowing[0];
+  if (!first) throw new RangeError("nothing overflows");
+  const others = overflowing.length > 1 ? `, and ${overflowing.length - 1} more` : "";
+  if (maxTokens >= limit) {
+    return new UsageError({
+      what: "the context is too small for any answer",
+      actual: `${limit} tokens with --max-tokens ${maxTokens}`,
+      fix: "Pass a larger --context-size, or fewer --max-tokens.",
+    });
+  }
+  return new SampleError(
+    { path: data.path, sampleId: first.prompt.id },
+    {
+      what: `the prompt of sample ${first.prompt.id} does not fit the context`,
+      actual: `${first.prompt.tokens.length} tokens${others}`,
+      expected: `at most ${limit - maxTokens} (a context of ${limit} less ${maxTokens} for the answer)`,
+      fix: "Pass a larger --context-size, or --on-overflow skip to leave such samples out.",
+    },
+  );
+}

@@ -1,0 +1,171 @@
+import { writeFileAtomic, writeTextAtomic } from "../formats/atomic-file.js";
+import { sha256File } from "../formats/file-source.js";
+import { stat, unlink } from "node:fs/promises";
+import { trimAdapter } from "../adapter/trim.js";
+import type { Candidate } from "../adapter/mask.js";
+import type { EngineInfo } from "../engine/engine.js";
+import { meanInterval } from "../statistics/bootstrap.js";
+import { version } from "../version.js";
+import { recipe, redact, redactedConfig, type SweepConfig } from "./config.js";
+import type { Confirmation } from "./confirm.js";
+import type { Answers } from "./evaluate.js";
+import type { SweepInputs } from "./inputs.js";
+import { hash, type SweepPlan } from "./plan.js";
+import { RESULT_SCHEMA_VERSION, stableJson, sweepResultSchema, type SweepResult } from "./result.js";
+import type { RunFolder } from "./run-folder.js";
+import type { CandidateScores } from "./scores.js";
+import type { Verdict } from "./verdict.js";
+
+/** All that a finished sweep leaves behind. */
+export interface SweepRecord {
+  readonly config: SweepConfig;
+  readonly inputs: SweepInputs;
+  readonly info: EngineInfo;
+  readonly plan: SweepPlan;
+  readonly selection: readonly CandidateScores[];
+  readonly holdout: readonly CandidateScores[];
+  readonly chosen: Candidate;
+  readonly confirmation: Confirmation;
+  readonly verdict: Verdict;
+  readonly answers: { readonly selection: readonly Answers[]; readonly holdout: readonly Answers[] };
+  readonly timings: Omit<SweepResult["timings"], "speeds">;
+}
+
+/**
+ * Writes `outputs.jsonl`, `trimmed.gguf` (unless nothing of the adapter is kept) and, last, `result.json`, each atomically.
+ * @returns the result as written.
+ */
+export async function recordSweep(record: SweepRecord, folder: RunFolder): Promise<SweepResult> {
+  await writeOutputs(record, folder.file("outputs"));
+  const trimmed = await writeTrimmed(record, folder.file("trimmed"));
+  const result = sweepResultSchema.parse(asResult(record, trimmed));
+  await writeTextAtomic(folder.file("result"), stableJson(result));
+  return result;
+}
+
+async function writeOutputs({ answers }: SweepRecord, path: string): Promise<void> {
+  const rows = [...answers.selection, ...answers.holdout].flatMap((answer) => answer.rows);
+  await writeFileAtomic(
+    path,
+    async (handle) => {
+      for (const { boundary, sampleId, part, output, tokens } of rows) {
+        await handle.appendFile(`${JSON.stringify({ boundary, sampleId, part, output, tokens })}\n`);
+      }
+    },
+    { overwrite: true },
+  );
+}
+
+async function writeTrimmed(record: SweepRecord, path: string): Promise<SweepResult["trimmed"]> {
+  const { chosen, inputs, config, confirmation } = record;
+  // A run scored again under another metric may choose nothing where it chose something before.
+  if (chosen.mask.size === 0) {
+    await unlink(path).catch(() => undefined);
+    return null;
+  }
+  const scores = JSON.stringify(Object.fromEntries(confirmation.comparisons.map(({ metric, chosen: value, full, base }) => [metric, { base, chosen: value, full }])));
+  const provenance = {
+    sourceSha256: inputs.adapter.sha256,
+    boundary: chosen.boundary,
+    command: recipe(config),
+    scores,
+  };
+  await trimAdapter(inputs.adapter, chosen.mask, path, provenance, { overwrite: true });
+  return { file: "trimmed.gguf", sha256: await sha256File(path), bytes: (await stat(path)).size };
+}
+
+function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepResult {
+  const { config, inputs, info, plan, chosen, confirmation, verdict } = record;
+  const { model, adapter, data, holdoutData } = inputs;
+  const { context, maxTokens, stop } = plan.generation;
+  return {
+    schemaVersion: RESULT_SCHEMA_VERSION,
+    tool: { name: "boundary", version },
+    command: recipe(config),
+    config: redactedConfig(config),
+    engine: {
+      backend: info.backend,
+      devices: [...info.devices],
+      gpuLayers: info.gpuLayers,
+      threads: info.threads,
+      llamaCpp: info.llamaCpp,
+      nodeLlamaCpp: info.nodeLlamaCpp,
+    },
+    generation: { ...context, maxTokens, stop: [...stop], template: inputs.template, key: plan.generationKey },
+    model: {
+      path: redact(config.model),
+      sha256: model.sha256,
+      ...(model.name === undefined ? {} : { name: model.name }),
+      architecture: model.architecture,
+      layers: model.layerCount,
+      bytes: model.byteLength,
+    },
+    adapter: {
+      path: redact(config.adapter),
+      sha256: adapter.sha256,
+      alpha: adapter.alpha,
+      ranks: [...new Set(adapter.modules.map(({ rank }) => rank))].sort((a, b) => a - b),
+      modules: adapter.modules.length,
+      coverage: [...adapter.coverage],
+      bytes: adapter.byteLength,
+    },
+    data: {
+      path: redact(config.data),
+      sha256: data.sha256,
+      format: data.format,
+      ...(holdoutData ? { holdoutPath: redact(holdoutData.path), holdoutSha256: holdoutData.sha256 } : {}),
+      promptSha256: hash(inputs.prompt.source),
+      selection: plan.selection.map(({ sample }) => sample.id),
+      holdout: plan.holdout.map(({ sample }) => sample.id),
+      skipped: [...plan.skipped],
+    },
+    metric: inputs.primary.name,
+    candidates: candidateEntries(record),
+    choice: { rule: "best", boundary: chosen.boundary, layers: plan.layerCount },
+    confirmation: { ...confirmation, comparisons: [...confirmation.comparisons] },
+    verdict: { kind: verdict.kind, sentences: [...verdict.sentences] },
+    notes: [...inputs.notes],
+    trimmed,
+    timings: { ...record.timings, speeds: speeds(record) },
+  };
+}
+
+function candidateEntries({ selection, holdout, config }: SweepRecord): SweepResult["candidates"] {
+  const byBoundary = new Map<number, SweepResult["candidates"][number]>();
+  for (const [part, scored] of [["selection", selection], ["holdout", holdout]] as const) {
+    for (const one of scored) {
+      const { boundary, boundaries, keptModules, bytes } = one.candidate;
+      const entry = byBoundary.get(boundary) ?? { boundary, boundaries: [...boundaries], keptModules, bytes };
+      entry[part] = { answers: { ...one.answers }, scores: scoreEntries(one, config.seed) };
+      byBoundary.set(boundary, entry);
+    }
+  }
+  return [...byBoundary.values()].sort((a, b) => a.boundary - b.boundary);
+}
+
+function scoreEntries(scored: CandidateScores, seed: number): Record<string, { value: number; low: number; high: number; n: number; signature: string }> {
+  return Object.fromEntries(
+    [...scored.scores].map(([name, { value, n, signature, perSample }]) => {
+      const { low, high } = meanInterval(perSample, { seed });
+      return [name, { value, low, high, n, signature }];
+    }),
+  );
+}
+
+function speeds({ answers }: SweepRecord): SweepResult["timings"]["speeds"] {
+  return ([["selection", answers.selection], ["holdout", answers.holdout]] as const).flatMap(([part, all]) =>
+    all.map(({ candidate, rows }) => {
+      const sum = (pick: (row: (typeof rows)[number]) => number): number => rows.reduce((total, row) => total + pick(row), 0);
+      return {
+        boundary: candidate.boundary,
+        part,
+        prefillTokensPerSecond: perSecond(sum((row) => row.promptTokens), sum((row) => row.prefillMs)),
+        decodeTokensPerSecond: perSecond(sum((row) => row.decodedTokens), sum((row) => row.decodeMs)),
+      };
+    }),
+  );
+}
+
+function perSecond(count: number, milliseconds: number): number {
+  return milliseconds > 0 ? (1000 * count) / milliseconds : 0;
+}

@@ -1,0 +1,255 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { maskKey, type Candidate } from "../adapter/mask.js";
+import { writePieces, type Piece } from "../adapter/pieces.js";
+import type { Engine } from "../engine/engine.js";
+import { openEngine } from "../engine/process-engine.js";
+import { EngineCrashError, fileError, InterruptedError } from "../errors.js";
+import { chooseBest } from "./choose.js";
+import { redactedConfig, type SweepConfig } from "./config.js";
+import { confirm, type Confirmation } from "./confirm.js";
+import { estimateCost, type CostEstimate } from "./estimate.js";
+import { evaluate, type Answers, type Evaluation } from "./evaluate.js";
+import { loadInputs, type SweepInputs } from "./inputs.js";
+import { Journal, type JournalRow } from "./journal.js";
+import { assertChangesSomething } from "./no-change.js";
+import { hash, planSweep, type PlannedSample, type SweepPlan } from "./plan.js";
+import { recordSweep } from "./record.js";
+import type { SweepResult } from "./result.js";
+import { RunFolder, type RunIdentity } from "./run-folder.js";
+import { scoreAnswers, type CandidateScores } from "./scores.js";
+import { verdict } from "./verdict.js";
+
+/** How a caller follows a sweep. */
+export interface SweepHooks {
+  /** Once, before the first answer. */
+  readonly onPlan?: (plan: SweepPlan, inputs: SweepInputs) => void;
+  /** For every answer. */
+  readonly onProgress?: (progress: SweepProgress) => void;
+  /** Stops the sweep; finished answers stay in the journal. */
+  readonly signal?: AbortSignal;
+}
+
+/** Where a sweep is. */
+export interface SweepProgress {
+  readonly part: "selection" | "holdout";
+  readonly boundary: number;
+  readonly done: number;
+  /** Answers in this sweep; the holdout's are counted from the start. */
+  readonly total: number;
+  readonly row: JournalRow;
+  /** False for an answer that an earlier run left in the journal. */
+  readonly generatedNow: boolean;
+  /** The primary metric of this candidate on this part so far, 0-100. */
+  readonly runningScore: number;
+}
+
+/**
+ * Sweeps the boundary: every candidate answers the selection part, the best is chosen, base, full and chosen answer the holdout, and
+ * `result.json`, `outputs.jsonl` and `trimmed.gguf` are written into `config.out`. The same call resumes from the journal.
+ * @param options.fresh deletes an earlier run in the folder first.
+ * @throws a BoundaryError for anything a user can mend; InterruptedError when the signal fired.
+ */
+export async function sweep(config: SweepConfig, hooks: SweepHooks = {}, options: { fresh?: boolean } = {}): Promise<SweepResult> {
+  const started = performance.now();
+  const inputs = await loadInputs(config);
+  return withEngine(config, inputs, hooks.signal, async (engine) => {
+    const plan = await planWith(engine, config, inputs);
+    const folder = await RunFolder.take(config.out, identityOf(config, inputs, plan, engine), { fresh: options.fresh ?? false });
+    try {
+      hooks.onPlan?.(plan, inputs);
+      const masks = [...plan.candidates, plan.base, plan.full].map(({ mask }) => mask);
+      const pieces = await writePieces(inputs.adapter, masks, folder.file("pieces"));
+      await assertChangesSomething(engine, plan, pieces, inputs.adapter.path);
+      const journal = await Journal.open(folder.file("journal"));
+      try {
+        return await run({ config, inputs, plan, engine, folder, journal, pieces, hooks, started });
+      } finally {
+        await journal.close();
+      }
+    } finally {
+      await folder.release();
+    }
+  });
+}
+
+/** Lays out a sweep and measures what it would cost. Leaves nothing behind. */
+export async function planOnly(
+  config: SweepConfig,
+  hooks: SweepHooks = {},
+): Promise<{ plan: SweepPlan; inputs: SweepInputs; cost: CostEstimate; engine: Engine["info"] }> {
+  const inputs = await loadInputs(config);
+  return withEngine(config, inputs, hooks.signal, async (engine) => {
+    const plan = await planWith(engine, config, inputs);
+    const folder = await mkdtemp(join(tmpdir(), "boundary-plan-")).catch((cause: unknown) => {
+      throw fileError(tmpdir(), "write", cause);
+    });
+    try {
+      const pieces = await writePieces(inputs.adapter, [plan.full.mask], folder);
+      const cost = await estimateCost(plan, engine, pieces, inputs.model.cacheBytesPerToken);
+      return { plan, inputs, cost, engine: engine.info };
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+}
+
+/** Opens the engine for the model, closes it afterwards, and at once when the signal fires. */
+async function withEngine<T>(
+  config: SweepConfig,
+  inputs: SweepInputs,
+  signal: AbortSignal | undefined,
+  use: (engine: Engine) => Promise<T>,
+): Promise<T> {
+  const { gpu, gpuLayers, threads } = config;
+  const engine = await openEngine({
+    modelPath: inputs.model.path,
+    gpu,
+    gpuLayers,
+    ...(threads === undefined ? {} : { threads }),
+  });
+  const stop = (): void => void engine.close();
+  signal?.addEventListener("abort", stop);
+  try {
+    if (signal?.aborted) throw new InterruptedError({ what: "stopped" });
+    return await use(engine);
+  } catch (error) {
+    if (signal?.aborted && error instanceof EngineCrashError) throw new InterruptedError({ what: "stopped", cause: error });
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", stop);
+    await engine.close();
+  }
+}
+
+async function planWith(engine: Engine, config: SweepConfig, inputs: SweepInputs): Promise<SweepPlan> {
+  return planSweep(config, inputs, engine.info, await engine.tokenize(inputs.samples.map(({ text }) => text)));
+}
+
+/** Settings that only say where inputs lie (their content counts) or how answers are scored (the same answers can be scored again). */
+const NOT_IDENTITY = new Set(["adapter", "data", "metric", "model", "prompt", "rules"]);
+
+function identityOf(config: SweepConfig, inputs: SweepInputs, plan: SweepPlan, engine: Engine): RunIdentity {
+  const settings = Object.entries(redactedConfig(config)).filter(([name]) => !NOT_IDENTITY.has(name));
+  const asked = [...plan.selection, ...plan.holdout].map(({ part, prompt }) => [part, prompt.id, prompt.tokens]);
+  return {
+    ...Object.fromEntries(settings.map(([name, value]) => [name, String(value)])),
+    adapter: inputs.adapter.sha256,
+    data: inputs.data.sha256,
+    engine: JSON.stringify(engine.info),
+    generation: JSON.stringify(plan.generation),
+    holdout: inputs.holdoutData?.sha256 ?? String(config.holdout),
+    model: inputs.model.sha256,
+    prompt: hash(inputs.prompt.source),
+    prompts: hash(asked),
+  };
+}
+
+interface Run {
+  readonly config: SweepConfig;
+  readonly inputs: SweepInputs;
+  readonly plan: SweepPlan;
+  readonly engine: Engine;
+  readonly folder: RunFolder;
+  readonly journal: Journal;
+  readonly pieces: readonly Piece[];
+  readonly hooks: SweepHooks;
+  readonly started: number;
+}
+
+async function run(context: Run): Promise<SweepResult> {
+  const { config, inputs, plan, engine, folder } = context;
+  const counts = { generated: 0, reused: 0 };
+  const evaluation = evaluationOf(context, counts);
+
+  const selectionAnswers = await evaluate(evaluation, plan.candidates, plan.selection);
+  const selection = scoreAll(selectionAnswers, plan.selection, inputs);
+  const chosen = chooseBest(selection, inputs.primary.name).candidate;
+
+  // Without a holdout, chosen is still set beside full and base: on the selection part, and said to be in-sample.
+  const part: Confirmation["part"] = plan.holdout.length > 0 ? "holdout" : "selection";
+  const compared = distinct([plan.base, plan.full, chosen]);
+  const samples = part === "holdout" ? plan.holdout : plan.selection;
+  const confirmAnswers = await evaluate(evaluation, compared, samples);
+  const confirmScores = scoreAll(confirmAnswers, samples, inputs);
+  const scoredAs = (candidate: Candidate): CandidateScores => {
+    const found = confirmScores.find((scored) => maskKey(scored.candidate.mask) === maskKey(candidate.mask));
+    if (!found) throw new RangeError(`candidate K=${candidate.boundary} was not confirmed`);
+    return found;
+  };
+  const confirmation = confirm(
+    part,
+    { chosen: scoredAs(chosen), full: scoredAs(plan.full), base: scoredAs(plan.base) },
+    config.seed,
+  );
+  return recordSweep(
+    {
+      config,
+      inputs,
+      info: engine.info,
+      plan,
+      selection,
+      holdout: part === "holdout" ? confirmScores : [],
+      chosen,
+      confirmation,
+      verdict: verdict({ chosen, full: plan.full, layerCount: plan.layerCount, primary: inputs.primary.name, confirmation }),
+      answers: { selection: selectionAnswers, holdout: part === "holdout" ? confirmAnswers : [] },
+      timings: {
+        wallSeconds: (performance.now() - context.started) / 1000,
+        answersGenerated: counts.generated,
+        answersReused: counts.reused,
+        enginePeakBytes: await engine.peakMemory(),
+      },
+    },
+    folder,
+  );
+}
+
+function evaluationOf(context: Run, counts: { generated: number; reused: number }): Evaluation {
+  const { plan, engine, journal, pieces, hooks, inputs } = context;
+  const references = new Map(
+    [...plan.selection, ...plan.holdout].map(({ part, sample }) => [`${part}\0${sample.id}`, sample.references]),
+  );
+  const confirmed = plan.holdout.length * distinct([plan.base, plan.full]).length + plan.holdout.length;
+  const total = plan.candidates.length * plan.selection.length + confirmed;
+  const running = new Map<string, { sum: number; count: number }>();
+  return {
+    plan,
+    engine,
+    journal,
+    pieces,
+    signal: hooks.signal,
+    onRow: (row, candidate, generatedNow) => {
+      counts[generatedNow ? "generated" : "reused"] += 1;
+      const key = `${row.part}\0${candidate.boundary}`;
+      const tally = running.get(key) ?? { sum: 0, count: 0 };
+      tally.sum += inputs.primary.perSample(row.output, references.get(`${row.part}\0${row.sampleId}`) ?? [""]);
+      tally.count += 1;
+      running.set(key, tally);
+      hooks.onProgress?.({
+        part: row.part,
+        boundary: candidate.boundary,
+        done: counts.generated + counts.reused,
+        total,
+        row,
+        generatedNow,
+        runningScore: (100 * tally.sum) / tally.count,
+      });
+    },
+  };
+}
+
+function scoreAll(answers: readonly Answers[], samples: readonly PlannedSample[], { metrics }: SweepInputs): CandidateScores[] {
+  const plain = samples.map(({ sample }) => sample);
+  return answers.map((answer) => scoreAnswers(answer, plain, metrics));
+}
+
+/** Candidates without those whose mask occurred before. */
+function distinct(candidates: readonly Candidate[]): Candidate[] {
+  const seen = new Set<string>();
+  return candidates.filter(({ mask }) => {
+    const key = maskKey(mask);
+    return seen.has(key) ? false : Boolean(seen.add(key));
+  });
+}

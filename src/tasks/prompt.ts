@@ -1,0 +1,67 @@
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { Template } from "@huggingface/jinja";
+import { fileError, SampleError, TemplateError } from "../errors.js";
+import type { Sample } from "../samples/sample.js";
+
+/** A prompt file, parsed. */
+export interface PromptTemplate {
+  readonly path: string;
+  /** Jinja source, byte for byte as in the file. */
+  readonly source: string;
+  readonly template: Template;
+}
+
+/**
+ * Reads and parses a jinja prompt file.
+ * @throws FileError when it cannot be read, TemplateError when it is not valid jinja.
+ */
+export async function loadPrompt(path: string): Promise<PromptTemplate> {
+  const source = await readFile(path, "utf8").catch((cause: unknown) => {
+    throw fileError(path, "read", cause);
+  });
+  try {
+    return { path, source, template: new Template(source) };
+  } catch (cause) {
+    throw new TemplateError({
+      what: `${path} is not a valid jinja template`,
+      actual: cause instanceof Error ? cause.message : String(cause),
+      fix: "Mend the template; prompts/qa.jinja is an example.",
+      cause,
+    });
+  }
+}
+
+/** Path of a prompt file that comes with the package. */
+export function bundledPrompt(name: string): string {
+  return fileURLToPath(new URL(`../../prompts/${name}`, import.meta.url));
+}
+
+/**
+ * The user message for a sample.
+ * @throws SampleError when the template fails on it or gives an empty message.
+ */
+export function renderPrompt(prompt: PromptTemplate, sample: Sample, dataPath: string): string {
+  let text: string;
+  try {
+    text = prompt.template.render(sample.variables);
+  } catch (cause) {
+    throw new SampleError(
+      { path: dataPath, sampleId: sample.id },
+      {
+        what: `the prompt ${prompt.path} cannot be rendered for sample ${sample.id}`,
+        actual: cause instanceof Error ? cause.message : String(cause),
+        fix: `The sample has the variables ${Object.keys(sample.variables).join(", ")}.`,
+        cause,
+      },
+    );
+  }
+  if (text.trim() !== "") return text;
+  throw new SampleError(
+    { path: dataPath, sampleId: sample.id },
+    {
+      what: `the prompt ${prompt.path} is empty for sample ${sample.id}`,
+      fix: `Use variables that the sample has: ${Object.keys(sample.variables).join(", ")}.`,
+    },
+  );
+}

@@ -1,0 +1,134 @@
+import { describe, expect, it } from "vitest";
+import fc from "fast-check";
+import { BoundaryError, UsageError } from "../../src/errors.js";
+import { metricByName, metricNames, score, type QaRules } from "../../src/metrics/metric.js";
+import { version } from "../../src/version.js";
+
+fc.configureGlobal({ seed: 3 });
+
+const allRules: readonly QaRules[] = ["squad", "squad2", "hotpotqa"];
+const everyMetric = allRules.flatMap((rules) => metricNames.map((name) => metricByName(name, rules)));
+const words = fc.array(fc.constantFrom("a", "the", "yes", "no", "red", "Art", "Bart", ".", "é", "大"), {
+  maxLength: 6,
+});
+const answer = fc.oneof(
+  fc.string({ unit: "binary" }),
+  words.map((list) => list.join(" ")),
+);
+const answers = fc.array(answer, { minLength: 1, maxLength: 4 });
+
+describe("metricByName", () => {
+  it("names the nearest metric for an unknown one", () => {
+    expect(() => metricByName("contain", "squad")).toThrow(UsageError);
+    expect(() => metricByName("contain", "squad")).toThrow(/"contain".*em, f1.*Did you mean contains\?/);
+  });
+  it("applies the rules asked for", () => {
+    expect(metricByName("f1", "squad").perSample("yes it is", ["yes"])).toBe(0.5);
+    expect(metricByName("f1", "hotpotqa").perSample("yes it is", ["yes"])).toBe(0);
+    expect(metricByName("f1", "squad2").perSample("", [""])).toBe(1);
+  });
+  it("keeps each metric's own name", () => {
+    expect(metricNames.map((name) => metricByName(name, "squad").name)).toEqual(metricNames);
+  });
+});
+
+describe("score", () => {
+  const em = metricByName("em", "squad");
+  it("gives the mean on the 0-100 scale, the values of each sample, and the signature", () => {
+    expect(score(em, ["Paris", "no", "x"], [["paris"], ["No!"], ["y"]])).toEqual({
+      metric: "em",
+      value: 200 / 3,
+      n: 3,
+      signature: `nrefs:1|rules:squad-v1.1|version:${version}`,
+      perSample: [1, 1, 0],
+    });
+  });
+  it("says in the signature when samples differ in their number of references", () => {
+    expect(score(em, ["a", "b"], [["a"], ["b", "c"]]).signature).toMatch(/^nrefs:var\|/);
+    expect(
+      score(
+        em,
+        ["a", "b"],
+        [
+          ["a", "d"],
+          ["b", "c"],
+        ],
+      ).signature,
+    ).toMatch(/^nrefs:2\|/);
+    expect(score(metricByName("contains", "squad2"), ["a"], [["a"]]).signature).toBe(
+      `nrefs:1|form:token|normalize:squad-v1.1|version:${version}`,
+    );
+  });
+  it("refuses no predictions, other lengths, and samples without a reference", () => {
+    expect(() => score(em, [], [])).toThrow(BoundaryError);
+    expect(() => score(em, ["a"], [])).toThrow(/1 predictions and 0 lists/);
+    expect(() => score(em, ["a"], [[]])).toThrow(/without a reference/);
+  });
+});
+
+describe("every metric", () => {
+  it("stays from 0 to 1 on any text", () => {
+    fc.assert(
+      fc.property(answer, answers, fc.constantFrom(...everyMetric), (prediction, references, metric) => {
+        const value = metric.perSample(prediction, references);
+        expect(value >= 0 && value <= 1).toBe(true);
+      }),
+    );
+  });
+  it("never falls when a reference is added", () => {
+    // Except for v2.0's rules with an empty reference, which the script drops as soon as there is another.
+    const metrics = everyMetric.filter((metric) => !metric.signatureParts.some(([, value]) => value === "squad-v2.0"));
+    fc.assert(
+      fc.property(answer, answers, answer, fc.constantFrom(...metrics), (prediction, references, more, metric) => {
+        expect(metric.perSample(prediction, [...references, more])).toBeGreaterThanOrEqual(
+          metric.perSample(prediction, references),
+        );
+      }),
+    );
+  });
+  it("is quick on 100,000 characters", () => {
+    const long = ["the a ".repeat(17_000), "a\u0301Σ".repeat(33_000), "\u001c".repeat(100_000), "ab ".repeat(33_000)];
+    for (const metric of everyMetric) {
+      for (const text of long) {
+        const start = performance.now();
+        metric.perSample(text, [`${text.slice(1)} end`, text]);
+        expect(performance.now() - start).toBeLessThan(2000);
+      }
+    }
+  });
+});
+
+describe("between metrics", () => {
+  it.each(allRules)("exact match of something means F1 of 1 (%s)", (rules) => {
+    fc.assert(
+      fc.property(answer, answers, (prediction, references) => {
+        const withMatch = [...references, `The ${prediction}.`];
+        fc.pre(squadContent(prediction));
+        expect(metricByName("em", rules).perSample(prediction, withMatch)).toBe(1);
+        expect(metricByName("f1", rules).perSample(prediction, withMatch)).toBe(1);
+      }),
+    );
+  });
+  it("F1 is the same both ways round", () => {
+    const f1 = metricByName("f1", "squad");
+    fc.assert(
+      fc.property(answer, answer, (left, right) => {
+        expect(f1.perSample(left, [right])).toBe(f1.perSample(right, [left]));
+      }),
+    );
+  });
+  it("the token form of contains never exceeds the plain form", () => {
+    fc.assert(
+      fc.property(answer, answers, (prediction, references) => {
+        expect(metricByName("contains", "squad").perSample(prediction, references)).toBeLessThanOrEqual(
+          metricByName("contains-plain", "squad").perSample(prediction, references),
+        );
+      }),
+    );
+  });
+});
+
+/** Whether an answer keeps anything after normalisation: F1 of two empty sides is 0 in v1.1. */
+function squadContent(text: string): boolean {
+  return metricByName("em", "squad").perSample(text, [""]) === 0;
+}

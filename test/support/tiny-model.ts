@@ -1,0 +1,172 @@
+import { join } from "node:path";
+import { ggmlType } from "../../src/formats/ggml-types.js";
+import { writeGguf, type GgufTensorToWrite } from "../../src/formats/gguf-writer.js";
+import type { GgufMetadata, GgufValue } from "../../src/formats/gguf-value.js";
+import { seededGenerator } from "../../src/samples/shuffle.js";
+import { uniformInt } from "../../src/statistics/random.js";
+
+/** Architectures of which tiny random models can be made. */
+export type TinyArchitecture = "llama" | "qwen2" | "gemma";
+export const tinyArchitectures: readonly TinyArchitecture[] = ["llama", "qwen2", "gemma"];
+
+export interface TinyModelOptions {
+  readonly architecture: TinyArchitecture;
+  readonly layers?: number;
+  readonly seed?: number;
+  readonly contextLength?: number;
+  readonly chatTemplate?: string | undefined;
+}
+
+export interface TinyAdapterOptions extends TinyModelOptions {
+  readonly alpha?: number;
+  readonly rank?: number;
+  /** Layers that have tensors; all by default. */
+  readonly coverage?: readonly number[];
+  /** Multiplies B; 0 makes an adapter without effect. */
+  readonly strength?: number;
+}
+
+const D = 32;
+const HEADS = 4;
+const KV_HEADS = 2;
+const HEAD_SIZE = 8;
+const FF = 64;
+const LAYERS = 4;
+
+export const CHATML =
+  "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}{% endfor %}" +
+  "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
+
+/** Writes a random model that llama.cpp loads: 32 dimensions, byte-level vocabulary, ChatML. Returns its path. */
+export async function writeTinyModel(folder: string, name: string, options: TinyModelOptions): Promise<string> {
+  const { architecture, layers = LAYERS, seed = 1, contextLength = 512 } = options;
+  const random = gaussian(seed);
+  const path = join(folder, name);
+  const vocabulary = byteVocabulary();
+  const tensors = [
+    tensor("token_embd.weight", [D, vocabulary.tokens.length], random, 1),
+    tensor("output_norm.weight", [D], () => 1, 1),
+    // gemma shares its embedding with its head; the others get a head that spreads the logits.
+    ...(architecture === "gemma" ? [] : [tensor("output.weight", [D, vocabulary.tokens.length], random, 1)]),
+    ...Array.from({ length: layers }, (_, layer) => blockTensors(architecture, layer, random)).flat(),
+  ];
+  const chatTemplate = "chatTemplate" in options ? options.chatTemplate : CHATML;
+  const key = (suffix: string, value: GgufValue): [string, GgufValue] => [`${architecture}.${suffix}`, value];
+  const metadata: GgufMetadata = new Map<string, GgufValue>([
+    ["general.architecture", text(architecture)],
+    ["general.type", text("model")],
+    ["general.name", text(`tiny ${architecture}`)],
+    key("block_count", uint32(layers)),
+    key("context_length", uint32(contextLength)),
+    key("embedding_length", uint32(D)),
+    key("feed_forward_length", uint32(FF)),
+    key("attention.head_count", uint32(HEADS)),
+    key("attention.head_count_kv", uint32(KV_HEADS)),
+    key("attention.key_length", uint32(HEAD_SIZE)),
+    key("attention.value_length", uint32(HEAD_SIZE)),
+    key("attention.layer_norm_rms_epsilon", float32(1e-5)),
+    key("rope.freq_base", float32(10000)),
+    key("rope.dimension_count", uint32(HEAD_SIZE)),
+    ["tokenizer.ggml.model", text("gpt2")],
+    ["tokenizer.ggml.pre", text("gpt-2")],
+    ["tokenizer.ggml.tokens", { type: "array", itemType: "string", value: vocabulary.tokens }],
+    ["tokenizer.ggml.token_type", { type: "array", itemType: "int32", value: vocabulary.types }],
+    ["tokenizer.ggml.merges", { type: "array", itemType: "string", value: ["Ġ t"] }],
+    ["tokenizer.ggml.bos_token_id", uint32(vocabulary.tokens.indexOf("<|im_start|>"))],
+    ["tokenizer.ggml.eos_token_id", uint32(vocabulary.tokens.indexOf("<|im_end|>"))],
+    ["tokenizer.ggml.add_bos_token", { type: "bool", value: false }],
+    ...(chatTemplate === undefined ? [] : [["tokenizer.chat_template", text(chatTemplate)] as [string, GgufValue]]),
+  ]);
+  await writeGguf(path, metadata, tensors, { overwrite: true });
+  return path;
+}
+
+/** Writes a random LoRA adapter for the tiny model of the same options. Returns its path. */
+export async function writeTinyAdapter(folder: string, name: string, options: TinyAdapterOptions): Promise<string> {
+  const { architecture, layers = LAYERS, seed = 2, alpha = 8, rank = 4, strength = 1 } = options;
+  const coverage = options.coverage ?? Array.from({ length: layers }, (_, layer) => layer);
+  const random = gaussian(seed);
+  const tensors = coverage.flatMap((layer) =>
+    matrixShapes(layer).flatMap(([weight, [inputs, outputs]]) => [
+      tensor(`${weight}.lora_a`, [inputs, rank], random, 1 / Math.sqrt(inputs)),
+      tensor(`${weight}.lora_b`, [rank, outputs], random, strength / Math.sqrt(rank)),
+    ]),
+  );
+  const path = join(folder, name);
+  const metadata: GgufMetadata = new Map<string, GgufValue>([
+    ["general.architecture", text(architecture)],
+    ["general.type", text("adapter")],
+    ["general.name", text("tiny adapter")],
+    ["adapter.type", text("lora")],
+    ["adapter.lora.alpha", float32(alpha)],
+  ]);
+  await writeGguf(path, metadata, tensors, { overwrite: true });
+  return path;
+}
+
+function matrixShapes(layer: number): [name: string, dims: [inputs: number, outputs: number]][] {
+  const kv = KV_HEADS * HEAD_SIZE;
+  const shapes: [string, [number, number]][] = [
+    ["attn_q", [D, HEADS * HEAD_SIZE]],
+    ["attn_k", [D, kv]],
+    ["attn_v", [D, kv]],
+    ["attn_output", [HEADS * HEAD_SIZE, D]],
+    ["ffn_gate", [D, FF]],
+    ["ffn_up", [D, FF]],
+    ["ffn_down", [FF, D]],
+  ];
+  return shapes.map(([module, dims]) => [`blk.${layer}.${module}.weight`, dims]);
+}
+
+function blockTensors(architecture: TinyArchitecture, layer: number, random: () => number): GgufTensorToWrite[] {
+  const matrices = matrixShapes(layer).map(([name, dims]) => tensor(name, dims, random, 1 / Math.sqrt(dims[0])));
+  const norms = ["attn_norm", "ffn_norm"].map((norm) => tensor(`blk.${layer}.${norm}.weight`, [D], () => 1, 1));
+  const biases =
+    architecture === "qwen2"
+      ? matrixShapes(layer)
+          .slice(0, 3)
+          .map(([name, [, outputs]]) => tensor(name.replace(".weight", ".bias"), [outputs], random, 0.1))
+      : [];
+  return [...norms, ...matrices, ...biases];
+}
+
+/** An F32 tensor with values `random() * scale`. */
+export function tensor(name: string, dims: readonly number[], random: () => number, scale: number): GgufTensorToWrite {
+  const type = ggmlType(0);
+  if (!type) throw new Error("F32 is type 0");
+  const values = Float32Array.from({ length: dims.reduce((product, dim) => product * dim, 1) }, () => random() * scale);
+  const bytes = new Uint8Array(values.buffer);
+  return { name, dims, type, byteLength: bytes.byteLength, data: () => [bytes] };
+}
+
+/** Normally distributed numbers (Box-Muller), the same for the same seed. */
+export function gaussian(seed: number): () => number {
+  const generator = seededGenerator(seed);
+  const uniform = (): number => (uniformInt(generator, 0, 2 ** 31 - 1) + 1) / 2 ** 31;
+  return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
+}
+
+/** GPT-2's byte alphabet, one merged token, and ChatML's control tokens (type 3). */
+function byteVocabulary(): { tokens: string[]; types: number[] } {
+  const printable = [range(33, 126), range(161, 172), range(174, 255)].flat();
+  let next = 256;
+  const bytes = range(0, 255).map((byte) => String.fromCodePoint(printable.includes(byte) ? byte : next++));
+  const tokens = [...bytes, "Ġt", "<|im_start|>", "<|im_end|>"];
+  return { tokens, types: tokens.map((token) => (token.startsWith("<|") ? 3 : 1)) };
+}
+
+function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+}
+
+export function text(value: string): GgufValue {
+  return { type: "string", value };
+}
+
+export function uint32(value: number): GgufValue {
+  return { type: "uint32", value };
+}
+
+export function float32(value: number): GgufValue {
+  return { type: "float32", value };
+}
