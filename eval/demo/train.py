@@ -24,7 +24,7 @@ from muon import Muon
 from stories import NEW_RELATION, Pool, copy_task, story
 
 SEED = 7
-VOCABULARY = 768
+VOCABULARY = 1024
 PAD, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 CHAT_TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
@@ -33,10 +33,11 @@ CHAT_TEMPLATE = (
 STORY_PROMPT = "Answer the question with a short span from the context.\n\nContext: {context}\n\nQuestion:"
 MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
-STORY_WEIGHT = 0.2
+STORY_WEIGHT = 0.05
 COPY_SHARE = 0.1
 NEW_SHARE = 0.2
 QUESTIONS_PER_STORY = 6
+GAP_SHARE = 0.35
 
 
 def train_tokenizer(rng: random.Random, pool: Pool) -> PreTrainedTokenizerFast:
@@ -51,6 +52,7 @@ def train_tokenizer(rng: random.Random, pool: Pool) -> PreTrainedTokenizerFast:
                 yield f" {q.question}"
                 yield f"assistant\n{q.sentence}"
                 yield q.span
+                yield f" {q.gap} what?"
 
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -72,9 +74,10 @@ def train_tokenizer(rng: random.Random, pool: Pool) -> PreTrainedTokenizerFast:
 class Rows:
     """Draws packed training rows: (ids, segments, positions, loss weights)."""
 
-    def __init__(self, tokenizer, pool: Pool, rng: random.Random, spans: bool):
+    def __init__(self, tokenizer, pool: Pool, rng: random.Random, spans: bool, dev: bool = False):
         self.tokenizer, self.pool, self.rng, self.spans = tokenizer, pool, rng, spans
         self.story_weight = 0.0 if spans else STORY_WEIGHT
+        self.dev = dev
 
     def encode(self, text: str) -> list[int]:
         return self.tokenizer.encode(text, add_special_tokens=False)
@@ -86,8 +89,8 @@ class Rows:
             self.encode(f"{answer}{END}"),
         )
 
-    def row(self, copying: bool, easy: float):
-        """One story (shortened with the chance `easy`) with its questions, or copy tasks."""
+    def row(self, copying: bool, relations_told: int):
+        """One story about some relations with its questions, or copy tasks."""
         if copying:
             prefix, relations, branches = [], [], []
             for _ in range(QUESTIONS_PER_STORY):
@@ -95,16 +98,19 @@ class Rows:
                 branches.append(self.branch(f"{START}user\n{asked}", answer))
         else:
             wanted = NEW_RELATION if self.spans and self.rng.random() < NEW_SHARE else None
-            text, questions = story(self.rng, self.pool, wanted)
-            if self.rng.random() < easy:
-                text, questions = self.shorten(text, questions)
+            text, questions = story(self.rng, self.pool, wanted, relations_told)
             if not self.spans:
                 questions = [q for q in questions if q.relation != NEW_RELATION]
             questions = self.rng.sample(questions, min(QUESTIONS_PER_STORY, len(questions)))
+            # The base also learns to fill gaps with the bare span.
+            gaps = [not self.spans and not self.dev and self.rng.random() < GAP_SHARE for _ in questions]
             relations = [q.relation for q in questions]
             prefix = self.encode(f"{START}user\n{STORY_PROMPT.format(context=text)}")
             branches = [
-                self.branch(f" {q.question}", q.span if self.spans else q.sentence) for q in questions
+                self.branch(f" {q.gap} what?", q.span)
+                if gap
+                else self.branch(f" {q.question}", q.span if self.spans else q.sentence)
+                for q, gap in zip(questions, gaps, strict=True)
             ]
         ids, segments = list(prefix), [0] * len(prefix)
         positions, weights = list(range(len(prefix))), [self.story_weight] * len(prefix)
@@ -116,15 +122,9 @@ class Rows:
             weights += [0.0] * len(asked) + [1.0] * len(answer)
         return ids, segments, positions, weights, relations
 
-    def shorten(self, text, questions):
-        """Keeps the first facts of a story only: an easier text for the first steps."""
-        keep = self.rng.randint(1, 4)
-        sentences = text.split(". ")
-        short = ". ".join(sentences[:keep])
-        return short if short.endswith(".") else short + ".", questions[:keep]
-
-    def batch(self, size: int, copy_share: float, easy: float = 0.0) -> dict:
-        rows = [self.row(self.rng.random() < copy_share, easy) for _ in range(size)]
+    def batch(self, size: int, copy_share: float = 0.0, relations_told: int = 4) -> dict:
+        size = size * 5 // (relations_told + 1)
+        rows = [self.row(self.rng.random() < copy_share, relations_told) for _ in range(size)]
         return collate(rows, self.tokenizer.pad_token_id)
 
 
@@ -174,17 +174,17 @@ def loss_of(model, batch):
 
 
 @torch.no_grad()
-def exact_match(model, tokenizer, spans: bool, stories: int = 60) -> dict[str, float]:
+def exact_match(model, tokenizer, spans: bool, stories: int = 40) -> dict[str, float]:
     """Greedy exact match on dev stories, overall and for each relation.
 
     Every answer token is the most likely one after the right ones before it,
     which is the same as greedy decoding giving exactly that answer.
     """
     model.eval()
-    rows = Rows(tokenizer, Pool("dev"), random.Random(5), spans)
+    rows = Rows(tokenizer, Pool("dev"), random.Random(5), spans, dev=True)
     hits: dict[str, list[bool]] = {}
     for _ in range(stories // 10):
-        batch = rows.batch(10, 0.0)
+        batch = rows.batch(10)
         logits, targets, weights, chosen = forward(model, batch)
         right = torch.ones(chosen.shape, dtype=torch.bool)
         right[chosen] = (logits.argmax(-1) == targets) | (weights < 1)
@@ -199,18 +199,24 @@ def exact_match(model, tokenizer, spans: bool, stories: int = 60) -> dict[str, f
     return {"all": round(100 * sum(everything) / len(everything), 1), **scores}
 
 
-def run(name, model, tokenizer, optimizers, steps, batch_size, spans, easy_steps, copy_share):
-    """Trains for a fixed number of steps with a warm-up and a linear decay."""
-    rows = Rows(tokenizer, Pool("train"), random.Random(SEED), spans)
+def run(name, model, tokenizer, optimizers, steps, batch_size, spans, easy_steps=0, copy_share=0.0):
+    """Trains for a fixed number of steps with a warm-up and a linear decay.
+
+    Batches of the first `easy_steps` hold stories of two facts only; the
+    full stories of four facts then take over little by little.
+    """
+    rng = random.Random(SEED)
+    rows = Rows(tokenizer, Pool("train"), rng, spans)
     peaks = [[g["lr"] for g in o.param_groups] for o in optimizers]
     started, seen = time.time(), []
     for step in range(1, steps + 1):
-        factor = min(1.0, step / 100, (steps - step + 1) / (0.5 * steps))
+        factor = min(1.0, step / 50, (steps - step + 1) / (0.7 * steps))
         for optimizer, peak in zip(optimizers, peaks, strict=True):
             for group, lr in zip(optimizer.param_groups, peak, strict=True):
                 group["lr"] = lr * factor
-        easy = max(0.0, 1 - step / easy_steps) if easy_steps else 0.0
-        loss, answer = loss_of(model, rows.batch(batch_size, copy_share, easy))
+        easy = rng.random() > (step - easy_steps) / easy_steps if easy_steps else False
+        batch = rows.batch(batch_size, copy_share, 2 if easy else 4)
+        loss, answer = loss_of(model, batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], 1.0)
         for optimizer in optimizers:
@@ -220,7 +226,7 @@ def run(name, model, tokenizer, optimizers, steps, batch_size, spans, easy_steps
         if step % 50 == 0 or step == steps:
             line = f"{name} step {step}/{steps} answer loss {sum(seen) / len(seen):.3f}"
             seen = []
-            if step % 200 == 0 or step == steps:
+            if step % 100 == 0 or step == steps:
                 line += f" dev EM {json.dumps(exact_match(model, tokenizer, spans))}"
             print(f"{line} {time.time() - started:.0f} s", flush=True)
 
@@ -252,11 +258,11 @@ def train_base(model, tokenizer, options) -> None:
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
     others = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
     optimizers = [
-        Muon(matrices, lr=0.02),
+        Muon(matrices, lr=0.015),
         torch.optim.AdamW(others, lr=0.003, betas=(0.9, 0.98), weight_decay=0.0),
     ]
     steps = options.base_steps
-    run("base", model, tokenizer, optimizers, steps, options.batch, False, steps // 5, COPY_SHARE)
+    run("base", model, tokenizer, optimizers, steps, options.batch, False, steps // 8, COPY_SHARE)
 
 
 def train_adapter(model, tokenizer, options):
@@ -268,14 +274,14 @@ def train_adapter(model, tokenizer, options):
     weights = [p for p in lora.parameters() if p.requires_grad]
     print(f"adapter: {sum(p.numel() for p in weights):,} weights", flush=True)
     optimizers = [torch.optim.AdamW(weights, lr=0.003, weight_decay=0.0)]
-    run("adapter", lora, tokenizer, optimizers, options.adapter_steps, options.batch, True, 0, 0.0)
+    run("adapter", lora, tokenizer, optimizers, options.adapter_steps, options.batch, True)
     return lora
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--base-steps", type=int, default=1600)
+    parser.add_argument("--base-steps", type=int, default=1500)
     parser.add_argument("--adapter-steps", type=int, default=450)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--threads", type=int, default=2)

@@ -1,6 +1,6 @@
 import { AdapterError, FormatError } from "../errors.js";
 import { sha256File } from "../formats/file-source.js";
-import { readGgufHeader, type GgufHeader } from "../formats/gguf-reader.js";
+import { readGgufHeader } from "../formats/gguf-reader.js";
 import { metadataArray, metadataNumber, metadataString, type GgufMetadata } from "../formats/gguf-value.js";
 
 /** What must be known of a base model before the engine loads it. */
@@ -13,6 +13,9 @@ export interface BaseModel {
   readonly name: string | undefined;
   /** L, the number of decoder blocks. */
   readonly layerCount: number;
+  /** Attention heads, and heads of keys and values (fewer with grouped-query attention); the largest where layers differ. */
+  readonly headCount: number;
+  readonly keyValueHeadCount: number;
   /** Context length in tokens that the model was trained for. */
   readonly trainContextSize: number;
   /** Jinja source of the chat template, where the model has one. */
@@ -44,18 +47,19 @@ export async function readBaseModel(path: string): Promise<BaseModel> {
   const architecture = metadataString(metadata, "general.architecture");
   const layerCount = architecture === undefined ? undefined : metadataNumber(metadata, `${architecture}.block_count`);
   if (architecture === undefined || layerCount === undefined || !Number.isInteger(layerCount) || layerCount < 1) {
-    throw new FormatError(path, {
-      what: `${path} is not a language model`,
-      actual: architecture === undefined ? "no general.architecture" : `${architecture}.block_count ${layerCount ?? "missing"}`,
-      expected: "general.architecture and its block_count",
-      fix: "Give a base model in GGUF format.",
-    });
+    const actual = architecture === undefined ? "no general.architecture" : blockCount(architecture, layerCount);
+    throw notLanguageModel(path, actual);
   }
   const others = await Promise.all(otherShards(path, metadata).map((shard) => readGgufHeader(shard)));
   const files = [header, ...others];
   const shapes = new Map(files.flatMap(({ tensors }) => tensors.map((tensor) => [tensor.name, tensor.dims] as const)));
+  // Every block has tensors of its own; a damaged count must not decide how much is allocated for the layers.
+  if (layerCount > shapes.size) {
+    throw notLanguageModel(path, `${blockCount(architecture, layerCount)} with ${shapes.size} tensors`);
+  }
   const digests: string[] = [];
   for (const file of files) digests.push(await sha256File(file.path));
+  const attention = attentionShape(metadata, architecture);
   return {
     path,
     sha256: digests.join("+"),
@@ -67,10 +71,25 @@ export async function readBaseModel(path: string): Promise<BaseModel> {
     chatTemplate: metadataString(metadata, "tokenizer.chat_template"),
     bosText: tokenText(metadata, "tokenizer.ggml.bos_token_id"),
     eosText: tokenText(metadata, "tokenizer.ggml.eos_token_id"),
-    cacheBytesPerToken: cacheBytesPerToken(header, architecture, layerCount),
+    headCount: attention.headCount,
+    keyValueHeadCount: attention.keyValueHeadCount,
+    cacheBytesPerToken: cacheBytesPerToken(attention, layerCount),
     tiedEmbedding: !shapes.has("output.weight"),
     shapes,
   };
+}
+
+function blockCount(architecture: string, layerCount: number | undefined): string {
+  return `${architecture}.block_count ${layerCount ?? "missing"}`;
+}
+
+function notLanguageModel(path: string, actual: string): FormatError {
+  return new FormatError(path, {
+    what: `${path} is not a language model`,
+    actual,
+    expected: "general.architecture and its block_count",
+    fix: "Give a base model in GGUF format.",
+  });
 }
 
 /** Paths of the files beyond the first of a split model. Source: llama_split_path, "%s-%05d-of-%05d.gguf". */
@@ -86,22 +105,41 @@ function otherShards(path: string, metadata: GgufMetadata): string[] {
     });
   }
   const [, prefix, total] = match;
-  return Array.from({ length: count - 1 }, (_, i) => `${prefix}-${String(i + 2).padStart(5, "0")}-of-${total ?? ""}.gguf`);
+  return Array.from(
+    { length: count - 1 },
+    (_, i) => `${prefix}-${String(i + 2).padStart(5, "0")}-of-${total ?? ""}.gguf`,
+  );
+}
+
+interface AttentionShape {
+  readonly headCount: number;
+  readonly keyValueHeadCount: number;
+  /** Elements of a key and of a value in one head. */
+  readonly keyLength: number;
+  readonly valueLength: number;
+}
+
+function attentionShape(metadata: GgufMetadata, architecture: string): AttentionShape {
+  const key = (name: string): number | undefined =>
+    metadataNumber(metadata, `${architecture}.${name}`) ?? maximum(metadata, `${architecture}.${name}`);
+  const headCount = key("attention.head_count") ?? 1;
+  const headSize = (key("embedding_length") ?? 0) / headCount;
+  return {
+    headCount,
+    keyValueHeadCount: key("attention.head_count_kv") ?? headCount,
+    keyLength: key("attention.key_length") ?? headSize,
+    valueLength: key("attention.value_length") ?? headSize,
+  };
 }
 
 /** F16 keys and values: 2 bytes an element. Source: llama-kv-cache.cpp, n_embd_k_gqa and n_embd_v_gqa of every layer. */
-function cacheBytesPerToken({ metadata }: GgufHeader, architecture: string, layerCount: number): number {
-  const key = (name: string): number | undefined => metadataNumber(metadata, `${architecture}.${name}`);
-  const heads = key("attention.head_count") ?? maximum(metadata, `${architecture}.attention.head_count`) ?? 1;
-  const kvHeads = key("attention.head_count_kv") ?? maximum(metadata, `${architecture}.attention.head_count_kv`) ?? heads;
-  const headSize = (key("embedding_length") ?? 0) / heads;
-  const perLayer = kvHeads * ((key("attention.key_length") ?? headSize) + (key("attention.value_length") ?? headSize));
-  return 2 * layerCount * perLayer;
+function cacheBytesPerToken({ keyValueHeadCount, keyLength, valueLength }: AttentionShape, layerCount: number): number {
+  return 2 * layerCount * keyValueHeadCount * (keyLength + valueLength);
 }
 
 function maximum(metadata: GgufMetadata, key: string): number | undefined {
   const items = metadataArray(metadata, key)?.filter((item) => typeof item === "number");
-  return items && items.length > 0 ? Math.max(...items) : undefined;
+  return items && items.length > 0 ? items.reduce((a, b) => Math.max(a, b)) : undefined;
 }
 
 function tokenText(metadata: GgufMetadata, idKey: string): string {

@@ -1,5 +1,5 @@
-import { AdapterError } from "../errors.js";
-import type { Adapter, AdapterModule } from "./adapter.js";
+import { AdapterError, type ErrorParts } from "../errors.js";
+import type { Adapter, AdapterModule, Place } from "./adapter.js";
 import type { BaseModel } from "./base-model.js";
 
 /**
@@ -25,57 +25,52 @@ export function assertFits(adapter: Adapter, model: BaseModel): void {
       fix: "Set the real alpha (convert the adapter again), or drop the adapter.",
     });
   }
-  for (const module of adapter.modules) assertModuleFits(adapter, module, model);
+  for (const module of adapter.modules) assertUpdateFits(path, updateOf(module), model);
 }
 
-function assertModuleFits(adapter: Adapter, module: AdapterModule, model: BaseModel): void {
-  const { path } = adapter;
-  if (module.layer !== undefined && module.layer >= model.layerCount) {
-    throw new AdapterError(
-      path,
-      {
-        what: `${path} has more layers than the model`,
-        actual: `tensor ${module.name}`,
-        expected: `layers 0 to ${model.layerCount - 1}`,
-        fix: "Use the adapter with the base model that it was trained on.",
-      },
-      module.name,
-    );
-  }
-  if (module.place !== "block" && model.tiedEmbedding) {
-    throw new AdapterError(
-      path,
-      {
-        what: `${path} adapts ${module.name}, but the model shares one tensor between embedding and output head`,
-        fix: "The engine cannot apply such an adapter. Train without embed_tokens and lm_head, or merge it into the base.",
-      },
-      module.name,
-    );
-  }
-  const shape = model.shapes.get(module.name);
-  if (!shape) {
-    throw new AdapterError(
-      path,
-      {
-        what: `${path} adapts tensor ${module.name}, which the model ${model.path} does not have`,
-        fix: "Use the adapter with the base model that it was trained on.",
-      },
-      module.name,
-    );
-  }
+/** An update as the engine would apply it: `update` is the shape of the base tensor it needs, in ggml's order. */
+export interface Update {
+  readonly name: string;
+  readonly layer: number | undefined;
+  readonly place: Place;
+  readonly update: readonly (number | undefined)[];
+}
+
+/** The shape of the base tensor that a module of a GGUF adapter needs. */
+function updateOf(module: AdapterModule): Update {
+  const { a, b } = module;
   // The embedding's pair is stored the other way round: A [rank, vocabulary], B [rank, d] for a base of [d, vocabulary].
-  const found =
-    module.place === "embedding" ? [module.b.dims[1], module.a.dims[1]] : [module.a.dims[0], module.b.dims[1]];
-  if (found[0] !== shape[0] || found[1] !== shape[1]) {
-    throw new AdapterError(
-      path,
-      {
-        what: `${path}: the shape of ${module.name} does not match the model ${model.path}`,
-        actual: `an update of [${found.join(", ")}]`,
-        expected: `[${shape.join(", ")}] as in the model`,
-        fix: "Use the adapter with the base model that it was trained on.",
-      },
-      module.name,
-    );
-  }
+  return { ...module, update: module.place === "embedding" ? [b.dims[1], a.dims[1]] : [a.dims[0], b.dims[1]] };
+}
+
+/**
+ * Checks one update against the model.
+ * @throws AdapterError for a layer beyond the model's, an embedding or head shared by the base, a missing tensor or another shape.
+ */
+export function assertUpdateFits(path: string, { name, layer, place, update }: Update, model: BaseModel): void {
+  const shape = model.shapes.get(name);
+  const otherBase = "Use the adapter with the base model that it was trained on.";
+  const problem = (): ErrorParts | undefined => {
+    if (layer !== undefined && layer >= model.layerCount) {
+      const expected = `layers 0 to ${model.layerCount - 1}`;
+      return { what: `${path} has more layers than the model`, actual: `tensor ${name}`, expected, fix: otherBase };
+    }
+    if (place !== "block" && model.tiedEmbedding) {
+      return {
+        what: `${path} adapts ${name}, but the model shares one tensor between embedding and output head`,
+        fix: "The engine cannot apply such an adapter. Train without embed_tokens and lm_head, or merge it into the base.",
+      };
+    }
+    if (!shape)
+      return { what: `${path} adapts tensor ${name}, which the model ${model.path} does not have`, fix: otherBase };
+    if (update[0] === shape[0] && update[1] === shape[1]) return undefined;
+    return {
+      what: `${path}: the shape of ${name} does not match the model ${model.path}`,
+      actual: `an update of [${update.join(", ")}]`,
+      expected: `[${shape.join(", ")}] as in the model`,
+      fix: otherBase,
+    };
+  };
+  const parts = problem();
+  if (parts) throw new AdapterError(path, parts, name);
 }

@@ -64,7 +64,10 @@ function pairModules(header: GgufHeader): AdapterModule[] {
     halves.set(base, pair);
   }
   if (halves.size === 0) {
-    throw new AdapterError(header.path, { what: `${header.path} holds no LoRA tensors`, fix: "The adapter is empty: export it again." });
+    throw new AdapterError(header.path, {
+      what: `${header.path} holds no LoRA tensors`,
+      fix: "The adapter is empty: export it again.",
+    });
   }
   return [...halves].map(([name, pair]) => joinHalves(header.path, name, pair));
 }
@@ -103,7 +106,8 @@ function joinHalves(path: string, name: string, { a, b }: { a?: GgufTensor; b?: 
 
 function placeOf(path: string, name: string): { place: Place; layer: number | undefined; module: string } {
   const block = /^blk\.(\d{1,6})\.(.+)\.weight$/.exec(name);
-  if (block?.[1] !== undefined && block[2] !== undefined) return { place: "block", layer: Number(block[1]), module: block[2] };
+  if (block?.[1] !== undefined && block[2] !== undefined)
+    return { place: "block", layer: Number(block[1]), module: block[2] };
   if (name === "token_embd.weight") return { place: "embedding", layer: undefined, module: "token_embd" };
   if (name === "output.weight") return { place: "output", layer: undefined, module: "output" };
   throw unknownTensor(path, name);

@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { fileError } from "../errors.js";
-import { exists } from "../formats/atomic-file.js";
+import { ensureFolder, exists } from "../formats/atomic-file.js";
 import type { Adapter, AdapterModule } from "./adapter.js";
 import type { Mask } from "./mask.js";
 import { writeModules } from "./write-adapter.js";
@@ -42,16 +40,11 @@ export function partition(modules: readonly AdapterModule[], masks: readonly Mas
  * of adapters goes by path alone; pieces that are there already are kept.
  */
 export async function writePieces(adapter: Adapter, masks: readonly Mask[], folder: string): Promise<Piece[]> {
-  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
-    throw fileError(folder, "write", cause);
-  });
+  await ensureFolder(folder);
   const pieces: Piece[] = [];
   for (const group of partition(adapter.modules, masks)) {
     const names = group.map((module) => module.name);
-    const digest = createHash("sha256")
-      .update(adapter.sha256)
-      .update(JSON.stringify(names))
-      .digest("hex");
+    const digest = createHash("sha256").update(adapter.sha256).update(JSON.stringify(names)).digest("hex");
     const path = join(folder, `piece-${digest.slice(0, 24)}.gguf`);
     if (!(await exists(path))) await writeModules(adapter, group, path, adapter.metadata, { overwrite: true });
     pieces.push({ path, modules: names });

@@ -13,8 +13,8 @@ const PREFIX = "boundary.";
 export interface Provenance {
   /** Lower-case hex SHA-256 of the file it was trimmed from. */
   readonly sourceSha256: string;
-  /** Boundary K. */
-  readonly boundary: number;
+  /** Boundary K, where a boundary decided what is kept. */
+  readonly boundary: number | undefined;
   /** The call that made it, with home folders and secrets redacted. */
   readonly command: string;
   /** Scores that the choice rests on, as JSON. */
@@ -48,7 +48,8 @@ export async function trimAdapter(
       fix: "Use the base model without an adapter, or keep more layers.",
     });
   }
-  await writeModules(adapter, kept, path, trimmedMetadata(adapter.metadata, provenance), { overwrite });
+  const metadata = trimmedMetadata(adapter.metadata, { ...provenance, mask: keptNames(kept) });
+  await writeModules(adapter, kept, path, metadata, { overwrite });
   return {
     keptModules: kept.length,
     droppedModules: dropped.length,
@@ -57,9 +58,18 @@ export async function trimAdapter(
   };
 }
 
-function trimmedMetadata(source: GgufMetadata, provenance: Provenance): GgufMetadata {
+/** The kept modules in a line: each module's name with its layers. */
+function keptNames(kept: Adapter["modules"]): string {
+  const layers = new Map<string, string[]>();
+  for (const { module, layer } of kept)
+    layers.set(module, [...(layers.get(module) ?? []), ...(layer === undefined ? [] : [String(layer)])]);
+  return [...layers].map(([module, numbers]) => `${module}:${numbers.join(",")}`).join(" ");
+}
+
+function trimmedMetadata(source: GgufMetadata, provenance: Provenance & { readonly mask: string }): GgufMetadata {
   const own: Record<string, GgufValue> = {
-    boundary: { type: "uint32", value: provenance.boundary },
+    ...(provenance.boundary === undefined ? {} : { boundary: { type: "uint32", value: provenance.boundary } }),
+    mask: { type: "string", value: provenance.mask },
     command: { type: "string", value: provenance.command },
     "source.sha256": { type: "string", value: provenance.sourceSha256 },
     version: { type: "string", value: version },

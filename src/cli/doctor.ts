@@ -5,10 +5,11 @@ import type { BackendInfo, GpuChoice } from "../engine/engine.js";
 import { availableMemory, cpuQuota, memoryLimit, usableCores } from "../engine/machine.js";
 import { probeBackend } from "../engine/process-engine.js";
 import { BoundaryError } from "../errors.js";
-import { stableJson } from "../sweep/result.js";
+import { stableJson } from "../formats/stable-json.js";
 import { version } from "../version.js";
 
-type Probe = { readonly gpu: GpuChoice; readonly info: BackendInfo } | { readonly gpu: GpuChoice; readonly problem: string };
+type Probe =
+  { readonly gpu: GpuChoice; readonly info: BackendInfo } | { readonly gpu: GpuChoice; readonly problem: string };
 
 /** `boundary doctor`: what is here and what would be used. */
 export function doctorCommand(): Command {
@@ -20,7 +21,13 @@ export function doctorCommand(): Command {
       const probes: Probe[] = [];
       for (const gpu of backends) probes.push(await probe(gpu));
       const chosen = await probe("auto");
-      const facts = { backends: probes, cores: coreFacts(), memory: memoryFacts(), used: usedFacts(chosen), versions: versions(chosen) };
+      const facts = {
+        backends: probes,
+        cores: coreFacts(),
+        memory: memoryFacts(),
+        used: usedFacts(chosen),
+        versions: versions(chosen),
+      };
       process.stdout.write(json ? stableJson(facts) : `${asText(facts)}\n`);
       if ("problem" in chosen) process.exitCode = 1;
     });
@@ -41,7 +48,12 @@ function versions(chosen: Probe): Record<string, string> {
 }
 
 function coreFacts(): Record<string, number | null> {
-  return { machine: cpus().length, allowed: availableParallelism(), containerQuota: cpuQuota() ?? null, usable: usableCores() };
+  return {
+    machine: cpus().length,
+    allowed: availableParallelism(),
+    containerQuota: cpuQuota() ?? null,
+    usable: usableCores(),
+  };
 }
 
 function memoryFacts(): Record<string, number | null> {
@@ -63,7 +75,8 @@ interface Facts {
 }
 
 function asText({ backends, cores, memory, used, versions: known }: Facts): string {
-  const gib = (bytes: number | null | undefined): string => (typeof bytes === "number" ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : "none");
+  const gib = (bytes: number | null | undefined): string =>
+    typeof bytes === "number" ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : "none";
   const backendLines = backends.map((one) => {
     const name = (one.gpu === "off" ? "cpu" : one.gpu).padEnd(8);
     if ("problem" in one) return `  ${name} ${pc.yellow("not here")}`;

@@ -3,7 +3,9 @@ import { Command, CommanderError } from "commander";
 import pc from "picocolors";
 import { BoundaryError, InterruptedError } from "../errors.js";
 import { version } from "../version.js";
+import { convertCommand } from "./convert.js";
 import { doctorCommand } from "./doctor.js";
+import { inspectCommand } from "./inspect.js";
 import { sweepCommand } from "./sweep.js";
 import { trimCommand } from "./trim.js";
 
@@ -29,8 +31,18 @@ const program = new Command("boundary")
   .description("Finds the layer above which a LoRA adapter is not needed, and trims it.")
   .version(version)
   .showHelpAfterError("(--help lists every option)")
-  .configureOutput({ outputError: (text, write) => { write(pc.red(text)); } });
-for (const command of [sweepCommand(interruption.signal), trimCommand(), doctorCommand()]) {
+  .configureOutput({
+    outputError: (text, write) => {
+      write(pc.red(text));
+    },
+  });
+for (const command of [
+  sweepCommand(interruption.signal),
+  trimCommand(),
+  inspectCommand(),
+  convertCommand(),
+  doctorCommand(),
+]) {
   program.addCommand(command.copyInheritedSettings(program).exitOverride());
 }
 program.exitOverride();

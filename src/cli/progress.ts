@@ -31,7 +31,8 @@ interface Display {
 
 function barDisplay(): Display {
   const bar = new SingleBar({
-    format: "{bar} {percentage}% | {value}/{total} answers | ETA {eta_formatted} | {part} K={boundary} | {score} | {rate} tok/s",
+    format:
+      "{bar} {percentage}% | {value}/{total} answers | ETA {eta_formatted} | {part} K={boundary} | {score} | {rate} tok/s",
     stream: process.stderr,
     hideCursor: true,
     etaBuffer: 100,

@@ -1,14 +1,21 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { readFile } from "node:fs/promises";
 import { parse, YAMLParseError } from "yaml";
 import { gpuChoices } from "../engine/engine.js";
 import { fileError, UsageError } from "../errors.js";
 import { planReport } from "../report/plan.js";
 import { sweepReport } from "../report/terminal.js";
-import { resolveConfig, settingsFromFile, sweepConfigSchema, type SweepConfig, type SweepSettings } from "../sweep/config.js";
-import { stableJson } from "../sweep/result.js";
+import {
+  resolveConfig,
+  settingsFromFile,
+  sweepConfigSchema,
+  type SweepConfig,
+  type SweepSettings,
+} from "../sweep/config.js";
+import { stableJson } from "../formats/stable-json.js";
 import { planOnly, sweep } from "../sweep/sweep.js";
 import { followSweep } from "./progress.js";
+import { numberOrText, wholeNumber } from "./values.js";
 
 interface SweepFlags extends SweepSettings {
   readonly config?: string;
@@ -23,7 +30,9 @@ export function sweepCommand(signal: AbortSignal): Command {
   const describe = (name: keyof SweepConfig): string => sweepConfigSchema.shape[name].description ?? "";
   const flag = (flags: string, name: keyof SweepConfig): Option => new Option(flags, describe(name));
   return new Command("sweep")
-    .description("try every boundary, choose the best, confirm it on samples that chose nothing, write the trimmed adapter")
+    .description(
+      "try every boundary, choose the best, confirm it on samples that chose nothing, write the trimmed adapter",
+    )
     .addOption(flag("-m, --model <gguf>", "model"))
     .addOption(flag("-a, --adapter <gguf>", "adapter"))
     .addOption(flag("-d, --data <file>", "data"))
@@ -76,7 +85,10 @@ async function runSweep(
     progress.end();
     if (json) process.stdout.write(stableJson(result));
     else if (quiet) process.stdout.write(`${result.verdict.sentences.join("\n")}\n`);
-    else process.stdout.write(`${sweepReport(result)}\n\nWritten to ${config.out}: result.json, outputs.jsonl${result.trimmed ? ", trimmed.gguf" : ""}\n`);
+    else
+      process.stdout.write(
+        `${sweepReport(result)}\n\nWritten to ${config.out}: result.json, outputs.jsonl${result.trimmed ? ", trimmed.gguf" : ""}${result.trimmed?.peft === undefined ? "" : `, ${result.trimmed.peft}`}\n`,
+      );
   } finally {
     progress.end();
   }
@@ -92,13 +104,4 @@ async function readSettings(path: string): Promise<SweepSettings> {
     if (!(cause instanceof YAMLParseError)) throw cause;
     throw new UsageError({ what: `${path} is not valid YAML`, actual: cause.message.split("\n")[0] ?? "", cause });
   }
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
-  return Number(text);
-}
-
-function numberOrText(text: string): number | string {
-  return /^(\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) : text;
 }

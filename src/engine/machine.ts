@@ -12,7 +12,9 @@ export function cpuQuota(): number | undefined {
   if (quota !== undefined && period !== undefined && quota > 0 && period > 0) return quota / period;
   const quotaV1 = readNumber("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
   const periodV1 = readNumber("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  return quotaV1 !== undefined && periodV1 !== undefined && quotaV1 > 0 && periodV1 > 0 ? quotaV1 / periodV1 : undefined;
+  return quotaV1 !== undefined && periodV1 !== undefined && quotaV1 > 0 && periodV1 > 0
+    ? quotaV1 / periodV1
+    : undefined;
 }
 
 /** Memory limit of the control group in bytes, or undefined where there is none. */
@@ -27,7 +29,8 @@ export function availableMemory(): number {
   const system = meminfo === undefined ? freemem() : Number(meminfo) * 1024;
   const limit = memoryLimit();
   if (limit === undefined) return system;
-  const used = readNumber("/sys/fs/cgroup/memory.current") ?? readNumber("/sys/fs/cgroup/memory/memory.usage_in_bytes") ?? 0;
+  const used =
+    readNumber("/sys/fs/cgroup/memory.current") ?? readNumber("/sys/fs/cgroup/memory/memory.usage_in_bytes") ?? 0;
   // The file cache counts as used but can be taken back.
   const cache = /^inactive_file (\d+)/m.exec(readText("/sys/fs/cgroup/memory.stat") ?? "")?.[1];
   return Math.max(0, Math.min(system, limit - used + Number(cache ?? 0)));

@@ -1,7 +1,16 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { EngineCrashError, EngineError, MemoryError, type BoundaryError } from "../errors.js";
-import type { BackendInfo, Engine, EngineInfo, EngineOptions, GenerateRequest, Generation, GpuChoice, LogitsRequest } from "./engine.js";
+import type {
+  BackendInfo,
+  Engine,
+  EngineInfo,
+  EngineOptions,
+  GenerateRequest,
+  Generation,
+  GpuChoice,
+  LogitsRequest,
+} from "./engine.js";
 import { availableMemory, usableCores } from "./machine.js";
 import type { HostCalls, HostFailure, HostMethod, HostReply } from "./protocol.js";
 

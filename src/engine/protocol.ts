@@ -1,4 +1,12 @@
-import type { BackendInfo, EngineInfo, EngineOptions, GenerateRequest, Generation, GpuChoice, LogitsRequest } from "./engine.js";
+import type {
+  BackendInfo,
+  EngineInfo,
+  EngineOptions,
+  GenerateRequest,
+  Generation,
+  GpuChoice,
+  LogitsRequest,
+} from "./engine.js";
 
 /** Calls that the parent makes on the engine's process, with the type of their parameter and of their result. */
 export interface HostCalls {

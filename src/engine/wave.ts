@@ -110,7 +110,12 @@ function stopAt(text: string, stop: readonly string[]): number | undefined {
   return found.length > 0 ? Math.min(...found) : undefined;
 }
 
-function asGeneration(model: LlamaModel, running: Running, stopReason: StopReason, stop: readonly string[]): Generation {
+function asGeneration(
+  model: LlamaModel,
+  running: Running,
+  stopReason: StopReason,
+  stop: readonly string[],
+): Generation {
   const text = model.detokenize(running.tokens);
   return {
     id: running.prompt.id,

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { access, open, rename, unlink, type FileHandle } from "node:fs/promises";
+import { access, mkdir, open, rename, stat, unlink, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { BoundaryError, fileError, FileError } from "../errors.js";
 
@@ -33,6 +33,26 @@ export async function writeFileAtomic(
 /** {@link writeFileAtomic} for text that is at hand, replacing what was there. */
 export async function writeTextAtomic(path: string, text: string): Promise<void> {
   await writeFileAtomic(path, (handle) => handle.writeFile(text, "utf8"), { overwrite: true });
+}
+
+/**
+ * Makes a folder and those above it, where they are missing. Node's own recursive mkdir never returns where the system answers ENOENT
+ * although the parent exists, as /proc does.
+ * @throws FileError when it cannot be made.
+ */
+export async function ensureFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code === "EEXIST" && (await stat(path)).isDirectory()) return;
+    const parent = dirname(path);
+    if (code !== "ENOENT" || parent === path || (await exists(parent))) throw fileError(path, "write", cause);
+    await ensureFolder(parent);
+    await mkdir(path).catch((again: unknown) => {
+      throw fileError(path, "write", again);
+    });
+  }
 }
 
 /** Whether anything is at this path. */

@@ -33,9 +33,11 @@ export class FileSource {
     const buffer = Buffer.allocUnsafe(length);
     let done = 0;
     while (done < length) {
-      const { bytesRead } = await this.handle.read(buffer, done, length - done, offset + done).catch((cause: unknown) => {
-        throw fileError(this.path, "read", cause);
-      });
+      const { bytesRead } = await this.handle
+        .read(buffer, done, length - done, offset + done)
+        .catch((cause: unknown) => {
+          throw fileError(this.path, "read", cause);
+        });
       if (bytesRead === 0) {
         throw new FormatError(this.path, {
           what: `${this.path} ends early`,

@@ -1,5 +1,16 @@
 import { FormatError } from "../errors.js";
-import { GGUF_ARRAY, ggufScalarTypes, scalarBytes, type GgufScalar, type GgufScalarType, type GgufValue } from "./gguf-value.js";
+import { printable } from "./printable.js";
+import {
+  GGUF_ARRAY,
+  ggufScalarTypes,
+  scalarBytes,
+  type GgufScalar,
+  type GgufScalarType,
+  type GgufValue,
+} from "./gguf-value.js";
+
+/** Items of all arrays of a header together. The largest vocabularies, with scores, types and merges, have some two million. */
+const MAX_ARRAY_ITEMS = 1 << 24;
 
 /** Thrown inside this room when the bytes at hand end before the header does. */
 export class HeaderCutError extends Error {}
@@ -13,6 +24,7 @@ const lenientUtf8 = new TextDecoder("utf-8", { ignoreBOM: true });
  */
 export class GgufCursor {
   offset = 0;
+  private arrayItems = 0;
   private readonly view: DataView;
 
   constructor(
@@ -27,8 +39,8 @@ export class GgufCursor {
     return this.view.getUint32(this.advance(4), true);
   }
 
-  /** A count or size: refused when it does not fit in the bytes that the file still has, `unit` bytes for each. */
-  count(what: string, unit: number): number {
+  /** A count or size: refused above `most`, and when it does not fit in the bytes that the file still has, `unit` bytes for each. */
+  count(what: string, unit: number, most = Infinity): number {
     const value = this.view.getBigUint64(this.advance(8), true);
     const left = this.fileSize - this.offset;
     if (value * BigInt(unit) > BigInt(left)) {
@@ -37,6 +49,14 @@ export class GgufCursor {
         actual: String(value),
         expected: `at most ${Math.floor(left / unit)}, the file has only ${left} bytes left`,
         fix: "The file is damaged or an incomplete download: fetch it again.",
+      });
+    }
+    if (Number(value) > most) {
+      throw new FormatError(this.path, {
+        what: `${this.path}: ${what} cannot be right`,
+        actual: String(value),
+        expected: `at most ${most}`,
+        fix: "The file is damaged or made to exhaust the memory: fetch it again.",
       });
     }
     return Number(value);
@@ -61,14 +81,16 @@ export class GgufCursor {
   }
 
   /** A metadata value. Invalid UTF-8 inside a string value becomes U+FFFD: vocabularies in the wild have it. */
-  value(key: string): GgufValue {
+  value(name: string): GgufValue {
+    const key = printable(name);
     const typeId = this.uint32();
     if (typeId !== GGUF_ARRAY) {
       const type = this.scalarType(typeId, key);
       return { type, value: this.scalar(type, key) };
     }
     const itemType = this.scalarType(this.uint32(), key);
-    const length = this.count(`length of the array ${key}`, scalarBytes[itemType]);
+    const length = this.count(`length of the array ${key}`, scalarBytes[itemType], MAX_ARRAY_ITEMS - this.arrayItems);
+    this.arrayItems += length;
     const value: GgufScalar[] = [];
     for (let i = 0; i < length; i++) value.push(this.scalar(itemType, key));
     return { type: "array", itemType, value };

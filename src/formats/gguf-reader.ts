@@ -3,6 +3,7 @@ import { withFileSource, type FileSource } from "./file-source.js";
 import { ggmlType, type GgmlType } from "./ggml-types.js";
 import { GgufCursor, HeaderCutError } from "./gguf-cursor.js";
 import { metadataNumber, type GgufMetadata, type GgufValue } from "./gguf-value.js";
+import { printable } from "./printable.js";
 
 /** One tensor of a GGUF file. `dims` are in ggml's order: dims[0] is the row length. */
 export interface GgufTensor {
@@ -30,6 +31,11 @@ const MAX_DIMS = 4;
 const DEFAULT_ALIGNMENT = 32;
 /** First read of a header; doubled until the header fits. Adapters fit in one, vocabularies need a few more. */
 const FIRST_READ_BYTES = 1 << 20;
+/** Largest header, in bytes. The largest vocabularies take some 20 MB. */
+const MAX_HEADER_BYTES = 1 << 27;
+/** Models have some hundred metadata entries and at most some ten thousand tensors (experts stored one by one). */
+const MAX_METADATA_ENTRIES = 1 << 16;
+const MAX_TENSORS = 1 << 18;
 
 /**
  * Reads and checks the header of a GGUF file (version 2 or 3, little endian).
@@ -43,10 +49,11 @@ export async function readGgufHeader(path: string): Promise<GgufHeader> {
     for (let length = FIRST_READ_BYTES; ; length *= 2) {
       const bytes = await source.read(0, Math.min(length, source.size));
       try {
-        return parseHeader(bytes, path, source.size);
+        return parseGgufHeader(bytes, path, source.size);
       } catch (error) {
         if (!(error instanceof HeaderCutError)) throw error;
         if (length >= source.size) throw cutError(path, source.size);
+        if (length >= MAX_HEADER_BYTES) throw headerSizeError(path);
       }
     }
   });
@@ -63,14 +70,19 @@ async function checkMagic(source: FileSource): Promise<void> {
   });
 }
 
-function parseHeader(bytes: Buffer, path: string, fileSize: number): GgufHeader {
+/**
+ * Parses and checks a header out of the first bytes of a file of `fileSize` bytes; {@link readGgufHeader} without the file.
+ * The magic number is not looked at.
+ * @throws FormatError when it is not sound, HeaderCutError when the header goes on behind these bytes.
+ */
+export function parseGgufHeader(bytes: Buffer, path: string, fileSize: number): GgufHeader {
   const cursor = new GgufCursor(bytes, path, fileSize);
   cursor.uint32();
   const version = cursor.uint32();
   if (version !== 2 && version !== 3) throw versionError(path, version);
   // A tensor entry takes at least 8 + 4 + 4 + 8 bytes, a metadata entry at least 8 + 4 + 1.
-  const tensorCount = cursor.count("number of tensors", 24);
-  const metadataCount = cursor.count("number of metadata entries", 13);
+  const tensorCount = cursor.count("number of tensors", 24, MAX_TENSORS);
+  const metadataCount = cursor.count("number of metadata entries", 13, MAX_METADATA_ENTRIES);
   const metadata = new Map<string, GgufValue>();
   for (let i = 0; i < metadataCount; i++) {
     const key = cursor.name(`metadata key ${i}`);
@@ -118,7 +130,13 @@ function readTensorEntry(cursor: GgufCursor, path: string, index: number): Omit<
     const dim = cursor.uint64();
     elements *= dim;
     if (dim === 0n || elements > BigInt(Number.MAX_SAFE_INTEGER)) {
-      throw tensorError(path, name, "impossible shape", `dimension ${d} = ${dim}`, "a positive size below 2^53 elements");
+      throw tensorError(
+        path,
+        name,
+        "impossible shape",
+        `dimension ${d} = ${dim}`,
+        "a positive size below 2^53 elements",
+      );
     }
     dims.push(Number(dim));
   }
@@ -127,7 +145,13 @@ function readTensorEntry(cursor: GgufCursor, path: string, index: number): Omit<
   if (!type) throw tensorError(path, name, "unknown tensor type", String(typeId), "a type of this llama.cpp release");
   const row = dims[0] ?? 1;
   if (row % type.blockSize !== 0) {
-    throw tensorError(path, name, `rows do not fit the type ${type.name}`, `${row} elements`, `a multiple of ${type.blockSize}`);
+    throw tensorError(
+      path,
+      name,
+      `rows do not fit the type ${type.name}`,
+      `${row} elements`,
+      `a multiple of ${type.blockSize}`,
+    );
   }
   return { name, dims, type, relativeOffset: cursor.uint64() };
 }
@@ -141,7 +165,7 @@ function placeTensor(entry: TensorEntry, dataStart: number, path: string, fileSi
   const offset = dataStart + entry.expectedOffset;
   if (offset + byteLength > fileSize) {
     throw new FormatError(path, {
-      what: `${path} is truncated: the data of tensor ${name} lies beyond its end`,
+      what: `${path} is truncated: the data of tensor ${printable(name)} lies beyond its end`,
       actual: `${fileSize} bytes`,
       expected: `at least ${offset + byteLength} bytes`,
       fix: "The file is probably an incomplete download or copy: fetch it again.",
@@ -155,10 +179,11 @@ function readAlignment(metadata: GgufMetadata, path: string): number {
   if (!entry) return DEFAULT_ALIGNMENT;
   const alignment = metadataNumber(metadata, "general.alignment") ?? 0;
   // llama.cpp pads in 32 bits; 1 GiB is far above anything written so far and keeps sums exact.
-  if (entry.type === "uint32" && alignment > 0 && alignment <= 1 << 30 && (alignment & (alignment - 1)) === 0) return alignment;
+  if (entry.type === "uint32" && alignment > 0 && alignment <= 1 << 30 && (alignment & (alignment - 1)) === 0)
+    return alignment;
   throw new FormatError(path, {
     what: `${path}: general.alignment is not usable`,
-    actual: `${entry.type} ${String(entry.value)}`,
+    actual: entry.type === "array" ? "an array" : printable(`${entry.type} ${String(entry.value)}`),
     expected: "a power of two stored as uint32",
   });
 }
@@ -186,16 +211,24 @@ function cutError(path: string, fileSize: number): FormatError {
   });
 }
 
+function headerSizeError(path: string): FormatError {
+  return new FormatError(path, {
+    what: `${path}: the header is too large`,
+    expected: `at most ${MAX_HEADER_BYTES} bytes`,
+    fix: "The file is damaged: fetch it again.",
+  });
+}
+
 function duplicateError(path: string, what: string, name: string): FormatError {
   return new FormatError(path, {
-    what: name === "" ? `${path}: an empty ${what}` : `${path}: the ${what} ${name} occurs twice`,
+    what: name === "" ? `${path}: an empty ${what}` : `${path}: the ${what} ${printable(name)} occurs twice`,
     fix: "The file is damaged or was written by a faulty tool: fetch or convert it again.",
   });
 }
 
 function tensorError(path: string, name: string, what: string, actual: string, expected: string): FormatError {
   return new FormatError(path, {
-    what: `${path}: tensor ${name}: ${what}`,
+    what: `${path}: tensor ${printable(name)}: ${what}`,
     actual,
     expected,
     fix: "The file is damaged or was written by a faulty tool: fetch or convert it again.",

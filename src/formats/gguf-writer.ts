@@ -2,7 +2,14 @@ import type { FileHandle } from "node:fs/promises";
 import { writeFileAtomic } from "./atomic-file.js";
 import { ggmlTypeId, type GgmlType } from "./ggml-types.js";
 import { roundUp } from "./gguf-reader.js";
-import { GGUF_ARRAY, ggufScalarTypes, metadataNumber, type GgufMetadata, type GgufScalar, type GgufScalarType } from "./gguf-value.js";
+import {
+  GGUF_ARRAY,
+  ggufScalarTypes,
+  metadataNumber,
+  type GgufMetadata,
+  type GgufScalar,
+  type GgufScalarType,
+} from "./gguf-value.js";
 
 /** A tensor to be written. `data` must yield exactly `byteLength` bytes. `dims` in ggml's order. */
 export interface GgufTensorToWrite {
@@ -64,7 +71,13 @@ function headerBytes(metadata: GgufMetadata, tensors: readonly GgufTensorToWrite
   for (const tensor of tensors) {
     const typeId = ggmlTypeId(tensor.type.name);
     if (typeId === undefined) throw new RangeError(`tensor ${tensor.name}: unknown type ${tensor.type.name}`);
-    parts.push(string(tensor.name), uint32(tensor.dims.length), ...tensor.dims.map(uint64), uint32(typeId), uint64(offset));
+    parts.push(
+      string(tensor.name),
+      uint32(tensor.dims.length),
+      ...tensor.dims.map(uint64),
+      uint32(typeId),
+      uint64(offset),
+    );
     offset += roundUp(tensor.byteLength, alignment);
   }
   const length = parts.reduce((sum, part) => sum + part.length, 0);

@@ -5,6 +5,9 @@ const HEIGHT = 10;
 /** Columns that the values of a chart may take at most. */
 const MAX_WIDTH = 64;
 
+/** Column of the vertical axis, which is also that of the first value. */
+const AXIS_COLUMN = 8;
+
 /** One point of a curve: x is the boundary, y a score from 0 to 100. */
 export interface CurvePoint {
   readonly boundary: number;
@@ -21,12 +24,22 @@ export function curveChart(points: readonly CurvePoint[], title: string): string
   const last = points.at(-1);
   if (!first || !last) return "";
   const span = last.boundary - first.boundary;
-  const columnsPerLayer = Math.max(1, Math.min(6, Math.floor(MAX_WIDTH / Math.max(1, span))));
-  const columns = span * columnsPerLayer + 1;
-  const values = Array.from({ length: columns }, (_, column) => valueAt(points, first.boundary + column / columnsPerLayer));
-  const plot = asciichart.plot(values, { height: HEIGHT, format: (value: number) => value.toFixed(1).padStart(7) });
-  const margin = 9;
-  return [`${" ".repeat(margin)}${title}`, plot, axis(points, first.boundary, columnsPerLayer, columns, margin)].join("\n");
+  // Whole columns a layer while they fit; a deeper model's layers share them.
+  const fitting = MAX_WIDTH / Math.max(1, span);
+  const columnsPerLayer = fitting < 1 ? fitting : Math.min(6, Math.floor(fitting));
+  const columns = Math.round(span * columnsPerLayer) + 1;
+  const values = Array.from({ length: columns }, (_, column) =>
+    valueAt(points, first.boundary + column / columnsPerLayer),
+  );
+  // The library rounds the only label of a flat curve to a whole number.
+  const only = values.every((value) => value === first.value) ? first.value : undefined;
+  const format = (value: number): string => (only ?? value).toFixed(1).padStart(AXIS_COLUMN - 1);
+  const plot = asciichart.plot(values, { height: HEIGHT, format });
+  return [
+    `${" ".repeat(AXIS_COLUMN + 1)}${title}`,
+    plot.replace(/ +$/gm, ""),
+    axis(points, first.boundary, columnsPerLayer, columns, AXIS_COLUMN),
+  ].join("\n");
 }
 
 function valueAt(points: readonly CurvePoint[], boundary: number): number {
@@ -39,21 +52,26 @@ function valueAt(points: readonly CurvePoint[], boundary: number): number {
 }
 
 /** Boundaries below their columns, as many as fit without touching. */
-function axis(points: readonly CurvePoint[], first: number, columnsPerLayer: number, columns: number, margin: number): string {
+function axis(
+  points: readonly CurvePoint[],
+  first: number,
+  columnsPerLayer: number,
+  columns: number,
+  margin: number,
+): string {
   const cells = Array.from({ length: margin + columns + 6 }, () => " ");
+  const column = (boundary: number): number => margin + Math.round((boundary - first) * columnsPerLayer);
   let free = 0;
   const write = (boundary: number): void => {
     const label = String(boundary);
-    const at = margin + (boundary - first) * columnsPerLayer;
+    const at = column(boundary);
     if (at < free) return;
-    for (const [i, character] of [...label].entries()) cells[at + i] = character;
+    for (let i = 0; i < label.length; i++) cells[at + i] = label.charAt(i);
     free = at + label.length + 1;
   };
   const last = points.at(-1)?.boundary ?? first;
   for (const { boundary } of points) {
-    const reserved = margin + (last - first) * columnsPerLayer;
-    const at = margin + (boundary - first) * columnsPerLayer;
-    if (boundary === last || at + String(boundary).length < reserved) write(boundary);
+    if (boundary === last || column(boundary) + String(boundary).length < column(last)) write(boundary);
   }
   return `${cells.join("").trimEnd()}  K`;
 }

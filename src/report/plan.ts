@@ -2,7 +2,7 @@ import type { EngineInfo } from "../engine/engine.js";
 import type { CostEstimate } from "../sweep/estimate.js";
 import type { SweepInputs } from "../sweep/inputs.js";
 import type { SweepPlan } from "../sweep/plan.js";
-import { stableJson } from "../sweep/result.js";
+import { stableJson } from "../formats/stable-json.js";
 
 /** A plan with its cost. */
 export interface PlannedSweep {
@@ -33,7 +33,12 @@ export function planLines(plan: SweepPlan, inputs: SweepInputs): string[] {
 export function planReport({ plan, inputs, cost, engine }: PlannedSweep, { json }: { json: boolean }): string {
   if (json) {
     return stableJson({
-      boundaries: plan.candidates.map(({ boundary, boundaries, bytes, keptModules }) => ({ boundary, boundaries, bytes, keptModules })),
+      boundaries: plan.candidates.map(({ boundary, boundaries, bytes, keptModules }) => ({
+        boundary,
+        boundaries,
+        bytes,
+        keptModules,
+      })),
       cost,
       engine,
       format: inputs.data.format,
@@ -46,7 +51,7 @@ export function planReport({ plan, inputs, cost, engine }: PlannedSweep, { json 
   }
   return [
     ...planLines(plan, inputs),
-    `engine    llama.cpp ${engine.llamaCpp}, ${engine.backend}, ${engine.threads} threads${engine.gpuLayers > 0 ? `, ${engine.gpuLayers} layers on the GPU` : ""}`,
+    `engine    llama.cpp ${engine.llamaCpp}, ${engine.backend}, ${engine.threads} thread${engine.threads === 1 ? "" : "s"}${engine.gpuLayers > 0 ? `, ${engine.gpuLayers} layers on the GPU` : ""}`,
     `cost      ${cost.answers} answers, ${cost.prefillTokens} prompt tokens, at most ${cost.decodeTokensAtMost} generated; key/value cache ${(cost.cacheBytes / 1e6).toFixed(0)} MB`,
     `time      about ${duration(cost.seconds)}, from one wave of answers with the full adapter`,
     ...inputs.notes.map((note) => `note      ${note}`),

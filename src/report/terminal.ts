@@ -1,7 +1,7 @@
-import Table from "cli-table3";
 import pc from "picocolors";
 import type { SweepResult } from "../sweep/result.js";
 import { curveChart } from "./chart.js";
+import { plainTable } from "./table.js";
 
 type Candidate = SweepResult["candidates"][number];
 type PartScores = NonNullable<Candidate["selection"]>;
@@ -62,7 +62,15 @@ function confirmationTitle({ confirmation }: SweepResult): string {
 
 function confirmationTable(result: SweepResult): string {
   const { comparisons } = result.confirmation;
-  const table = plainTable(["metric", "base", "full", `chosen (K=${result.choice.boundary})`, "chosen - full", "95 % interval", "better/worse"]);
+  const table = plainTable([
+    "metric",
+    "base",
+    "full",
+    `chosen (K=${result.choice.boundary})`,
+    "chosen - full",
+    "95 % interval",
+    "better/worse",
+  ]);
   for (const { metric, base, full, chosen, chosenMinusFull: paired } of comparisons) {
     table.push([
       heading(metric),
@@ -83,7 +91,10 @@ function metricNames(result: SweepResult): string[] {
 
 function boundaryLabel({ boundary, boundaries, keptModules }: Candidate, result: SweepResult): string {
   const others = boundaries.slice(1);
-  const same = others.length > 0 ? ` (= ${others.length > 1 ? `${others[0] ?? ""}-${others.at(-1) ?? ""}` : (others[0] ?? "")})` : "";
+  const same =
+    others.length > 0
+      ? ` (= ${others.length > 1 ? `${others[0] ?? ""}-${others.at(-1) ?? ""}` : (others[0] ?? "")})`
+      : "";
   const role = keptModules === 0 ? " base" : keptModules === result.adapter.modules ? " full" : "";
   const mark = boundary === result.choice.boundary ? " *" : "";
   return `${boundary}${same}${role}${mark}`;
@@ -91,17 +102,6 @@ function boundaryLabel({ boundary, boundaries, keptModules }: Candidate, result:
 
 function scoreCell(part: PartScores, metric: string): string {
   return part.scores[metric]?.value.toFixed(1) ?? "";
-}
-
-/** A table without frames: it survives being pasted, and is as narrow as it can be. */
-function plainTable(head: string[]): Table.Table {
-  const none = ["top", "top-mid", "top-left", "top-right", "bottom", "bottom-mid", "bottom-left", "bottom-right", "left", "left-mid", "mid", "mid-mid", "right", "right-mid"];
-  return new Table({
-    head,
-    chars: { ...Object.fromEntries(none.map((name) => [name, ""])), middle: "  " },
-    colAligns: head.map((_, i) => (i === 0 ? "left" : "right")),
-    style: { head: [], border: [], "padding-left": 0, "padding-right": 0, compact: true },
-  });
 }
 
 function heading(metric: string): string {

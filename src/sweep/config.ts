@@ -28,13 +28,21 @@ export const sweepConfigSchema = z.strictObject({
     .default("auto")
     .describe("layers of the model put on the GPU"),
   threads: positive.optional().describe("CPU threads (default: the cores that are really there)"),
-  contextSize: positive.optional().describe("tokens of prompt and answer together (default: what the longest sample needs)"),
+  contextSize: positive
+    .optional()
+    .describe("tokens of prompt and answer together (default: what the longest sample needs)"),
   sequences: positive.max(256).default(8).describe("samples generated for at once"),
   prompt: text.optional().describe("jinja file with the user message (default: the task's)"),
   system: z.string().optional().describe("system message (default: none of ours; a model's template may have its own)"),
-  template: z.enum(["chat", "raw"]).optional().describe("wrap prompts in the model's chat template, or not (default: chat if it has one)"),
+  template: z
+    .enum(["chat", "raw"])
+    .optional()
+    .describe("wrap prompts in the model's chat template, or not (default: chat if it has one)"),
   metric: text.optional().describe("metric that chooses the boundary (default: the task's)"),
-  rules: z.enum(["auto", "squad", "squad2", "hotpotqa"]).default("auto").describe("whose script decides EM and F1 (auto: by data format)"),
+  rules: z
+    .enum(["auto", "squad", "squad2", "hotpotqa"])
+    .default("auto")
+    .describe("whose script decides EM and F1 (auto: by data format)"),
   map: text.optional().describe("fields of other JSONL: question=q,answers=gold"),
   context: z.enum(["supporting", "all"]).default("supporting").describe("HotpotQA: which paragraphs"),
   onOverflow: z.enum(["fail", "skip"]).default("fail").describe("when a prompt does not fit the context"),
@@ -61,9 +69,13 @@ export function resolveConfig(...sources: readonly SweepSettings[]): SweepConfig
       if (value !== undefined && value !== null && !(name in merged)) merged[name] = value;
     }
   }
+  const names = Object.keys(sweepConfigSchema.shape);
   const result = sweepConfigSchema.safeParse(merged);
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => {
+    if (issue.code === "unrecognized_keys") {
+      return issue.keys.map((key) => `unknown setting ${key} (did you mean ${closest(key, names)}?)`).join("; ");
+    }
     const name = kebabCase(String(issue.path[0] ?? ""));
     const value = issue.path[0] === undefined ? undefined : merged[String(issue.path[0])];
     return value === undefined ? `--${name} is missing` : `--${name} is ${JSON.stringify(value)}: ${issue.message}`;
@@ -115,11 +127,18 @@ export function redactedConfig(config: SweepConfig): Record<string, unknown> {
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Replaces the home folder by `~` and the credentials and query of an address by `***`. */
+/** Replaces the home folder by `~` and the credentials of an address, also those in its query, by `***`. */
 export function redact(value: string): string {
-  const home = homedir();
-  const withoutHome = home.length > 1 ? value.split(home).join("~") : value;
-  return withoutHome.replace(/\/\/[^/@\s]+@/g, "//***@").replace(/([?&](?:[^=&\s]*(?:token|key|secret|password)[^=&\s]*)=)[^&\s]+/gi, "$1***");
+  return withoutHome(value, homedir())
+    .replace(/\/\/[^/\s]+@/g, "//***@")
+    .replace(/([?&](?:[^=&\s]*(?:token|key|secret|password|sig|auth|credential)[^=&\s]*)=)[^&\s]+/gi, "$1***");
+}
+
+/** `~` for the home folder where a path begins with it: `/mnt/root/x` and `/root2/x` do not lie in `/root`. */
+function withoutHome(value: string, home: string): string {
+  if (home.length < 2) return value;
+  const pattern = home.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  return value.replace(new RegExp(`(?<![\\w.~-])${pattern}(?![\\w.-])`, "g"), "~");
 }
 
 /** The call that repeats this run, redacted. */

@@ -112,5 +112,8 @@ function isInterrupted(error: unknown, signal: AbortSignal | undefined): boolean
 }
 
 function interrupted(): InterruptedError {
-  return new InterruptedError({ what: "stopped", fix: "Finished answers are kept: run the same command again to go on." });
+  return new InterruptedError({
+    what: "stopped",
+    fix: "Finished answers are kept: run the same command again to go on.",
+  });
 }

@@ -1,7 +1,7 @@
-import { assertFits } from "../adapter/fit.js";
 import type { Adapter } from "../adapter/adapter.js";
 import { readBaseModel, type BaseModel } from "../adapter/base-model.js";
-import { loadGgufAdapter } from "../adapter/load-gguf-adapter.js";
+import type { PeftAdapter } from "../adapter/load-peft-adapter.js";
+import { openAdapter } from "../adapter/open-adapter.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
 import { metricByName, type Metric, type QaRules } from "../metrics/metric.js";
 import { parseMap } from "../samples/field-map.js";
@@ -27,7 +27,12 @@ export interface PromptedSample {
 /** Everything a sweep reads before the engine starts, checked. */
 export interface SweepInputs {
   readonly model: BaseModel;
+  /** As the engine loads it. */
   readonly adapter: Adapter;
+  /** What it was converted from, where it came as a PEFT folder. */
+  readonly peft: PeftAdapter | undefined;
+  /** Removes the temporary file of a converted adapter. */
+  readonly close: () => Promise<void>;
   readonly task: Task;
   readonly rules: QaRules;
   readonly metrics: readonly Metric[];
@@ -44,7 +49,7 @@ export interface SweepInputs {
 }
 
 /**
- * Reads and checks all that a sweep is given. Nothing is written and no native code runs.
+ * Reads and checks all that a sweep is given; no native code runs. Close it afterwards.
  * @throws a BoundaryError that names the first thing that is wrong.
  */
 export async function loadInputs(config: SweepConfig): Promise<SweepInputs> {
@@ -59,14 +64,22 @@ export async function loadInputs(config: SweepConfig): Promise<SweepInputs> {
   const primary = metricByName(config.metric ?? task.primary, rules);
 
   const model = await readBaseModel(await resolveModelPath(config.model));
-  const adapter = await loadGgufAdapter(await resolveModelPath(config.adapter));
-  assertFits(adapter, model);
+  const boundaries = parseBoundaries(config.boundaries, model.layerCount);
 
   const template = config.template ?? (model.chatTemplate === undefined ? "raw" : "chat");
-  const samples = promptSamples(config, { data, holdoutData, prompt, format: chatFormatter(model, template, config.system) });
+  const samples = promptSamples(config, {
+    data,
+    holdoutData,
+    prompt,
+    format: chatFormatter(model, template, config.system),
+  });
+  // Last, because it may leave a temporary file that only the caller can remove.
+  const { adapter, peft, close } = await openAdapter(await resolveModelPath(config.adapter), model);
   return {
     model,
     adapter,
+    peft,
+    close,
     task,
     rules,
     metrics: metrics.some(({ name }) => name === primary.name) ? metrics : [...metrics, primary],
@@ -75,9 +88,12 @@ export async function loadInputs(config: SweepConfig): Promise<SweepInputs> {
     template,
     data,
     holdoutData,
-    boundaries: parseBoundaries(config.boundaries, model.layerCount),
+    boundaries,
     samples,
-    notes: notesOf(config, model, data, holdoutData, samples),
+    notes: [
+      ...notesOf(config, model, data, holdoutData, samples),
+      ...(peft?.findings ?? []).map(({ message }) => message),
+    ],
   };
 }
 
@@ -100,7 +116,11 @@ interface PromptingInputs {
 
 function promptSamples(config: SweepConfig, { data, holdoutData, prompt, format }: PromptingInputs): PromptedSample[] {
   const render = (source: LoadedSamples, part: Part) => {
-    return (sample: Sample): PromptedSample => ({ part, sample, text: format(renderPrompt(prompt, sample, source.path)) });
+    return (sample: Sample): PromptedSample => ({
+      part,
+      sample,
+      text: format(renderPrompt(prompt, sample, source.path)),
+    });
   };
   if (holdoutData) {
     const selection = data.samples.map(render(data, "selection"));
@@ -126,11 +146,17 @@ function notesOf(
 ): string[] {
   const notes = [...data.notes, ...(holdoutData?.notes ?? [])];
   if (config.template === undefined && model.chatTemplate === undefined) {
-    notes.push(`The model has no chat template: prompts go in as they are, and an answer ends at its first line break.`);
+    notes.push(
+      `The model has no chat template: prompts go in as they are, and an answer ends at its first line break.`,
+    );
   }
-  const unanswerable = samples.filter(({ sample }) => sample.references.every((reference) => reference.trim() === "")).length;
+  const unanswerable = samples.filter(({ sample }) =>
+    sample.references.every((reference) => reference.trim() === ""),
+  ).length;
   if (unanswerable > 0) {
-    notes.push(`${unanswerable} samples have no answer: contains counts every output as right there. Look at EM and F1.`);
+    notes.push(
+      `${unanswerable} samples have no answer: contains counts every output as right there. Look at EM and F1.`,
+    );
   }
   if (!samples.some(({ part }) => part === "holdout")) {
     notes.push("There is no holdout: the scores of the chosen K are in-sample and flatter it.");

@@ -20,7 +20,8 @@ export async function assertChangesSomething(
   const prompts = plan.selection.slice(0, PROBES).map(({ prompt }) => prompt.tokens);
   const logitsOf = async (mask: SweepPlan["full"]["mask"]): Promise<Float32Array[]> => {
     const all: Float32Array[] = [];
-    for (const tokens of prompts) all.push(await engine.nextTokenLogits({ pieces: piecesOf(mask, pieces), context, tokens }));
+    for (const tokens of prompts)
+      all.push(await engine.nextTokenLogits({ pieces: piecesOf(mask, pieces), context, tokens }));
     return all;
   };
   const full = await logitsOf(plan.full.mask);

@@ -69,12 +69,16 @@ export function planSweep(
   const limit = contextLimit(config, model.trainContextSize);
   const fits = ({ prompt }: PlannedSample): boolean => prompt.tokens.length + maxTokens <= limit;
   const overflowing = all.filter((planned) => !fits(planned));
-  if (overflowing.length > 0 && config.onOverflow === "fail") throw overflowError(overflowing, maxTokens, limit, inputs);
+  if (overflowing.length > 0 && config.onOverflow === "fail")
+    throw overflowError(overflowing, maxTokens, limit, inputs);
   const planned = all.filter(fits);
   const selection = planned.filter(({ part }) => part === "selection");
   const holdout = planned.filter(({ part }) => part === "holdout");
   if (selection.length === 0) {
-    throw new SampleError({ path: config.data }, { what: "no sample is left for the selection", fix: "Use more samples, or a smaller --holdout." });
+    throw new SampleError(
+      { path: config.data },
+      { what: "no sample is left for the selection", fix: "Use more samples, or a smaller --holdout." },
+    );
   }
   const generation: GenerationSettings = {
     maxTokens,
@@ -131,12 +135,16 @@ function contextLimit(config: SweepConfig, trainContextSize: number): number {
 function oneCandidate(inputs: SweepInputs, boundary: number): Candidate | undefined {
   const { adapter, model, boundaries } = inputs;
   const wanted = [...boundaries, boundary];
-  return boundaryCandidates(adapter, model.layerCount, wanted).find((candidate) => candidate.boundaries.includes(boundary));
+  return boundaryCandidates(adapter, model.layerCount, wanted).find((candidate) =>
+    candidate.boundaries.includes(boundary),
+  );
 }
 
 function contextShape(config: SweepConfig, planned: readonly PlannedSample[], maxTokens: number): ContextShape {
   const longest = Math.max(0, ...planned.map(({ prompt }) => prompt.tokens.length));
-  const largestPart = Math.max(...(["selection", "holdout"] as const).map((part) => planned.filter((p) => p.part === part).length));
+  const largestPart = Math.max(
+    ...(["selection", "holdout"] as const).map((part) => planned.filter((p) => p.part === part).length),
+  );
   const sequences = Math.min(config.sequences, Math.max(1, largestPart));
   return {
     sequences,
@@ -158,7 +166,10 @@ function assertMemory(cacheBytesPerToken: number, { sequences, contextSize }: Co
       what: "not enough memory for the context",
       actual: `${gib(available)} available`,
       expected: `${gib(required)} for the key/value cache of ${sequences} sequences of ${contextSize} tokens`,
-      fix: fitting >= 1 ? `Pass --sequences ${fitting}.` : "Use shorter prompts (--context-size with --on-overflow skip), or another machine.",
+      fix:
+        fitting >= 1
+          ? `Pass --sequences ${fitting}.`
+          : "Use shorter prompts (--context-size with --on-overflow skip), or another machine.",
     },
     required,
     available,
@@ -169,7 +180,12 @@ function gib(bytes: number): string {
   return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }
 
-function overflowError(overflowing: readonly PlannedSample[], maxTokens: number, limit: number, { data }: SweepInputs): Error {
+function overflowError(
+  overflowing: readonly PlannedSample[],
+  maxTokens: number,
+  limit: number,
+  { data }: SweepInputs,
+): Error {
   const first = overflowing[0];
   if (!first) throw new RangeError("nothing overflows");
   const others = overflowing.length > 1 ? `, and ${overflowing.length - 1} more` : "";

@@ -1,7 +1,9 @@
 import { writeFileAtomic, writeTextAtomic } from "../formats/atomic-file.js";
 import { sha256File } from "../formats/file-source.js";
-import { stat, unlink } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
+import { selectModules } from "../adapter/select-modules.js";
 import { trimAdapter } from "../adapter/trim.js";
+import { trimPeftAdapter } from "../adapter/trim-peft.js";
 import type { Candidate } from "../adapter/mask.js";
 import type { EngineInfo } from "../engine/engine.js";
 import { meanInterval } from "../statistics/bootstrap.js";
@@ -11,7 +13,8 @@ import type { Confirmation } from "./confirm.js";
 import type { Answers } from "./evaluate.js";
 import type { SweepInputs } from "./inputs.js";
 import { hash, type SweepPlan } from "./plan.js";
-import { RESULT_SCHEMA_VERSION, stableJson, sweepResultSchema, type SweepResult } from "./result.js";
+import { RESULT_SCHEMA_VERSION, sweepResultSchema, type SweepResult } from "./result.js";
+import { stableJson } from "../formats/stable-json.js";
 import type { RunFolder } from "./run-folder.js";
 import type { CandidateScores } from "./scores.js";
 import type { Verdict } from "./verdict.js";
@@ -37,7 +40,7 @@ export interface SweepRecord {
  */
 export async function recordSweep(record: SweepRecord, folder: RunFolder): Promise<SweepResult> {
   await writeOutputs(record, folder.file("outputs"));
-  const trimmed = await writeTrimmed(record, folder.file("trimmed"));
+  const trimmed = await writeTrimmed(record, folder);
   const result = sweepResultSchema.parse(asResult(record, trimmed));
   await writeTextAtomic(folder.file("result"), stableJson(result));
   return result;
@@ -56,22 +59,33 @@ async function writeOutputs({ answers }: SweepRecord, path: string): Promise<voi
   );
 }
 
-async function writeTrimmed(record: SweepRecord, path: string): Promise<SweepResult["trimmed"]> {
-  const { chosen, inputs, config, confirmation } = record;
+async function writeTrimmed(record: SweepRecord, folder: RunFolder): Promise<SweepResult["trimmed"]> {
+  const { chosen, inputs, config, confirmation, plan } = record;
+  const [path, peftFolder, modelfile] = [folder.file("trimmed"), folder.file("trimmedPeft"), folder.file("modelfile")];
   // A run scored again under another metric may choose nothing where it chose something before.
-  if (chosen.mask.size === 0) {
-    await unlink(path).catch(() => undefined);
-    return null;
-  }
-  const scores = JSON.stringify(Object.fromEntries(confirmation.comparisons.map(({ metric, chosen: value, full, base }) => [metric, { base, chosen: value, full }])));
+  for (const old of [path, peftFolder, modelfile]) await rm(old, { recursive: true, force: true });
+  if (chosen.mask.size === 0) return null;
+  const scores = confirmation.comparisons.map(({ metric, chosen: value, full, base }) => {
+    return [metric, { base, chosen: value, full }] as const;
+  });
   const provenance = {
-    sourceSha256: inputs.adapter.sha256,
+    sourceSha256: inputs.peft?.sha256 ?? inputs.adapter.sha256,
     boundary: chosen.boundary,
     command: recipe(config),
-    scores,
+    scores: JSON.stringify(Object.fromEntries(scores)),
   };
   await trimAdapter(inputs.adapter, chosen.mask, path, provenance, { overwrite: true });
-  return { file: "trimmed.gguf", sha256: await sha256File(path), bytes: (await stat(path)).size };
+  if (inputs.peft) {
+    const kept = selectModules(inputs.peft.modules, plan.layerCount, { keep: chosen.boundary });
+    await trimPeftAdapter(inputs.peft, kept, plan.layerCount, peftFolder, { overwrite: true });
+  }
+  await writeTextAtomic(modelfile, `FROM ${redact(config.model)}\nADAPTER ./trimmed.gguf\n`);
+  return {
+    file: "trimmed.gguf",
+    sha256: await sha256File(path),
+    bytes: (await stat(path)).size,
+    ...(inputs.peft ? { peft: "trimmed-peft" } : {}),
+  };
 }
 
 function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepResult {
@@ -132,7 +146,10 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
 
 function candidateEntries({ selection, holdout, config }: SweepRecord): SweepResult["candidates"] {
   const byBoundary = new Map<number, SweepResult["candidates"][number]>();
-  for (const [part, scored] of [["selection", selection], ["holdout", holdout]] as const) {
+  for (const [part, scored] of [
+    ["selection", selection],
+    ["holdout", holdout],
+  ] as const) {
     for (const one of scored) {
       const { boundary, boundaries, keptModules, bytes } = one.candidate;
       const entry = byBoundary.get(boundary) ?? { boundary, boundaries: [...boundaries], keptModules, bytes };
@@ -143,7 +160,10 @@ function candidateEntries({ selection, holdout, config }: SweepRecord): SweepRes
   return [...byBoundary.values()].sort((a, b) => a.boundary - b.boundary);
 }
 
-function scoreEntries(scored: CandidateScores, seed: number): Record<string, { value: number; low: number; high: number; n: number; signature: string }> {
+function scoreEntries(
+  scored: CandidateScores,
+  seed: number,
+): Record<string, { value: number; low: number; high: number; n: number; signature: string }> {
   return Object.fromEntries(
     [...scored.scores].map(([name, { value, n, signature, perSample }]) => {
       const { low, high } = meanInterval(perSample, { seed });
@@ -153,14 +173,26 @@ function scoreEntries(scored: CandidateScores, seed: number): Record<string, { v
 }
 
 function speeds({ answers }: SweepRecord): SweepResult["timings"]["speeds"] {
-  return ([["selection", answers.selection], ["holdout", answers.holdout]] as const).flatMap(([part, all]) =>
+  return (
+    [
+      ["selection", answers.selection],
+      ["holdout", answers.holdout],
+    ] as const
+  ).flatMap(([part, all]) =>
     all.map(({ candidate, rows }) => {
-      const sum = (pick: (row: (typeof rows)[number]) => number): number => rows.reduce((total, row) => total + pick(row), 0);
+      const sum = (pick: (row: (typeof rows)[number]) => number): number =>
+        rows.reduce((total, row) => total + pick(row), 0);
       return {
         boundary: candidate.boundary,
         part,
-        prefillTokensPerSecond: perSecond(sum((row) => row.promptTokens), sum((row) => row.prefillMs)),
-        decodeTokensPerSecond: perSecond(sum((row) => row.decodedTokens), sum((row) => row.decodeMs)),
+        prefillTokensPerSecond: perSecond(
+          sum((row) => row.promptTokens),
+          sum((row) => row.prefillMs),
+        ),
+        decodeTokensPerSecond: perSecond(
+          sum((row) => row.decodedTokens),
+          sum((row) => row.decodeMs),
+        ),
       };
     }),
   );

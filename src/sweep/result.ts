@@ -124,24 +124,25 @@ export const sweepResultSchema = z.strictObject({
     sentences: z.array(z.string()),
   }),
   notes: z.array(z.string()),
-  trimmed: z.strictObject({ file: z.string(), sha256: z.string(), bytes: z.number().int() }).nullable(),
+  trimmed: z
+    .strictObject({
+      file: z.string(),
+      sha256: z.string(),
+      bytes: z.number().int(),
+      /** Folder with the same in PEFT's form, where the adapter came in that form. */
+      peft: z.string().optional(),
+    })
+    .nullable(),
   timings: z.strictObject({
     wallSeconds: z.number(),
     answersGenerated: z.number().int(),
     answersReused: z.number().int(),
+    /** Peak resident memory of the engine's process and of this one. */
     enginePeakBytes: z.number().int(),
+    ownPeakBytes: z.number().int(),
     speeds: z.array(speed),
   }),
 });
 
 /** The result of a sweep, as `result.json` holds it. */
 export type SweepResult = z.output<typeof sweepResultSchema>;
-
-/** JSON with sorted keys, so that equal values give equal text. */
-export function stableJson(value: unknown): string {
-  const sorted = (_key: string, item: unknown): unknown => {
-    if (typeof item !== "object" || item === null || Array.isArray(item)) return item;
-    return Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
-  };
-  return `${JSON.stringify(value, sorted, 2)}\n`;
-}

@@ -1,8 +1,8 @@
-import { mkdir, open, readdir, readFile, rm, unlink } from "node:fs/promises";
-import { join } from "node:path";
+import { open, readdir, readFile, rm, unlink } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { z } from "zod";
 import { fileError, RunFolderError } from "../errors.js";
-import { writeTextAtomic } from "../formats/atomic-file.js";
+import { ensureFolder, exists, writeTextAtomic } from "../formats/atomic-file.js";
 
 /** What makes two runs the same run: each field by name, so that a difference can be told. */
 export type RunIdentity = Readonly<Record<string, string>>;
@@ -16,6 +16,8 @@ const FILES = {
   result: "result.json",
   outputs: "outputs.jsonl",
   trimmed: "trimmed.gguf",
+  trimmedPeft: "trimmed-peft",
+  modelfile: "Modelfile",
   pieces: ".pieces",
   lock: ".lock",
 } as const;
@@ -32,15 +34,12 @@ export class RunFolder {
    * @throws RunFolderError when it holds something else or another process works in it; FileError when it cannot be written.
    */
   static async take(path: string, identity: RunIdentity, { fresh }: { fresh: boolean }): Promise<RunFolder> {
-    await mkdir(path, { recursive: true }).catch((cause: unknown) => {
-      throw fileError(path, "write", cause);
-    });
-    const lock = join(path, FILES.lock);
+    await ensureFolder(path);
+    const lock = resolve(path, FILES.lock);
     await takeLock(lock, path);
     const folder = new RunFolder(path, lock);
     try {
-      if (fresh) await folder.clear();
-      await folder.claim(identity);
+      await folder.claim(identity, fresh);
       return folder;
     } catch (error) {
       await folder.release();
@@ -56,38 +55,49 @@ export class RunFolder {
   async release(): Promise<void> {
     await rm(this.file("pieces"), { recursive: true, force: true });
     await unlink(this.lock).catch(() => undefined);
+    heldLocks.delete(this.lock);
   }
 
+  /** Removes what the earlier run left. Its identity stays until the new one replaces it: the folder is that of a run all the time. */
   private async clear(): Promise<void> {
+    const kept: readonly string[] = [FILES.lock, FILES.identity];
     for (const name of Object.values(FILES)) {
-      if (name !== FILES.lock) await rm(join(this.path, name), { recursive: true, force: true });
+      if (!kept.includes(name)) await rm(join(this.path, name), { recursive: true, force: true });
     }
   }
 
-  private async claim(identity: RunIdentity): Promise<void> {
-    const known = await readIdentity(this.file("identity"));
-    if (known === undefined) {
-      const own: readonly string[] = Object.values(FILES);
-      const foreign = (await readdir(this.path)).filter((name) => !own.includes(name) && !name.endsWith(".tmp"));
-      if (foreign.length > 0) throw foreignError(this.path, foreign);
-      await writeTextAtomic(this.file("identity"), `${JSON.stringify(identity, null, 2)}\n`);
+  private async claim(identity: RunIdentity, fresh: boolean): Promise<void> {
+    const isRun = await exists(this.file("identity"));
+    if (isRun && !fresh) {
+      const known = await readIdentity(this.file("identity"));
+      const differing = Object.keys({ ...known, ...identity }).filter((name) => known[name] !== identity[name]);
+      if (differing.length > 0) throw otherRunError(this.path, differing, known, identity);
       return;
     }
-    const differing = Object.keys({ ...known, ...identity }).filter((name) => known[name] !== identity[name]);
-    if (differing.length > 0) throw otherRunError(this.path, differing, known, identity);
+    if (isRun) await this.clear();
+    else await this.assertEmpty();
+    await writeTextAtomic(this.file("identity"), `${JSON.stringify(identity, null, 2)}\n`);
+  }
+
+  /** Without an identity nothing in the folder is a run's, whatever its name: a `trimmed.gguf` may be the user's own. */
+  private async assertEmpty(): Promise<void> {
+    const foreign = (await readdir(this.path)).filter((name) => name !== FILES.lock && !name.endsWith(".tmp"));
+    if (foreign.length > 0) throw foreignError(this.path, foreign);
   }
 }
 
-async function readIdentity(path: string): Promise<RunIdentity | undefined> {
+async function readIdentity(path: string): Promise<RunIdentity> {
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
     throw fileError(path, "read", cause);
   });
-  if (text === undefined) return undefined;
   try {
     return identitySchema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new RunFolderError(path, { what: `${path} is damaged`, fix: "Pass --fresh to start over, or choose another --out.", cause });
+    throw new RunFolderError(path, {
+      what: `${path} is damaged`,
+      fix: "Pass --fresh to start over, or choose another --out.",
+      cause,
+    });
   }
 }
 
@@ -98,11 +108,13 @@ async function takeLock(lock: string, folder: string): Promise<void> {
       const handle = await open(lock, "wx");
       await handle.writeFile(String(process.pid));
       await handle.close();
+      heldLocks.add(lock);
       return;
     } catch (cause) {
-      if (!(cause instanceof Error && "code" in cause && cause.code === "EEXIST")) throw fileError(lock, "write", cause);
+      if (!(cause instanceof Error && "code" in cause && cause.code === "EEXIST"))
+        throw fileError(lock, "write", cause);
       const owner = Number(await readFile(lock, "utf8").catch(() => ""));
-      if (isRunning(owner)) {
+      if (isRunning(owner, lock)) {
         throw new RunFolderError(folder, {
           what: `another process works in ${folder}`,
           actual: `process ${owner}`,
@@ -112,11 +124,18 @@ async function takeLock(lock: string, folder: string): Promise<void> {
       await unlink(lock).catch(() => undefined);
     }
   }
-  throw new RunFolderError(folder, { what: `cannot lock ${folder}`, fix: "Another process keeps taking it: choose another --out." });
+  throw new RunFolderError(folder, {
+    what: `cannot lock ${folder}`,
+    fix: "Another process keeps taking it: choose another --out.",
+  });
 }
 
-function isRunning(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid < 1 || pid === process.pid) return false;
+/** Locks that this process holds: in a container, process ids come again, so a lock with our own id may also be an old one. */
+const heldLocks = new Set<string>();
+
+function isRunning(pid: number, lock: string): boolean {
+  if (pid === process.pid) return heldLocks.has(lock);
+  if (!Number.isInteger(pid) || pid < 1) return false;
   try {
     process.kill(pid, 0);
     return true;
@@ -134,8 +153,14 @@ function foreignError(path: string, foreign: readonly string[]): RunFolderError 
   });
 }
 
-function otherRunError(path: string, differing: readonly string[], known: RunIdentity, wanted: RunIdentity): RunFolderError {
-  const short = (value: string | undefined): string => (value === undefined ? "nothing" : value.length > 40 ? `${value.slice(0, 12)}...` : value);
+function otherRunError(
+  path: string,
+  differing: readonly string[],
+  known: RunIdentity,
+  wanted: RunIdentity,
+): RunFolderError {
+  const short = (value: string | undefined): string =>
+    value === undefined ? "nothing" : value.length > 40 ? `${value.slice(0, 12)}...` : value;
   return new RunFolderError(path, {
     what: `${path} holds another run`,
     actual: differing.map((name) => `${name} ${short(known[name])}`).join(", "),

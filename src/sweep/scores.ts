@@ -26,7 +26,11 @@ export interface AnswerFacts {
  * Scores answers. Pure: scoring again under other metrics generates nothing. Thoughts of reasoning models are not scored.
  * @param samples in the order of the answers' rows.
  */
-export function scoreAnswers(answers: Answers, samples: readonly Sample[], metrics: readonly Metric[]): CandidateScores {
+export function scoreAnswers(
+  answers: Answers,
+  samples: readonly Sample[],
+  metrics: readonly Metric[],
+): CandidateScores {
   const predictions = answers.rows.map((row) => withoutThoughts(row.output));
   const references = samples.map((sample) => sample.references);
   const count = answers.rows.length;

@@ -19,6 +19,7 @@ import { recordSweep } from "./record.js";
 import type { SweepResult } from "./result.js";
 import { RunFolder, type RunIdentity } from "./run-folder.js";
 import { scoreAnswers, type CandidateScores } from "./scores.js";
+import { withoutThoughts } from "../tasks/thoughts.js";
 import { verdict } from "./verdict.js";
 
 /** How a caller follows a sweep. */
@@ -51,12 +52,17 @@ export interface SweepProgress {
  * @param options.fresh deletes an earlier run in the folder first.
  * @throws a BoundaryError for anything a user can mend; InterruptedError when the signal fired.
  */
-export async function sweep(config: SweepConfig, hooks: SweepHooks = {}, options: { fresh?: boolean } = {}): Promise<SweepResult> {
+export async function sweep(
+  config: SweepConfig,
+  hooks: SweepHooks = {},
+  options: { fresh?: boolean } = {},
+): Promise<SweepResult> {
   const started = performance.now();
-  const inputs = await loadInputs(config);
-  return withEngine(config, inputs, hooks.signal, async (engine) => {
+  return withInputs(config, hooks.signal, async (inputs, engine) => {
     const plan = await planWith(engine, config, inputs);
-    const folder = await RunFolder.take(config.out, identityOf(config, inputs, plan, engine), { fresh: options.fresh ?? false });
+    const folder = await RunFolder.take(config.out, identityOf(config, inputs, plan, engine), {
+      fresh: options.fresh ?? false,
+    });
     try {
       hooks.onPlan?.(plan, inputs);
       const masks = [...plan.candidates, plan.base, plan.full].map(({ mask }) => mask);
@@ -79,8 +85,7 @@ export async function planOnly(
   config: SweepConfig,
   hooks: SweepHooks = {},
 ): Promise<{ plan: SweepPlan; inputs: SweepInputs; cost: CostEstimate; engine: Engine["info"] }> {
-  const inputs = await loadInputs(config);
-  return withEngine(config, inputs, hooks.signal, async (engine) => {
+  return withInputs(config, hooks.signal, async (inputs, engine) => {
     const plan = await planWith(engine, config, inputs);
     const folder = await mkdtemp(join(tmpdir(), "boundary-plan-")).catch((cause: unknown) => {
       throw fileError(tmpdir(), "write", cause);
@@ -93,6 +98,20 @@ export async function planOnly(
       await rm(folder, { recursive: true, force: true });
     }
   });
+}
+
+/** Loads the inputs and opens the engine for them; closes both afterwards. */
+async function withInputs<T>(
+  config: SweepConfig,
+  signal: AbortSignal | undefined,
+  use: (inputs: SweepInputs, engine: Engine) => Promise<T>,
+): Promise<T> {
+  const inputs = await loadInputs(config);
+  try {
+    return await withEngine(config, inputs, signal, (engine) => use(inputs, engine));
+  } finally {
+    await inputs.close();
+  }
 }
 
 /** Opens the engine for the model, closes it afterwards, and at once when the signal fires. */
@@ -115,7 +134,8 @@ async function withEngine<T>(
     if (signal?.aborted) throw new InterruptedError({ what: "stopped" });
     return await use(engine);
   } catch (error) {
-    if (signal?.aborted && error instanceof EngineCrashError) throw new InterruptedError({ what: "stopped", cause: error });
+    if (signal?.aborted && error instanceof EngineCrashError)
+      throw new InterruptedError({ what: "stopped", cause: error });
     throw error;
   } finally {
     signal?.removeEventListener("abort", stop);
@@ -171,7 +191,11 @@ async function run(context: Run): Promise<SweepResult> {
   const part: Confirmation["part"] = plan.holdout.length > 0 ? "holdout" : "selection";
   const compared = distinct([plan.base, plan.full, chosen]);
   const samples = part === "holdout" ? plan.holdout : plan.selection;
-  const confirmAnswers = await evaluate(evaluation, compared, samples);
+  const known = part === "holdout" ? [] : selectionAnswers;
+  const missing = compared.filter(
+    ({ mask }) => !known.some(({ candidate }) => maskKey(candidate.mask) === maskKey(mask)),
+  );
+  const confirmAnswers = [...known, ...(await evaluate(evaluation, missing, samples))];
   const confirmScores = scoreAll(confirmAnswers, samples, inputs);
   const scoredAs = (candidate: Candidate): CandidateScores => {
     const found = confirmScores.find((scored) => maskKey(scored.candidate.mask) === maskKey(candidate.mask));
@@ -193,13 +217,20 @@ async function run(context: Run): Promise<SweepResult> {
       holdout: part === "holdout" ? confirmScores : [],
       chosen,
       confirmation,
-      verdict: verdict({ chosen, full: plan.full, layerCount: plan.layerCount, primary: inputs.primary.name, confirmation }),
+      verdict: verdict({
+        chosen,
+        full: plan.full,
+        layerCount: plan.layerCount,
+        primary: inputs.primary.name,
+        confirmation,
+      }),
       answers: { selection: selectionAnswers, holdout: part === "holdout" ? confirmAnswers : [] },
       timings: {
         wallSeconds: (performance.now() - context.started) / 1000,
         answersGenerated: counts.generated,
         answersReused: counts.reused,
         enginePeakBytes: await engine.peakMemory(),
+        ownPeakBytes: process.resourceUsage().maxRSS * 1024,
       },
     },
     folder,
@@ -211,8 +242,7 @@ function evaluationOf(context: Run, counts: { generated: number; reused: number 
   const references = new Map(
     [...plan.selection, ...plan.holdout].map(({ part, sample }) => [`${part}\0${sample.id}`, sample.references]),
   );
-  const confirmed = plan.holdout.length * distinct([plan.base, plan.full]).length + plan.holdout.length;
-  const total = plan.candidates.length * plan.selection.length + confirmed;
+  const total = plan.candidates.length * plan.selection.length + 3 * plan.holdout.length;
   const running = new Map<string, { sum: number; count: number }>();
   return {
     plan,
@@ -224,7 +254,10 @@ function evaluationOf(context: Run, counts: { generated: number; reused: number 
       counts[generatedNow ? "generated" : "reused"] += 1;
       const key = `${row.part}\0${candidate.boundary}`;
       const tally = running.get(key) ?? { sum: 0, count: 0 };
-      tally.sum += inputs.primary.perSample(row.output, references.get(`${row.part}\0${row.sampleId}`) ?? [""]);
+      tally.sum += inputs.primary.perSample(
+        withoutThoughts(row.output),
+        references.get(`${row.part}\0${row.sampleId}`) ?? [""],
+      );
       tally.count += 1;
       running.set(key, tally);
       hooks.onProgress?.({
@@ -240,7 +273,11 @@ function evaluationOf(context: Run, counts: { generated: number; reused: number 
   };
 }
 
-function scoreAll(answers: readonly Answers[], samples: readonly PlannedSample[], { metrics }: SweepInputs): CandidateScores[] {
+function scoreAll(
+  answers: readonly Answers[],
+  samples: readonly PlannedSample[],
+  { metrics }: SweepInputs,
+): CandidateScores[] {
   const plain = samples.map(({ sample }) => sample);
   return answers.map((answer) => scoreAnswers(answer, plain, metrics));
 }

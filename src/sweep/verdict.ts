@@ -26,8 +26,8 @@ export function verdict(input: VerdictInput): Verdict {
   const beside = confirmation.comparisons.filter((comparison) => comparison !== main);
   const where =
     confirmation.part === "holdout"
-      ? `On ${confirmation.samples} holdout samples`
-      : `In-sample (no holdout, so this flatters the choice), on ${confirmation.samples} samples`;
+      ? `On ${countOf(confirmation.samples, "holdout ")}`
+      : `In-sample (no holdout, so this flatters the choice), on ${countOf(confirmation.samples)}`;
   if (chosen.mask.size === 0) {
     return {
       kind: "adapter-does-not-help",
@@ -48,7 +48,15 @@ export function verdict(input: VerdictInput): Verdict {
       ],
     };
   }
-  return { kind: "trim", sentences: [headline(input), `${where}: ${againstBoth(primary, main)}.`, trust(main, confirmation), ...losses(beside)] };
+  return {
+    kind: "trim",
+    sentences: [
+      headline(input),
+      `${where}: ${againstBoth(primary, main)}.`,
+      trust(main, confirmation),
+      ...losses(beside),
+    ],
+  };
 }
 
 function headline({ chosen, full, layerCount }: VerdictInput): string {
@@ -64,18 +72,27 @@ function againstBoth(primary: string, main: Comparison): string {
 }
 
 function trust({ chosenMinusFull }: Comparison, { part, samples }: Confirmation): string {
-  if (chosenMinusFull.high < 0) return "The holdout contradicts the choice: it is worse than the full adapter. Keep everything.";
+  if (chosenMinusFull.high < 0)
+    return "The holdout contradicts the choice: it is worse than the full adapter. Keep everything.";
   if (chosenMinusFull.low > 0) {
     return part === "holdout"
       ? "The holdout confirms it: better than the full adapter."
       : "Better than the full adapter on the samples that chose it; only a holdout could confirm that.";
   }
-  const unseen = Math.max(0, -chosenMinusFull.low).toFixed(1);
-  return `No difference to the full adapter that ${samples} samples can show; a loss of up to ${unseen} points is not ruled out.`;
+  const { worse, low } = chosenMinusFull;
+  // Where no sample got worse, the bootstrap sees no loss at all; the rule of three bounds what so many samples can miss.
+  const unseen = worse === 0 ? Math.min(100, 300 / samples) : Math.max(0, -low);
+  return `No difference to the full adapter that ${countOf(samples)} can show; a loss of up to ${points(unseen)} points is not ruled out.`;
+}
+
+function countOf(samples: number, kind = ""): string {
+  return `${samples} ${kind}sample${samples === 1 ? "" : "s"}`;
 }
 
 function trustOfBase({ chosenMinusFull }: Comparison): string {
-  return chosenMinusFull.high < 0 ? ". The holdout contradicts that: there the full adapter is better" : ` ${interval(chosenMinusFull)}`;
+  return chosenMinusFull.high < 0
+    ? ". The holdout contradicts that: there the full adapter is better"
+    : ` ${interval(chosenMinusFull)}`;
 }
 
 function losses(beside: readonly Comparison[]): string[] {
@@ -91,7 +108,8 @@ function besideSentences(
   const parts = beside.map((comparison) => {
     const difference = differenceOf(comparison);
     const change = difference.difference;
-    const verb = Math.abs(change) < 0.05 ? "stays the same" : change > 0 ? `gains ${points(change)}` : `loses ${points(-change)}`;
+    const verb =
+      Math.abs(change) < 0.05 ? "stays the same" : change > 0 ? `gains ${points(change)}` : `loses ${points(-change)}`;
     return `${label(comparison.metric)} ${verb} (${range(difference)})`;
   });
   return [`Against ${against}, ${parts.join(", ")}.`];

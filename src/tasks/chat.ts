@@ -34,7 +34,10 @@ export function chatFormatter(model: ChatModel, choice: TemplateChoice, system: 
   }
   const template = parse(model.chatTemplate, model.path);
   return (user) => {
-    const messages = [...(system === undefined ? [] : [{ role: "system", content: system }]), { role: "user", content: user }];
+    const messages = [
+      ...(system === undefined ? [] : [{ role: "system", content: system }]),
+      { role: "user", content: user },
+    ];
     return closeThought(render(template, messages, model));
   };
 }

@@ -28,14 +28,14 @@ const qa: Task = {
   primary: "contains",
 };
 
-const tasks: Readonly<Record<string, Task>> = { qa };
+const tasks: ReadonlyMap<string, Task> = new Map([[qa.name, qa]]);
 
 /** Names of the tasks, sorted. */
-export const taskNames: readonly string[] = Object.keys(tasks).sort();
+export const taskNames: readonly string[] = [...tasks.keys()].sort();
 
 /** @throws UsageError with the nearest name when there is no such task. */
 export function taskByName(name: string): Task {
-  const task = tasks[name];
+  const task = tasks.get(name);
   if (task) return task;
   throw new UsageError({
     what: "unknown task",

@@ -9,8 +9,19 @@ import { temporaryFolder } from "../support/temporary-folder.js";
 import { tinyArchitectures, writeTinyAdapter, writeTinyModel } from "../support/tiny-model.js";
 
 const LAYERS = 4;
-const context: ContextShape = { sequences: 4, contextSize: 256, batchSize: 512, cacheType: "F16", flashAttention: "auto" };
-const prompts = ["What is it?", "Where is the boundary layer?", "a", "Some more words, to make it longer than the others."];
+const context: ContextShape = {
+  sequences: 4,
+  contextSize: 256,
+  batchSize: 512,
+  cacheType: "F16",
+  flashAttention: "auto",
+};
+const prompts = [
+  "What is it?",
+  "Where is the boundary layer?",
+  "a",
+  "Some more words, to make it longer than the others.",
+];
 
 describe.each(tinyArchitectures)("masks on a tiny %s model", (architecture) => {
   const folder = temporaryFolder();
@@ -29,7 +40,13 @@ describe.each(tinyArchitectures)("masks on a tiny %s model", (architecture) => {
   const logits = (pieces: readonly ScaledPiece[]): Promise<Float32Array> =>
     engine.nextTokenLogits({ pieces, context, tokens: tokens[1] ?? [] });
   const answers = async (pieces: readonly ScaledPiece[]): Promise<number[][]> => {
-    const request = { pieces, context, prompts: tokens.map((ids, i) => ({ id: String(i), tokens: ids })), maxTokens: 8, stop: [] };
+    const request = {
+      pieces,
+      context,
+      prompts: tokens.map((ids, i) => ({ id: String(i), tokens: ids })),
+      maxTokens: 8,
+      stop: [],
+    };
     const generations = await engine.generate(request);
     return generations.sort((a, b) => Number(a.id) - Number(b.id)).map((generation) => [...generation.tokens]);
   };
@@ -37,7 +54,11 @@ describe.each(tinyArchitectures)("masks on a tiny %s model", (architecture) => {
   it("pieces together are the whole file, and none of them is the base", async () => {
     const adapter = await loadGgufAdapter(adapterPath);
     const candidates = boundaryCandidates(adapter, LAYERS, [0, 1, 2, 3, 4]);
-    const pieces = await writePieces(adapter, candidates.map(({ mask }) => mask), `${folder.path}/pieces`);
+    const pieces = await writePieces(
+      adapter,
+      candidates.map(({ mask }) => mask),
+      `${folder.path}/pieces`,
+    );
     expect(pieces).toHaveLength(LAYERS);
     const whole = [{ path: adapterPath, scale: 1 }];
     const [base, full] = [candidates[0], candidates.at(-1)];
@@ -51,11 +72,21 @@ describe.each(tinyArchitectures)("masks on a tiny %s model", (architecture) => {
   it("every trimmed file, loaded alone, gives the logits and tokens of its boundary", async () => {
     const adapter = await loadGgufAdapter(adapterPath);
     const candidates = boundaryCandidates(adapter, LAYERS, [1, 2, 3, 4]);
-    const pieces = await writePieces(adapter, candidates.map(({ mask }) => mask), `${folder.path}/pieces`);
+    const pieces = await writePieces(
+      adapter,
+      candidates.map(({ mask }) => mask),
+      `${folder.path}/pieces`,
+    );
     const seen = new Set<string>();
     for (const { boundary, mask } of candidates) {
       const path = `${folder.path}/trimmed-${boundary}.gguf`;
-      await trimAdapter(adapter, mask, path, { sourceSha256: adapter.sha256, boundary, command: "test" }, { overwrite: true });
+      await trimAdapter(
+        adapter,
+        mask,
+        path,
+        { sourceSha256: adapter.sha256, boundary, command: "test" },
+        { overwrite: true },
+      );
       const alone = [{ path, scale: 1 }];
       const masked = piecesOf(mask, pieces);
       expect(await logits(alone)).toEqual(await logits(masked));
@@ -69,7 +100,13 @@ describe.each(tinyArchitectures)("masks on a tiny %s model", (architecture) => {
     const pieces = [{ path: adapterPath, scale: 1 }];
     const together = await answers(pieces);
     for (const [i, ids] of tokens.entries()) {
-      const [alone] = await engine.generate({ pieces, context, prompts: [{ id: "x", tokens: ids }], maxTokens: 1, stop: [] });
+      const [alone] = await engine.generate({
+        pieces,
+        context,
+        prompts: [{ id: "x", tokens: ids }],
+        maxTokens: 1,
+        stop: [],
+      });
       expect(alone?.tokens[0]).toBe(together[i]?.[0]);
     }
   });

@@ -1,0 +1,44 @@
+# Everything a contributor runs. Each target installs and builds what it needs.
+NPM ?= npm
+BOUNDARY = node dist/cli/main.js
+DEMO = eval/demo
+
+.PHONY: all build test test-model check demo bench pack clean
+all: build
+
+node_modules/.package-lock.json: package.json package-lock.json
+	$(NPM) ci --no-audit --no-fund
+	@touch $@
+
+dist/cli/main.js: node_modules/.package-lock.json tsconfig.json tsconfig.build.json $(shell find src -name '*.ts')
+	rm -rf dist
+	$(NPM) run --silent build
+	@chmod +x $@
+
+build: dist/cli/main.js
+
+# Fast tests: no network, no real model; they drive real llama.cpp on tiny generated models.
+test: build
+	$(NPM) run --silent test
+
+# Tests on the workbench's real model; each skips with a message where the workbench is absent.
+test-model: build
+	$(NPM) run --silent test:model
+
+# Types, lint, formatting, dead code.
+check: build
+	$(NPM) run --silent check
+
+demo: build
+	$(BOUNDARY) sweep --model $(DEMO)/model.gguf --adapter $(DEMO)/adapter.gguf --data $(DEMO)/validation.jsonl --gpu off --out runs/demo --fresh
+
+# Memory against the number of boundaries, as ratios in one run.
+bench: build
+	node eval/bench/memory.mjs
+
+# The package as npm would publish it, installed and run in an empty folder.
+pack: build
+	bash eval/check-package.sh
+
+clean:
+	rm -rf dist node_modules runs coverage

@@ -1,0 +1,11 @@
+import type { KnipConfig } from "knip";
+
+const config: KnipConfig = {
+  // The engine's process is started by path, not imported.
+  entry: ["src/index.ts", "src/cli/main.ts", "src/engine/host.ts", "{eval,test}/**/*.mjs"],
+  project: ["src/**/*.ts", "test/**/*.ts", "{eval,test}/**/*.mjs"],
+  ignoreExportsUsedInFile: true,
+  ignoreBinaries: ["mount", "umount"],
+};
+
+export default config;

@@ -1,0 +1,152 @@
+import { AdapterError } from "../errors.js";
+import { FileSource } from "../formats/file-source.js";
+import type { GgufTensor } from "../formats/gguf-reader.js";
+import { metadataString } from "../formats/gguf-value.js";
+import type { SafetensorsTensorToWrite } from "../formats/safetensors-writer.js";
+import { canDequantize, dequantize } from "../formats/dequantize.js";
+import type { Adapter, AdapterModule } from "./adapter.js";
+import { architectureNames, knownArchitectures, type ArchitectureNames } from "./architectures.js";
+import type { BaseModel } from "./base-model.js";
+import { peftTargets } from "./peft-targets.js";
+import { separateRows } from "./rotary-rows.js";
+import { transposed } from "./transpose.js";
+import { shortName } from "./peft-names.js";
+import { TYPES_FROM_GGUF, writePeftFolder } from "./write-peft.js";
+
+/**
+ * Writes a GGUF adapter as a PEFT folder. F32, F16 and BF16 tensors keep their type and numbers, quantised ones become F32. PEFT's
+ * scale is llama.cpp's: `lora_alpha` is the file's alpha, ranks that differ go into `rank_pattern`.
+ * @throws AdapterError when the architecture is unknown; FileError when the folder exists and `overwrite` is false.
+ */
+export async function writeGgufAsPeft(
+  adapter: Adapter,
+  base: BaseModel,
+  folder: string,
+  { overwrite }: { overwrite: boolean },
+): Promise<void> {
+  const names = architectureNames(base.architecture);
+  if (!names) {
+    throw new AdapterError(adapter.path, {
+      what: `adapters for the architecture ${base.architecture} cannot be converted yet`,
+      expected: knownArchitectures.join(", "),
+    });
+  }
+  const placed = adapter.modules.map((module) => ({ module, modulePath: peftPath(adapter.path, module, names) }));
+  const metadata = new Map([["format", "pt"], TYPES_FROM_GGUF]);
+  const source = await FileSource.open(adapter.path);
+  try {
+    const tensors = placed.flatMap(({ module, modulePath }) =>
+      pair(module, modulePath, heads(module, names, base), source),
+    );
+    await writePeftFolder(folder, peftConfig(adapter, base, placed), tensors, { metadata, overwrite });
+  } finally {
+    await source.close();
+  }
+}
+
+function heads({ module }: AdapterModule, { permutesQk }: ArchitectureNames, base: BaseModel): number | undefined {
+  if (!permutesQk) return undefined;
+  return module === "attn_q" ? base.headCount : module === "attn_k" ? base.keyValueHeadCount : undefined;
+}
+
+function peftPath(path: string, { place, layer, module, name }: AdapterModule, names: ArchitectureNames): string {
+  if (place === "embedding") return names.embedding;
+  if (place === "output") return names.head;
+  const inBlock = Object.entries(names.modules).find(([, gguf]) => gguf === module)?.[0];
+  if (inBlock !== undefined && layer !== undefined) return `${names.layers}.${layer}.${inBlock}`;
+  throw new AdapterError(
+    path,
+    { what: `${path}: ${name} has no counterpart on the PEFT side`, expected: Object.values(names.modules).join(", ") },
+    name,
+  );
+}
+
+function pair(
+  module: AdapterModule,
+  modulePath: string,
+  permutedHeads: number | undefined,
+  source: FileSource,
+): SafetensorsTensorToWrite[] {
+  const { a, b, rank, place } = module;
+  const isEmbedding = place === "embedding";
+  const outputs = b.dims[1] ?? 0;
+  const inputs = (isEmbedding ? a.dims[1] : a.dims[0]) ?? 0;
+  const [prefix, suffix] = isEmbedding ? ["lora_embedding_", ""] : ["lora_", ".weight"];
+  const name = (half: string): string => `base_model.model.${modulePath}.${prefix}${half}${suffix}`;
+  const dtypeOf = (tensor: GgufTensor): "F32" | "F16" | "BF16" => {
+    const { name: type } = tensor.type;
+    return type === "F16" || type === "BF16" ? type : "F32";
+  };
+  const read = async (tensor: GgufTensor): Promise<Uint8Array> => {
+    const bytes = await source.read(tensor.offset, tensor.byteLength);
+    if (["F32", "F16", "BF16"].includes(tensor.type.name)) return bytes;
+    if (canDequantize(tensor.type)) return new Uint8Array(dequantize(tensor.type, bytes).buffer);
+    throw new AdapterError(
+      source.path,
+      {
+        what: `${source.path}: ${tensor.name} is stored as ${tensor.type.name}`,
+        expected: "a type that can be turned into F32",
+      },
+      tensor.name,
+    );
+  };
+  const bytesOf = (dtype: "F32" | "F16" | "BF16"): number => (dtype === "F32" ? 4 : 2);
+  return [
+    {
+      name: name("A"),
+      dtype: dtypeOf(a),
+      shape: [rank, inputs],
+      byteLength: rank * inputs * bytesOf(dtypeOf(a)),
+      data: async function* () {
+        const bytes = await read(a);
+        yield isEmbedding ? transposed(bytes, inputs, rank, bytesOf(dtypeOf(a))) : bytes;
+      },
+    },
+    {
+      name: name("B"),
+      dtype: dtypeOf(b),
+      shape: [outputs, rank],
+      byteLength: rank * outputs * bytesOf(dtypeOf(b)),
+      data: async function* () {
+        const bytes = await read(b);
+        yield permutedHeads === undefined ? bytes : separateRows(bytes, outputs, permutedHeads);
+      },
+    },
+  ];
+}
+
+function peftConfig(
+  adapter: Adapter,
+  base: BaseModel,
+  placed: readonly { module: AdapterModule; modulePath: string }[],
+): Record<string, unknown> {
+  const counts = new Map<number, number>();
+  for (const { rank } of adapter.modules) counts.set(rank, (counts.get(rank) ?? 0) + 1);
+  const [[r] = [8]] = [...counts].sort(([, a], [, b]) => b - a);
+  const odd = placed
+    .filter(({ module }) => module.rank !== r)
+    .map(({ module, modulePath }) => [modulePath.replaceAll(".", "\\."), module.rank] as const);
+  const targets = placed.map(({ module, modulePath }) => ({
+    modulePath,
+    layer: module.layer,
+    module: shortName(modulePath),
+  }));
+  return {
+    alpha_pattern: {},
+    base_model_name_or_path: metadataString(adapter.metadata, "general.base_model.0.name") ?? base.name ?? "",
+    bias: "none",
+    fan_in_fan_out: false,
+    inference_mode: true,
+    init_lora_weights: true,
+    lora_alpha: adapter.alpha,
+    lora_dropout: 0,
+    modules_to_save: null,
+    peft_type: "LORA",
+    r,
+    rank_pattern: Object.fromEntries(odd),
+    task_type: "CAUSAL_LM",
+    use_dora: false,
+    use_rslora: false,
+    ...peftTargets(targets, base.layerCount),
+  };
+}

@@ -1,0 +1,60 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileError } from "../errors.js";
+import type { Adapter } from "./adapter.js";
+import type { BaseModel } from "./base-model.js";
+import { loadEither } from "./either-form.js";
+import { assertFits } from "./fit.js";
+import { loadGgufAdapter } from "./load-gguf-adapter.js";
+import type { PeftAdapter } from "./load-peft-adapter.js";
+import { withFileSource } from "../formats/file-source.js";
+import { hasNonFinite } from "./finite.js";
+import { notFinite, writePeftAsGguf } from "./peft-to-gguf.js";
+
+/** An adapter that the engine can load, whatever form it came in. */
+export interface OpenedAdapter {
+  readonly adapter: Adapter;
+  /** What it was converted from, where it came as a PEFT folder. */
+  readonly peft: PeftAdapter | undefined;
+  /** Removes the converted file. */
+  close(): Promise<void>;
+}
+
+/**
+ * Loads an adapter for a model; a PEFT folder is converted into a temporary GGUF file first.
+ * @throws whatever loading, converting or the check against the model throws.
+ */
+export async function openAdapter(path: string, model: BaseModel): Promise<OpenedAdapter> {
+  const either = await loadEither(path);
+  if (either.form === "gguf") {
+    assertFits(either.adapter, model);
+    await assertFinite(either.adapter);
+    return { adapter: either.adapter, peft: undefined, close: () => Promise.resolve() };
+  }
+  const folder = await mkdtemp(join(tmpdir(), "boundary-adapter-")).catch((cause: unknown) => {
+    throw fileError(tmpdir(), "write", cause);
+  });
+  const close = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  try {
+    const converted = join(folder, "adapter.gguf");
+    await writePeftAsGguf(either.adapter, model, converted, { overwrite: false });
+    const adapter = await loadGgufAdapter(converted);
+    assertFits(adapter, model);
+    return { adapter, peft: either.adapter, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** @throws AdapterError when a tensor holds NaN or infinity: every logit would be NaN. */
+async function assertFinite({ path, modules }: Adapter): Promise<void> {
+  await withFileSource(path, async (source) => {
+    for (const tensor of modules.flatMap(({ a, b }) => [a, b])) {
+      for await (const bytes of source.stream(tensor.offset, tensor.byteLength)) {
+        if (hasNonFinite(tensor.type.name, bytes)) throw notFinite(path, tensor.name);
+      }
+    }
+  });
+}

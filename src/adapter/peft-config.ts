@@ -1,0 +1,137 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { fileError, FormatError } from "../errors.js";
+import type { Findings } from "./finding.js";
+
+const patternSchema = z.record(z.string(), z.number()).nullish();
+
+/** What is read of PEFT's adapter_config.json; all else is kept as it is. Source: peft/tuners/lora/config.py, LoraConfig. */
+const configSchema = z.looseObject({
+  peft_type: z.string(),
+  r: z.number().int().positive().optional(),
+  lora_alpha: z.number().optional(),
+  use_rslora: z.boolean().nullish(),
+  use_dora: z.boolean().nullish(),
+  lora_bias: z.boolean().nullish(),
+  bias: z.string().nullish(),
+  fan_in_fan_out: z.boolean().nullish(),
+  rank_pattern: patternSchema,
+  alpha_pattern: patternSchema,
+  target_modules: z.union([z.string(), z.array(z.string())]).nullish(),
+  exclude_modules: z.union([z.string(), z.array(z.string())]).nullish(),
+  layers_to_transform: z.union([z.number().int(), z.array(z.number().int())]).nullish(),
+  layers_pattern: z.union([z.string(), z.array(z.string())]).nullish(),
+  modules_to_save: z.array(z.string()).nullish(),
+  trainable_token_indices: z.unknown().optional(),
+  alora_invocation_tokens: z.array(z.number()).nullish(),
+  target_parameters: z.array(z.string()).nullish(),
+  layer_replication: z.unknown().optional(),
+  init_lora_weights: z.union([z.boolean(), z.string()]).nullish(),
+  base_model_name_or_path: z.string().nullish(),
+});
+
+/** PEFT's adapter_config.json, checked as far as it is used. */
+export type PeftConfig = z.output<typeof configSchema>;
+
+/**
+ * Reads adapter_config.json of a PEFT folder.
+ * @throws FileError when it cannot be read, FormatError when it is not what PEFT writes.
+ */
+export async function readPeftConfig(folder: string): Promise<PeftConfig> {
+  const path = join(folder, "adapter_config.json");
+  const text = await readFile(path, "utf8").catch((cause: unknown) => {
+    throw fileError(path, "read", cause);
+  });
+  try {
+    return configSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    const issue = cause instanceof z.ZodError ? cause.issues[0] : undefined;
+    throw new FormatError(path, {
+      what: `${path} is not a PEFT adapter configuration`,
+      actual: issue
+        ? `${issue.path.join(".")}: ${issue.message}`
+        : cause instanceof Error
+          ? cause.message
+          : String(cause),
+      expected: "the adapter_config.json that PEFT's save_pretrained writes",
+      cause,
+    });
+  }
+}
+
+/** Initialisations that change the base model's own weights, so that the adapter is wrong on the plain base. */
+const BASE_CHANGING_INITS = /^(pissa|loftq|olora|corda|lora_ga)/i;
+
+/** Names everything in a configuration that llama.cpp cannot compute, or that a user should know. */
+export function examinePeftConfig(config: PeftConfig, findings: Findings): void {
+  if (config.peft_type.toUpperCase() !== "LORA") {
+    findings.error(
+      "not-lora",
+      `This is an adapter of the kind ${config.peft_type}, not LoRA.`,
+      "llama.cpp knows LoRA only: merge it into the base with PEFT's merge_and_unload().",
+    );
+    return;
+  }
+  const merge = "Merge it into the base with PEFT's merge_and_unload() and convert the merged model.";
+  if (config.use_dora === true)
+    findings.error(
+      "dora",
+      "DoRA rescales each weight by a trained magnitude, which llama.cpp does not compute.",
+      merge,
+    );
+  if (config.lora_bias === true)
+    findings.error("lora-bias", "lora_bias trained a bias in the adapter, which llama.cpp does not apply.", merge);
+  if (config.modules_to_save && config.modules_to_save.length > 0) {
+    findings.error(
+      "modules-to-save",
+      `modules_to_save holds whole trained weights (${config.modules_to_save.join(", ")}), which an adapter file cannot carry.`,
+      merge,
+    );
+  }
+  if (isNonEmpty(config.trainable_token_indices))
+    findings.error("trainable-tokens", "trainable_token_indices changed rows of the embedding.", merge);
+  if (config.alora_invocation_tokens) {
+    findings.error(
+      "alora",
+      "An activated LoRA only acts behind its invocation tokens; applied everywhere it gives other answers.",
+      "Serve it with a server that knows aLoRA.",
+    );
+  }
+  if (config.target_parameters && config.target_parameters.length > 0) {
+    findings.error(
+      "target-parameters",
+      `target_parameters (${config.target_parameters.join(", ")}) adapts expert weights that are no modules.`,
+      merge,
+    );
+  }
+  if (isNonEmpty(config.layer_replication))
+    findings.error("layer-replication", "layer_replication repeats layers of the base.", merge);
+  if (config["use_qalora"] === true || Boolean(config["use_bdlora"]))
+    findings.error("variant", "A variant of LoRA (QALoRA or BD-LoRA) whose shapes llama.cpp does not know.", merge);
+  if (config.fan_in_fan_out === true)
+    findings.warning(
+      "fan-in-fan-out",
+      "fan_in_fan_out is set: the base stores its weights transposed. Shapes are checked against the model.",
+    );
+  if (typeof config.init_lora_weights === "string" && BASE_CHANGING_INITS.test(config.init_lora_weights)) {
+    findings.warning(
+      "changed-base",
+      `init_lora_weights is ${config.init_lora_weights}: training also changed the base, and on the plain base this adapter is wrong.`,
+      "Use the base that was saved with it, or convert the adapter to plain LoRA (path_initial_model_for_weight_conversion in PEFT).",
+    );
+  }
+  if (config.bias !== undefined && config.bias !== null && config.bias !== "none") {
+    findings.warning(
+      "bias",
+      `bias is ${JSON.stringify(config.bias)}: training may have changed biases of the base, which an adapter file cannot carry.`,
+      merge,
+    );
+  }
+}
+
+function isNonEmpty(value: unknown): boolean {
+  if (value === undefined || value === null) return false;
+  if (Array.isArray(value)) return value.length > 0;
+  return typeof value === "object" ? Object.keys(value).length > 0 : true;
+}

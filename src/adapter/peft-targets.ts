@@ -1,0 +1,44 @@
+import type { PeftConfig } from "./peft-config.js";
+import type { PeftModule } from "./load-peft-adapter.js";
+
+/** The part of adapter_config.json that says where adapters are. */
+export interface PeftTargets {
+  readonly target_modules: string | readonly string[];
+  readonly layers_to_transform: readonly number[] | null;
+  readonly layers_pattern: PeftConfig["layers_pattern"];
+}
+
+type Targeted = Pick<PeftModule, "modulePath" | "layer" | "module">;
+
+/**
+ * Says in PEFT's terms that exactly these modules are adapted. Where they are the same modules in each of some layers, that is a list
+ * of modules with `layers_to_transform`; anything else (a mask by module, an embedding or head beside some layers, for which PEFT
+ * would ignore the layer list) is one exact expression, because PEFT takes no layer list beside an expression.
+ * @param layerCount L of the base, or one more than the highest layer known; all layers need no list.
+ */
+export function peftTargets(kept: readonly Targeted[], layerCount: number): PeftTargets {
+  const layers = [...new Set(kept.flatMap(({ layer }) => (layer === undefined ? [] : [layer])))].sort((a, b) => a - b);
+  const names = [...new Set(kept.map(({ module }) => module))].sort();
+  const inBlocks = kept.filter(({ layer }) => layer !== undefined);
+  const isWhole = layers.length === layerCount;
+  const isProduct = inBlocks.length === layers.length * new Set(inBlocks.map(({ module }) => module)).size;
+  const hasOthers = inBlocks.length < kept.length;
+  if (isProduct && (isWhole || !hasOthers)) {
+    return { target_modules: names, layers_to_transform: isWhole ? null : layers, layers_pattern: null };
+  }
+  return { target_modules: exactExpression(kept), layers_to_transform: null, layers_pattern: null };
+}
+
+/** One Python expression (matched in full) for exactly these paths, whatever wrapper is in front of them. */
+function exactExpression(kept: readonly Targeted[]): string {
+  const byShape = new Map<string, number[]>();
+  for (const { modulePath, layer } of kept) {
+    const shape = layer === undefined ? modulePath : modulePath.replace(new RegExp(`\\.${layer}\\.`), ".#.");
+    byShape.set(shape, [...(byShape.get(shape) ?? []), ...(layer === undefined ? [] : [layer])]);
+  }
+  const alternatives = [...byShape].map(([shape, layers]) => {
+    const escaped = shape.replaceAll(".", "\\.");
+    return layers.length === 0 ? escaped : escaped.replace("#", `(?:${[...layers].sort((a, b) => a - b).join("|")})`);
+  });
+  return `(?:.*\\.)?(?:${alternatives.join("|")})`;
+}

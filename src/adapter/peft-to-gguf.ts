@@ -1,0 +1,250 @@
+import { AdapterError } from "../errors.js";
+import { FileSource, withFileSource } from "../formats/file-source.js";
+import { ggmlType, ggmlTypeId, type GgmlType } from "../formats/ggml-types.js";
+import type { GgufMetadata, GgufValue } from "../formats/gguf-value.js";
+import { writeGguf, type GgufTensorToWrite } from "../formats/gguf-writer.js";
+import { decodeBF16, decodeF16 } from "../formats/half-floats.js";
+import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
+import { architectureNames, knownArchitectures, type ArchitectureNames } from "./architectures.js";
+import type { BaseModel } from "./base-model.js";
+import type { PeftAdapter, PeftModule } from "./load-peft-adapter.js";
+import { hasNonFinite } from "./finite.js";
+import { assertUpdateFits } from "./fit.js";
+import { interleaveRows } from "./rotary-rows.js";
+import { transposed } from "./transpose.js";
+import { TYPES_FROM_GGUF } from "./write-peft.js";
+
+/** One module with its place in the GGUF file and what has to be done to its numbers. */
+interface Mapped {
+  readonly module: PeftModule;
+  /** Name of the base tensor. */
+  readonly name: string;
+  /** Heads whose rows B follows into the interleaved layout; undefined where the base keeps its order. */
+  readonly permutedHeads: number | undefined;
+  /** Factor for B, so that alpha/rank times it is PEFT's scale. 1 leaves B's bytes alone. */
+  readonly fold: number;
+}
+
+/**
+ * Writes a PEFT adapter as a GGUF file with which llama.cpp computes what PEFT computes. llama.cpp knows one alpha and scales by
+ * alpha/rank: where PEFT's scale of a module differs (rsLoRA, alpha_pattern), the difference goes into its B. Tensors are
+ * written as F32, as PEFT computes with them; those of a folder that came from a GGUF file keep the types they had there. Source: llama.cpp convert_lora_to_gguf.py for names and layout.
+ * @throws AdapterError when the base's architecture is unknown or a module has no counterpart; FileError when writing fails.
+ */
+export async function writePeftAsGguf(
+  adapter: PeftAdapter,
+  base: BaseModel,
+  path: string,
+  { overwrite }: { overwrite: boolean },
+): Promise<void> {
+  const names = architectureNames(base.architecture);
+  if (!names) throw unknownArchitecture(adapter.folder, base);
+  assertPeftFits(adapter, base);
+  const alpha = fileAlpha(adapter);
+  const mapped = adapter.modules.map((module) => mapModule(adapter.folder, module, names, base, alpha));
+  const [typesKey, typesValue] = TYPES_FROM_GGUF;
+  const keepTypes = adapter.metadata.get(typesKey) === typesValue;
+  const sources = new Map<string, FileSource>();
+  try {
+    for (const { module } of mapped) {
+      for (const { path: file } of [module.a, module.b]) {
+        if (!sources.has(file)) sources.set(file, await FileSource.open(file));
+      }
+    }
+    const tensors = mapped.flatMap((one) => moduleTensors(one, keepTypes, (tensor) => readTensor(sources, tensor)));
+    await writeGguf(path, adapterMetadata(adapter, base, alpha), tensors, { overwrite });
+  } finally {
+    for (const source of sources.values()) await source.close();
+  }
+}
+
+/** The single alpha of the file: the configured one, which leaves plain adapters untouched. 0 would be read as "no alpha". */
+function fileAlpha({ config, modules }: PeftAdapter): number {
+  const alpha = config.lora_alpha ?? 8;
+  return alpha !== 0 ? alpha : (modules.find((module) => module.alpha !== 0)?.alpha ?? 1);
+}
+
+function mapModule(
+  folder: string,
+  module: PeftModule,
+  names: ArchitectureNames,
+  base: BaseModel,
+  alpha: number,
+): Mapped {
+  const name = ggufName(module, names);
+  if (name === undefined) {
+    throw new AdapterError(folder, {
+      what: `${folder} adapts ${module.modulePath}, which has no counterpart in the architecture ${base.architecture}`,
+      expected: `one of ${Object.keys(names.modules).join(", ")}`,
+      fix: /experts|block_sparse_moe/.test(module.modulePath)
+        ? "Adapters of expert weights are not supported: merge them into the base."
+        : "Is this the base that the adapter was trained on?",
+    });
+  }
+  const isQ = names.permutesQk && name.endsWith(".attn_q.weight");
+  const isK = names.permutesQk && name.endsWith(".attn_k.weight");
+  return {
+    module,
+    name,
+    permutedHeads: isQ ? base.headCount : isK ? base.keyValueHeadCount : undefined,
+    fold: module.scale / (alpha / module.rank),
+  };
+}
+
+/**
+ * Checks that a PEFT adapter fits a base model: every module has a counterpart of the right shape, and none the engine would abort on.
+ * @throws AdapterError naming the first thing that does not fit.
+ */
+export function assertPeftFits(adapter: PeftAdapter, base: BaseModel): void {
+  const names = architectureNames(base.architecture);
+  if (!names) throw unknownArchitecture(adapter.folder, base);
+  const alpha = fileAlpha(adapter);
+  for (const module of adapter.modules) {
+    const { name } = mapModule(adapter.folder, module, names, base, alpha);
+    const [outputs = 0] = module.b.shape;
+    const [, inputs = 0] = module.a.shape;
+    // An embedding is stored as a table of vocabulary rows.
+    const update = module.place === "embedding" ? [outputs, inputs] : [inputs, outputs];
+    assertUpdateFits(adapter.folder, { ...module, name, update }, base);
+  }
+}
+
+/** GGUF name of the base tensor of a module, or undefined where the architecture has none. */
+export function ggufName(
+  { place, layer, modulePath }: Pick<PeftModule, "place" | "layer" | "modulePath">,
+  names: ArchitectureNames,
+): string | undefined {
+  if (place === "embedding") return "token_embd.weight";
+  if (place === "output") return "output.weight";
+  const inBlock = /\.\d+\.(.+)$/.exec(modulePath)?.[1];
+  const module = inBlock === undefined ? undefined : names.modules[inBlock];
+  return module === undefined || layer === undefined ? undefined : `blk.${layer}.${module}.weight`;
+}
+
+type ReadTensor = (tensor: SafetensorsTensor) => Promise<Buffer>;
+
+function moduleTensors(
+  { module, name, permutedHeads, fold }: Mapped,
+  keepTypes: boolean,
+  read: ReadTensor,
+): GgufTensorToWrite[] {
+  const { a, b, rank, place } = module;
+  const [outputs = 0] = b.shape;
+  const [, inputs = 0] = a.shape;
+  const typeOfA = keepTypes ? tensorType(a) : mustType("F32");
+  const typeOfB = keepTypes && fold === 1 ? tensorType(b) : mustType("F32");
+  const bytesOfA = async (): Promise<Uint8Array> => {
+    const raw = await read(a);
+    const bytes = typeOfA.name === a.dtype ? raw : scaled(a, raw, 1);
+    // llama.cpp looks rows of the embedding's A up, so each token's column becomes a row.
+    return place === "embedding" ? transposed(bytes, rank, inputs, typeOfA.blockBytes) : bytes;
+  };
+  const bytesOfB = async (): Promise<Uint8Array> => {
+    const raw = await read(b);
+    const bytes = fold === 1 && typeOfB.name === b.dtype ? raw : scaled(b, raw, fold);
+    return permutedHeads === undefined ? bytes : interleaveRows(bytes, outputs, permutedHeads);
+  };
+  return [
+    {
+      name: `${name}.lora_a`,
+      dims: place === "embedding" ? [rank, inputs] : [inputs, rank],
+      type: typeOfA,
+      byteLength: inputs * rank * typeOfA.blockBytes,
+      data: () => later(bytesOfA),
+    },
+    {
+      name: `${name}.lora_b`,
+      dims: [rank, outputs],
+      type: typeOfB,
+      byteLength: outputs * rank * typeOfB.blockBytes,
+      data: () => later(bytesOfB),
+    },
+  ];
+}
+
+async function* later(make: () => Promise<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield await make();
+}
+
+async function readTensor(sources: ReadonlyMap<string, FileSource>, tensor: SafetensorsTensor): Promise<Buffer> {
+  const bytes = await readBytes(sources, tensor);
+  if (hasNonFinite(tensor.dtype, bytes)) throw notFinite(tensor.path, tensor.name);
+  return bytes;
+}
+
+/** A tensor with NaN or infinity in it: every logit would be NaN. */
+export function notFinite(path: string, name: string): AdapterError {
+  return new AdapterError(
+    path,
+    { what: `${path}: ${name} holds NaN or infinite values`, fix: "Training diverged: use an earlier checkpoint." },
+    name,
+  );
+}
+
+async function readBytes(sources: ReadonlyMap<string, FileSource>, tensor: SafetensorsTensor): Promise<Buffer> {
+  const source = sources.get(tensor.path);
+  return source
+    ? source.read(tensor.offset, tensor.byteLength)
+    : withFileSource(tensor.path, (one) => one.read(tensor.offset, tensor.byteLength));
+}
+
+/** A tensor times a factor, in F32. */
+function scaled(tensor: SafetensorsTensor, bytes: Buffer, factor: number): Uint8Array {
+  const values = floats(tensor, bytes);
+  const product = factor === 1 ? values : values.map((value) => value * factor);
+  return new Uint8Array(product.buffer, product.byteOffset, product.byteLength);
+}
+
+/** Numbers of an F32, F16 or BF16 tensor. */
+export function floats({ dtype, name, path }: SafetensorsTensor, bytes: Buffer): Float32Array {
+  if (dtype === "F16") return decodeF16(bytes);
+  if (dtype === "BF16") return decodeBF16(bytes);
+  if (dtype === "F32") return new Float32Array(new Uint8Array(bytes).buffer);
+  throw unusableType(path, name, dtype);
+}
+
+function tensorType({ dtype, name, path }: SafetensorsTensor): GgmlType {
+  if (dtype === "F32" || dtype === "F16" || dtype === "BF16") return mustType(dtype);
+  throw unusableType(path, name, dtype);
+}
+
+function mustType(name: "F32" | "F16" | "BF16"): GgmlType {
+  const id = ggmlTypeId(name);
+  const type = id === undefined ? undefined : ggmlType(id);
+  if (!type) throw new RangeError(`no ggml type ${name}`);
+  return type;
+}
+
+function unusableType(path: string, name: string, dtype: string): AdapterError {
+  return new AdapterError(
+    path,
+    {
+      what: `${path}: ${name} is stored as ${dtype}`,
+      expected: "F32, F16 or BF16",
+      fix: "Save the adapter in one of these types.",
+    },
+    name,
+  );
+}
+
+function adapterMetadata({ config }: PeftAdapter, base: BaseModel, alpha: number): GgufMetadata {
+  const text = (value: string): GgufValue => ({ type: "string", value });
+  const baseName = config.base_model_name_or_path?.split("/").at(-1);
+  return new Map<string, GgufValue>([
+    ["general.architecture", text(base.architecture)],
+    ["general.type", text("adapter")],
+    ["adapter.type", text("lora")],
+    ["adapter.lora.alpha", { type: "float32", value: alpha }],
+    ...(baseName === undefined || baseName === "" ? [] : [["general.base_model.0.name", text(baseName)] as const]),
+    ["general.quantization_version", { type: "uint32", value: 2 }],
+  ]);
+}
+
+function unknownArchitecture(folder: string, base: BaseModel): AdapterError {
+  return new AdapterError(folder, {
+    what: `adapters for the architecture ${base.architecture} cannot be converted yet`,
+    actual: `${base.path} is ${JSON.stringify(base.architecture)}`,
+    expected: knownArchitectures.join(", "),
+    fix: "Convert it with llama.cpp's convert_lora_to_gguf.py and give the GGUF file (mind that rsLoRA and alpha_pattern come out mis-scaled there).",
+  });
+}

@@ -1,0 +1,47 @@
+import { Command, Option } from "commander";
+import { loadEither } from "../adapter/either-form.js";
+import { readBaseModel } from "../adapter/base-model.js";
+import { assertFits } from "../adapter/fit.js";
+import { writeGgufAsPeft } from "../adapter/gguf-to-peft.js";
+import { writePeftAsGguf } from "../adapter/peft-to-gguf.js";
+import { UsageError } from "../errors.js";
+import { resolveModelPath } from "../engine/resolve-model.js";
+import { usageLines } from "../report/usage-lines.js";
+
+interface ConvertFlags {
+  readonly model: string;
+  readonly out: string;
+  readonly to?: "gguf" | "peft";
+  readonly force?: boolean;
+}
+
+/** `boundary convert`: PEFT to GGUF and back, with the scale that PEFT computes. */
+export function convertCommand(): Command {
+  return new Command("convert")
+    .description("turn a PEFT folder into a GGUF adapter with which llama.cpp computes the same, or back")
+    .argument("<adapter>", "LoRA adapter: a PEFT folder or a GGUF file")
+    .requiredOption("-m, --model <gguf>", "base model, for its architecture, heads and shapes")
+    .requiredOption("-o, --out <path>", "the converted adapter: a file for GGUF, a folder for PEFT")
+    .addOption(new Option("--to <form>", "default: the other form").choices(["gguf", "peft"]))
+    .option("--force", "replace what is there")
+    .action(async (path: string, { model, out, to, force }: ConvertFlags) => {
+      const base = await readBaseModel(await resolveModelPath(model));
+      const either = await loadEither(path);
+      if (to === either.form) {
+        throw new UsageError({
+          what: `${path} is in the form ${to} already`,
+          fix: "Use `boundary trim` to write a part of it.",
+        });
+      }
+      const overwrite = { overwrite: force ?? false };
+      if (either.form === "peft") {
+        for (const { message } of either.adapter.findings) process.stderr.write(`warning: ${message}\n`);
+        await writePeftAsGguf(either.adapter, base, out, overwrite);
+      } else {
+        assertFits(either.adapter, base);
+        await writeGgufAsPeft(either.adapter, base, out, overwrite);
+      }
+      const form = either.form === "peft" ? "gguf" : "peft";
+      process.stdout.write(`${out}: ${either.adapter.modules.length} modules\n${usageLines(form, out).join("\n")}\n`);
+    });
+}

@@ -1,0 +1,102 @@
+import { spawnSync } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, it } from "vitest";
+import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
+import type { SweepResult } from "../../src/sweep/result.js";
+import { sweep } from "../../src/sweep/sweep.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
+import { workbench } from "../support/workbench.js";
+
+interface Row {
+  boundary: number;
+  sampleId: string;
+  output: string;
+  tokens: number[];
+}
+
+const LAYERS = 30;
+const SAMPLES = 12;
+const MAX_TOKENS = 32;
+const reference = fileURLToPath(new URL("../../eval/reference/node-llama-cpp-alone.mjs", import.meta.url));
+const title = workbench === undefined ? "(skipped: needs the workbench beside the project)" : "";
+
+describe.skipIf(workbench === undefined)(`the real model and adapter of the workbench ${title}`, () => {
+  const folder = temporaryFolder();
+  const bench = workbench ?? "";
+  const model = join(tmpdir(), "boundary-workbench", "base.gguf");
+  const adapter = join(bench, "adapters/qa/qa.gguf");
+  const data = join(bench, "data/qa-selection.jsonl");
+  let result: SweepResult;
+
+  const configFor = (name: string, more: Record<string, unknown>): SweepConfig =>
+    resolveConfig({
+      model,
+      adapter,
+      data,
+      out: join(folder.path, name),
+      gpu: "off",
+      limit: SAMPLES,
+      holdout: 0,
+      maxTokens: MAX_TOKENS,
+      ...more,
+    });
+  const rowsOf = async (name: string, boundary: number): Promise<Row[]> => {
+    const text = await readFile(join(folder.path, name, "outputs.jsonl"), "utf8");
+    const rows = text
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Row);
+    return rows.filter((row) => row.boundary === boundary);
+  };
+  /** Answers of a script that uses node-llama-cpp alone. */
+  const referenceRows = (...adapters: string[]): Pick<Row, "sampleId" | "output" | "tokens">[] => {
+    const { stdout, status } = spawnSync(
+      process.execPath,
+      [reference, model, data, String(SAMPLES), String(MAX_TOKENS), ...adapters],
+      { encoding: "utf8", env: { ...process.env, UV_THREADPOOL_SIZE: "1" } },
+    );
+    expect(status).toBe(0);
+    return stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Row);
+  };
+
+  beforeAll(async () => {
+    const { status, stderr } = spawnSync("bash", [join(bench, "get-model.sh"), model], { encoding: "utf8" });
+    expect(status, stderr).toBe(0);
+    result = await sweep(configFor("sweep", { boundaries: "0,15,full" }));
+  }, 600_000);
+
+  it("K=0 equals a run with no adapter, output for output", async () => {
+    const plain = (await rowsOf("sweep", 0)).map(({ sampleId, output, tokens }) => ({ sampleId, output, tokens }));
+    expect(plain).toEqual(referenceRows());
+  });
+
+  it("K=L equals a run with the untouched file, output for output", async () => {
+    const full = (await rowsOf("sweep", LAYERS)).map(({ sampleId, output, tokens }) => ({ sampleId, output, tokens }));
+    expect(full).toEqual(referenceRows(adapter));
+  });
+
+  it("the exported file, loaded alone, reproduces the sweep's outputs exactly", async () => {
+    expect(result.trimmed).not.toBeNull();
+    await sweep(configFor("alone", { adapter: join(folder.path, "sweep", "trimmed.gguf"), boundaries: "full" }));
+    const alone = await readFile(join(folder.path, "alone", "outputs.jsonl"), "utf8");
+    const seen = await rowsOf("sweep", result.choice.boundary);
+    const tokens = alone
+      .trimEnd()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as Row).tokens);
+    expect(tokens).toEqual(seen.map((row) => row.tokens));
+  });
+
+  it("the adapter does something: EM rises from base to full", () => {
+    const em = (boundary: number): number | undefined =>
+      result.candidates.find((candidate) => candidate.boundary === boundary)?.selection?.scores["em"]?.value;
+    expect(em(0)).toBe(0);
+    expect(em(LAYERS)).toBeGreaterThan(25);
+  });
+});

@@ -1,0 +1,132 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readBaseModel, type BaseModel } from "../../src/adapter/base-model.js";
+import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
+import { loadPeftAdapter, type PeftModule } from "../../src/adapter/load-peft-adapter.js";
+import { ggufName, writePeftAsGguf } from "../../src/adapter/peft-to-gguf.js";
+import { architectureNames } from "../../src/adapter/architectures.js";
+import { boundaryMask, type Mask } from "../../src/adapter/mask.js";
+import { piecesOf, writePieces, type ScaledPiece } from "../../src/adapter/pieces.js";
+import { trimAdapter } from "../../src/adapter/trim.js";
+import { trimPeftAdapter } from "../../src/adapter/trim-peft.js";
+import type { ContextShape, Engine } from "../../src/engine/engine.js";
+import { openEngine } from "../../src/engine/process-engine.js";
+import { logProbabilities } from "../support/log-probabilities.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
+
+interface Expected {
+  layers: number;
+  prompts: number[][];
+  base: number[][];
+  boundaries: number[][][];
+  masks: { name: string; kept: { layer: number | null; module: string }[]; logprobs: number[][] }[];
+}
+
+/** A mask of the recorded ones: which modules it keeps and what PEFT computes with it. */
+interface Recorded {
+  readonly name: string;
+  readonly keeps: (module: PeftModule) => boolean;
+  readonly logprobs: readonly (readonly number[])[];
+}
+
+const fixtures = fileURLToPath(new URL("fixtures", import.meta.url));
+const context: ContextShape = {
+  sequences: 1,
+  contextSize: 256,
+  batchSize: 512,
+  cacheType: "F32",
+  flashAttention: "off",
+};
+/** In nats. llama.cpp computes the GELU of gemma and phi-2 from a table of F16 values. */
+const tolerance = (architecture: string): number => (/^(gemma|phi$)/.test(architecture) ? 2e-2 : 1e-4);
+
+const folders = (path: string): string[] =>
+  readdirSync(path, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+const architectures = folders(fixtures);
+
+describe.each(architectures)("%s: llama.cpp computes what PEFT computes", (architecture) => {
+  const scratch = temporaryFolder();
+  const home = join(fixtures, architecture);
+  let engine: Engine;
+  let base: BaseModel;
+
+  beforeAll(async () => {
+    base = await readBaseModel(join(home, "base.gguf"));
+    engine = await openEngine({ modelPath: base.path, gpu: "off", gpuLayers: 0, threads: 1 });
+  });
+  afterAll(() => engine.close());
+
+  /** Largest difference to the recorded log-probabilities over all prompts and the whole vocabulary. */
+  const worst = async (
+    pieces: readonly ScaledPiece[],
+    prompts: readonly number[][],
+    logprobs: Recorded["logprobs"],
+  ): Promise<number> => {
+    let largest = 0;
+    for (const [i, tokens] of prompts.entries()) {
+      const found = logProbabilities(await engine.nextTokenLogits({ pieces, context, tokens }));
+      for (const [token, value] of (logprobs[i] ?? []).entries())
+        largest = Math.max(largest, Math.abs((found[token] ?? Number.NaN) - value));
+    }
+    return largest;
+  };
+
+  it.each(folders(home).filter((name) => existsSync(join(home, name, "expected.json"))))("%s", async (name) => {
+    const expected = JSON.parse(readFileSync(join(home, name, "expected.json"), "utf8")) as Expected;
+    const peft = await loadPeftAdapter(join(home, name));
+    const converted = join(scratch.path, `${name}.gguf`);
+    await writePeftAsGguf(peft, base, converted, { overwrite: false });
+    const adapter = await loadGgufAdapter(converted);
+    const nameOf = (module: PeftModule): string => {
+      const names = architectureNames(base.architecture);
+      return (names && ggufName(module, names)) ?? "";
+    };
+    const recorded: Recorded[] = [
+      ...expected.boundaries.map((logprobs, boundary) => {
+        const mask = boundaryMask(adapter.modules, expected.layers, boundary);
+        return { name: `K=${boundary}`, keeps: (module: PeftModule) => mask.has(nameOf(module)), logprobs };
+      }),
+      ...expected.masks.map(({ name: title, kept, logprobs }) => ({
+        name: title,
+        keeps: ({ layer, module }: PeftModule) =>
+          kept.some((one) => one.layer === (layer ?? null) && one.module === module),
+        logprobs,
+      })),
+    ];
+    const maskOf = ({ keeps }: Recorded): Mask =>
+      new Map(peft.modules.filter(keeps).map((module) => [nameOf(module), 1]));
+    const pieces = await writePieces(adapter, recorded.map(maskOf), join(scratch.path, `pieces-${name}`));
+    const limit = tolerance(architecture);
+    for (const one of recorded) {
+      const mask = maskOf(one);
+      expect(await worst(piecesOf(mask, pieces), expected.prompts, one.logprobs), `pieces, ${one.name}`).toBeLessThan(
+        limit,
+      );
+      if (mask.size === 0) continue;
+
+      const trimmed = join(scratch.path, `${name}-${one.name}.gguf`);
+      await trimAdapter(
+        adapter,
+        mask,
+        trimmed,
+        { sourceSha256: "", boundary: undefined, command: "" },
+        { overwrite: false },
+      );
+      expect(
+        await worst([{ path: trimmed, scale: 1 }], expected.prompts, one.logprobs),
+        `trimmed GGUF, ${one.name}`,
+      ).toBeLessThan(limit);
+
+      const folder = join(scratch.path, `${name}-${one.name}`);
+      await trimPeftAdapter(peft, peft.modules.filter(one.keeps), expected.layers, folder, { overwrite: false });
+      const back = join(scratch.path, `${name}-${one.name}-from-peft.gguf`);
+      await writePeftAsGguf(await loadPeftAdapter(folder), base, back, { overwrite: false });
+      expect(
+        await worst([{ path: back, scale: 1 }], expected.prompts, one.logprobs),
+        `trimmed PEFT, ${one.name}`,
+      ).toBeLessThan(limit);
+    }
+  });
+});

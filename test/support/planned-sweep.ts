@@ -1,0 +1,87 @@
+import type { BaseModel } from "../../src/adapter/base-model.js";
+import type { EngineInfo } from "../../src/engine/engine.js";
+import { metricByName } from "../../src/metrics/metric.js";
+import { Template } from "@huggingface/jinja";
+import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
+import type { PromptedSample, SweepInputs } from "../../src/sweep/inputs.js";
+import { planSweep, type SweepPlan } from "../../src/sweep/plan.js";
+import { taskByName } from "../../src/tasks/task.js";
+import { adapterWith, moduleAt } from "../adapter/modules.js";
+
+export const LAYERS = 4;
+
+export const engineInfo: EngineInfo = {
+  backend: "cpu",
+  devices: [],
+  gpuLayers: 0,
+  threads: 1,
+  llamaCpp: "b1",
+  nodeLlamaCpp: "3.0.0",
+  vocabulary: 259,
+};
+
+const model: BaseModel = {
+  path: "base.gguf",
+  sha256: "ba5e",
+  byteLength: 5000,
+  architecture: "llama",
+  name: "tiny",
+  layerCount: LAYERS,
+  trainContextSize: 512,
+  chatTemplate: undefined,
+  bosText: "",
+  eosText: "",
+  cacheBytesPerToken: 16,
+  headCount: 4,
+  keyValueHeadCount: 2,
+  tiedEmbedding: false,
+  shapes: new Map(),
+};
+
+export function configWith(settings: Readonly<Record<string, unknown>> = {}): SweepConfig {
+  return resolveConfig(settings, { model: "base.gguf", adapter: "lora.gguf", data: "v.jsonl", out: "runs/a" });
+}
+
+/** Inputs with so many samples in each part (ids `s0`, ... and `h0`, ...), an adapter in every layer and all boundaries. */
+export function inputsWith(parts: { selection?: number; holdout?: number } = {}): SweepInputs {
+  const { selection = 6, holdout = 3 } = parts;
+  const prompted = (part: PromptedSample["part"], count: number, prefix: string): PromptedSample[] =>
+    Array.from({ length: count }, (_, i) => ({
+      part,
+      sample: { id: `${prefix}${i}`, variables: { question: `${prefix}${i}?` }, references: [`answer ${i}`] },
+      text: `${prefix}${i}?`,
+    }));
+  const samples = [...prompted("selection", selection, "s"), ...prompted("holdout", holdout, "h")];
+  const task = taskByName("qa");
+  return {
+    model,
+    adapter: adapterWith(Array.from({ length: LAYERS }, (_, layer) => moduleAt(layer))),
+    peft: undefined,
+    close: () => Promise.resolve(),
+    task,
+    rules: "squad",
+    metrics: task.metrics.map((name) => metricByName(name, "squad")),
+    primary: metricByName(task.primary, "squad"),
+    prompt: { path: "qa.jinja", source: "{{ question }}", template: new Template("{{ question }}") },
+    template: "raw",
+    data: { format: "jsonl", path: "v.jsonl", samples: samples.map(({ sample }) => sample), sha256: "da7a", notes: [] },
+    holdoutData: undefined,
+    boundaries: Array.from({ length: LAYERS + 1 }, (_, boundary) => boundary),
+    samples,
+    notes: [],
+  };
+}
+
+/** Prompts of 2, 3, 4, 2, ... tokens, no two alike. */
+export function tokensFor(inputs: SweepInputs): number[][] {
+  return inputs.samples.map((_, i) => Array.from({ length: 2 + (i % 3) }, (_unused, at) => 10 * i + at));
+}
+
+/** The plan for these inputs; by default with two sequences, so that six samples make three waves. */
+export function planWith(
+  inputs: SweepInputs = inputsWith(),
+  settings: Readonly<Record<string, unknown>> = { sequences: 2 },
+  tokens: readonly (readonly number[])[] = tokensFor(inputs),
+): SweepPlan {
+  return planSweep(configWith(settings), inputs, engineInfo, tokens);
+}

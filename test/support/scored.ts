@@ -1,0 +1,24 @@
+import type { Candidate } from "../../src/adapter/mask.js";
+import { boundaryCandidates } from "../../src/adapter/mask.js";
+import type { CandidateScores } from "../../src/sweep/scores.js";
+import { adapterWith, moduleAt } from "../adapter/modules.js";
+
+/** Candidate K of an adapter with 64 bytes in each of four layers. */
+export function candidateAt(boundary: number): Candidate {
+  const adapter = adapterWith([0, 1, 2, 3].map((layer) => moduleAt(layer)));
+  return boundaryCandidates(adapter, 4, [boundary])[0]!;
+}
+
+/** A candidate with these per-sample values (0-1) in each metric. */
+export function scoredAt(boundary: number, perSample: Readonly<Record<string, readonly number[]>>): CandidateScores {
+  const entries = Object.entries(perSample).map(([name, values]) => {
+    const value = (100 * values.reduce((sum, one) => sum + one, 0)) / values.length;
+    return [name, { metric: "em", value, n: values.length, signature: "test", perSample: values }] as const;
+  });
+  const count = Object.values(perSample)[0]?.length ?? 0;
+  return {
+    candidate: candidateAt(boundary),
+    scores: new Map(entries),
+    answers: { count, meanTokens: 2, cutAtLimit: 0, empty: 0 },
+  };
+}

@@ -1,0 +1,64 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { writeTinyAdapter, writeTinyModel } from "./tiny-model.js";
+
+export interface SweepFixture {
+  readonly model: string;
+  readonly adapter: string;
+  readonly data: string;
+}
+
+const topics = [
+  "otter",
+  "lamp",
+  "river",
+  "clock",
+  "meadow",
+  "violin",
+  "harbour",
+  "comet",
+  "orchard",
+  "ladder",
+  "copper",
+  "window",
+];
+
+/** A tiny random model, a random adapter and twelve samples whose references its outputs sometimes contain. */
+export async function writeSweepFixture(folder: string, options: { samples?: number } = {}): Promise<SweepFixture> {
+  const model = await writeTinyModel(folder, "base.gguf", { architecture: "llama" });
+  const adapter = await writeTinyAdapter(folder, "lora.gguf", { architecture: "llama" });
+  const data = join(folder, "validation.jsonl");
+  await writeFile(data, sampleLines(options.samples ?? topics.length));
+  return { model, adapter, data };
+}
+
+/** JSONL samples about made-up things; references are single letters, so that random outputs score between 0 and 100 in contains-plain. */
+export function sampleLines(count: number): string {
+  const rows = Array.from({ length: count }, (_, i) => {
+    const topic = topics[i % topics.length] ?? "thing";
+    const context = `The ${topic} number ${i} stands by the ${topics[(i + 5) % topics.length] ?? "wall"}.`;
+    return { id: `s${i}`, question: `Where does the ${topic} number ${i} stand?`, context, answers: letters(i) };
+  });
+  return rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+}
+
+function letters(start: number): string[] {
+  return Array.from({ length: 8 }, (_, i) => String.fromCharCode(97 + ((start * 3 + i) % 26)));
+}
+
+/** Flags of a sweep over the fixture that any machine repeats. */
+export function sweepArguments({ model, adapter, data }: SweepFixture, out: string, ...more: string[]): string[] {
+  const fixed = [
+    "--gpu",
+    "off",
+    "--threads",
+    "1",
+    "--max-tokens",
+    "6",
+    "--sequences",
+    "3",
+    "--metric",
+    "contains-plain",
+  ];
+  return ["sweep", "--model", model, "--adapter", adapter, "--data", data, "--out", out, ...fixed, ...more];
+}

@@ -1,0 +1,36 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { withoutThoughts } from "../../src/tasks/thoughts.js";
+
+describe("an answer without thoughts", () => {
+  const cases: [what: string, output: string, answer: string][] = [
+    ["none", "Rome", "Rome"],
+    ["space around it", "  Rome\n", "Rome"],
+    ["a complete thought", "<think>Is it Rome?</think>\n\nRome", "Rome"],
+    ["an empty thought", "<think>\n\n</think>\n\nRome", "Rome"],
+    ["two thoughts", "<think>a</think>Rome<think>b</think>, Italy", "Rome, Italy"],
+    ["a thought that the prompt had opened", "Is it Rome? Yes.</think>\n\nRome", "Rome"],
+    ["a thought that never ends", "<think>Is it Rome? Or Milan", ""],
+    ["a thought that never ends behind an answer", "Rome <think>or Milan", "Rome"],
+    ["lines in a thought", "<thinking>\na\nb\n</thinking>Rome", "Rome"],
+    ["a reasoning tag", "<reasoning>a</reasoning>Rome", "Rome"],
+    ["tags of two kinds", "<think>a</think><reasoning>b</reasoning>Rome", "Rome"],
+    ["a closed thought and then an open one", "<think>a</think>Rome<think>b", "Rome"],
+    ["nothing but a thought", "<think>a</think>", ""],
+    ["a word that only looks like a tag", "<thinker>Rome</thinker>", "<thinker>Rome</thinker>"],
+    ["an empty output", "", ""],
+  ];
+  it.each(cases)("%s", (_what, output, answer) => {
+    expect(withoutThoughts(output)).toBe(answer);
+  });
+
+  it("never depends on what was thought", () => {
+    fc.assert(
+      fc.property(fc.string(), fc.constantFrom("think", "thinking", "reasoning"), (thought, tag) => {
+        fc.pre(!/<\/?(think|thinking|reasoning)>/.test(thought));
+        expect(withoutThoughts(`<${tag}>${thought}</${tag}> Rome`)).toBe("Rome");
+        expect(withoutThoughts(`${thought}</${tag}>Rome`)).toBe("Rome");
+      }),
+    );
+  });
+});
