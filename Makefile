@@ -1,4 +1,5 @@
 # Everything a contributor runs. Each target installs and builds what it needs.
+# `npm install --no-save` rather than `npm ci`: the lock file has no entries for prebuilt binaries of platforms that its registry lacks.
 NPM ?= npm
 BOUNDARY = node dist/cli/main.js
 DEMO = eval/demo
@@ -7,7 +8,7 @@ DEMO = eval/demo
 all: build
 
 node_modules/.package-lock.json: package.json package-lock.json
-	$(NPM) ci --no-audit --no-fund
+	$(NPM) install --no-save --no-audit --no-fund
 	@touch $@
 
 dist/cli/main.js: node_modules/.package-lock.json tsconfig.json tsconfig.build.json $(shell find src -name '*.ts')

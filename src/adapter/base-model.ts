@@ -6,8 +6,8 @@ import { metadataArray, metadataNumber, metadataString, type GgufMetadata } from
 /** What must be known of a base model before the engine loads it. */
 export interface BaseModel {
   readonly path: string;
-  /** Of each file, joined by "+" where the model is split over several. */
-  readonly sha256: string;
+  /** The files of the model: one, unless it is split over several. */
+  readonly files: readonly string[];
   readonly byteLength: number;
   readonly architecture: string;
   readonly name: string | undefined;
@@ -57,12 +57,10 @@ export async function readBaseModel(path: string): Promise<BaseModel> {
   if (layerCount > shapes.size) {
     throw notLanguageModel(path, `${blockCount(architecture, layerCount)} with ${shapes.size} tensors`);
   }
-  const digests: string[] = [];
-  for (const file of files) digests.push(await sha256File(file.path));
   const attention = attentionShape(metadata, architecture);
   return {
     path,
-    sha256: digests.join("+"),
+    files: files.map((file) => file.path),
     byteLength: files.reduce((sum, file) => sum + file.fileSize, 0),
     architecture,
     name: metadataString(metadata, "general.name"),
@@ -109,6 +107,19 @@ function otherShards(path: string, metadata: GgufMetadata): string[] {
     { length: count - 1 },
     (_, i) => `${prefix}-${String(i + 2).padStart(5, "0")}-of-${total ?? ""}.gguf`,
   );
+}
+
+/** A base model with the hash of all its bytes. */
+export interface HashedBaseModel extends BaseModel {
+  /** SHA-256 of each file, joined by "+" where the model is split over several. */
+  readonly sha256: string;
+}
+
+/** Reads the whole model, which takes seconds for a large one. @throws FileError when a file cannot be read. */
+export async function withSha256(model: BaseModel): Promise<HashedBaseModel> {
+  const digests: string[] = [];
+  for (const file of model.files) digests.push(await sha256File(file));
+  return { ...model, sha256: digests.join("+") };
 }
 
 interface AttentionShape {

@@ -11,6 +11,7 @@ import {
 import type { ScaledPiece } from "../adapter/pieces.js";
 import type { BackendInfo, ContextShape, EngineInfo, GenerateRequest, Generation, LogitsRequest } from "./engine.js";
 import type { HostCalls } from "./protocol.js";
+import { SamplerGarbage } from "./sampler-garbage.js";
 import { generateWave } from "./wave.js";
 
 interface OpenContext {
@@ -22,12 +23,15 @@ interface OpenContext {
 /** The model inside the engine's process, with at most one context: that of the mask last asked for. */
 export class HostSession {
   private current: OpenContext | undefined;
+  private readonly garbage: SamplerGarbage;
 
   private constructor(
     private readonly model: LlamaModel,
     private readonly threads: number,
     readonly info: EngineInfo,
-  ) {}
+  ) {
+    this.garbage = new SamplerGarbage(info.vocabulary);
+  }
 
   static async open(options: HostCalls["open"]["params"]): Promise<HostSession> {
     const llama = await loadLlama(options.gpu);
@@ -61,7 +65,12 @@ export class HostSession {
 
   async generate(request: GenerateRequest, onGeneration: (generation: Generation) => void): Promise<Generation[]> {
     const { sequences } = await this.contextFor(request.pieces, request.context);
-    return generateWave(this.model, sequences, request.prompts, request, onGeneration);
+    return generateWave(
+      { model: this.model, sequences, garbage: this.garbage },
+      request.prompts,
+      request,
+      onGeneration,
+    );
   }
 
   async nextTokenLogits({ pieces, context: shape, tokens }: LogitsRequest): Promise<Float32Array> {

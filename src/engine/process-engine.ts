@@ -94,7 +94,7 @@ class HostProcess {
   constructor() {
     this.child = fork(hostFile(), [], {
       serialization: "advanced",
-      execArgv: [],
+      execArgv: ["--expose-gc"],
       stdio: ["ignore", "ignore", "pipe", "ipc"],
       // One libuv thread: the engine's OpenMP keeps a spinning team for each thread that ever called it.
       env: { ...process.env, UV_THREADPOOL_SIZE: "1" },

@@ -1,5 +1,6 @@
 import type { ControlledEvaluateInputItem, LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
 import type { Generation, Prompt, StopReason } from "./engine.js";
+import type { SamplerGarbage } from "./sampler-garbage.js";
 
 /** One answer in the making. */
 interface Running {
@@ -17,14 +18,20 @@ export interface WaveOptions {
   readonly stop: readonly string[];
 }
 
+/** What a wave runs on. */
+export interface WaveContext {
+  readonly model: LlamaModel;
+  readonly sequences: readonly LlamaContextSequence[];
+  readonly garbage: SamplerGarbage;
+}
+
 /**
  * Generates greedily for one wave of prompts, one sequence each. Each prompt is prefilled by itself, so its first token does not
  * depend on its neighbours; then all unfinished sequences take every decode step in one batch. No step starts before the one
  * before it has ended, so the composition of each batch depends on the request alone, never on timing.
  */
 export async function generateWave(
-  model: LlamaModel,
-  sequences: readonly LlamaContextSequence[],
+  { model, sequences, garbage }: WaveContext,
   prompts: readonly Prompt[],
   options: WaveOptions,
   onGeneration: (generation: Generation) => void,
@@ -54,12 +61,14 @@ export async function generateWave(
     const next = await Promise.all(steps);
     const share = (performance.now() - started) / active.length;
     await settled();
+    garbage.sampled(active.length);
     active.forEach((running, i) => {
       running.decodeMs += share;
       running.decodedTokens += 1;
       accept(running, next[i]);
     });
   }
+  garbage.sampled(wave.length);
   for (const { sequence } of wave) await sequence.clearHistory();
   return done;
 }

@@ -1,5 +1,5 @@
 import type { Adapter } from "../adapter/adapter.js";
-import { readBaseModel, type BaseModel } from "../adapter/base-model.js";
+import { readBaseModel, withSha256, type BaseModel, type HashedBaseModel } from "../adapter/base-model.js";
 import type { PeftAdapter } from "../adapter/load-peft-adapter.js";
 import { openAdapter } from "../adapter/open-adapter.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
@@ -26,7 +26,7 @@ export interface PromptedSample {
 
 /** Everything a sweep reads before the engine starts, checked. */
 export interface SweepInputs {
-  readonly model: BaseModel;
+  readonly model: HashedBaseModel;
   /** As the engine loads it. */
   readonly adapter: Adapter;
   /** What it was converted from, where it came as a PEFT folder. */
@@ -63,7 +63,7 @@ export async function loadInputs(config: SweepConfig): Promise<SweepInputs> {
   const metrics = task.metrics.map((name) => metricByName(name, rules));
   const primary = metricByName(config.metric ?? task.primary, rules);
 
-  const model = await readBaseModel(await resolveModelPath(config.model));
+  const model = await withSha256(await readBaseModel(await resolveModelPath(config.model)));
   const boundaries = parseBoundaries(config.boundaries, model.layerCount);
 
   const template = config.template ?? (model.chatTemplate === undefined ? "raw" : "chat");

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readBaseModel } from "../../src/adapter/base-model.js";
+import { readBaseModel, withSha256 } from "../../src/adapter/base-model.js";
 import { AdapterError, BoundaryError, FileError, FormatError } from "../../src/errors.js";
 import type { GgufValue } from "../../src/formats/gguf-value.js";
 import { failureOf } from "../support/failure.js";
@@ -38,7 +38,7 @@ describe("reading a base model", () => {
     const bytes = await readFile(path);
     expect(model).toMatchObject({
       path,
-      sha256: createHash("sha256").update(bytes).digest("hex"),
+      files: [path],
       byteLength: bytes.length,
       architecture: "qwen2",
       name: "tiny qwen2",
@@ -89,7 +89,9 @@ describe("a model that is split over several files", () => {
     expect(model.shapes.get("output.weight")).toEqual([8, 10]);
     expect(model.tiedEmbedding).toBe(false);
     expect(model.byteLength).toBe(parts[0]!.length + parts[1]!.length);
-    expect(model.sha256).toBe(parts.map((part) => createHash("sha256").update(part).digest("hex")).join("+"));
+    expect((await withSha256(model)).sha256).toBe(
+      parts.map((part) => createHash("sha256").update(part).digest("hex")).join("+"),
+    );
   });
 
   it("is refused when a file is missing or another than the first is given", async () => {

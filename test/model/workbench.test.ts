@@ -1,12 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
 import type { SweepResult } from "../../src/sweep/result.js";
 import { sweep } from "../../src/sweep/sweep.js";
+import { realModel, workbenchTitle } from "../support/real-model.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { workbench } from "../support/workbench.js";
 
@@ -21,12 +21,11 @@ const LAYERS = 30;
 const SAMPLES = 12;
 const MAX_TOKENS = 32;
 const reference = fileURLToPath(new URL("../../eval/reference/node-llama-cpp-alone.mjs", import.meta.url));
-const title = workbench === undefined ? "(skipped: needs the workbench beside the project)" : "";
 
-describe.skipIf(workbench === undefined)(`the real model and adapter of the workbench ${title}`, () => {
+describe.skipIf(workbench === undefined)(`the real model and adapter of the workbench ${workbenchTitle}`, () => {
   const folder = temporaryFolder();
   const bench = workbench ?? "";
-  const model = join(tmpdir(), "boundary-workbench", "base.gguf");
+  let model: string;
   const adapter = join(bench, "adapters/qa/qa.gguf");
   const data = join(bench, "data/qa-selection.jsonl");
   let result: SweepResult;
@@ -66,8 +65,7 @@ describe.skipIf(workbench === undefined)(`the real model and adapter of the work
   };
 
   beforeAll(async () => {
-    const { status, stderr } = spawnSync("bash", [join(bench, "get-model.sh"), model], { encoding: "utf8" });
-    expect(status, stderr).toBe(0);
+    model = realModel();
     result = await sweep(configFor("sweep", { boundaries: "0,15,full" }));
   }, 600_000);
 

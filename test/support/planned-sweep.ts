@@ -1,4 +1,4 @@
-import type { BaseModel } from "../../src/adapter/base-model.js";
+import type { HashedBaseModel } from "../../src/adapter/base-model.js";
 import type { EngineInfo } from "../../src/engine/engine.js";
 import { metricByName } from "../../src/metrics/metric.js";
 import { Template } from "@huggingface/jinja";
@@ -20,8 +20,9 @@ export const engineInfo: EngineInfo = {
   vocabulary: 259,
 };
 
-const model: BaseModel = {
+const model: HashedBaseModel = {
   path: "base.gguf",
+  files: ["base.gguf"],
   sha256: "ba5e",
   byteLength: 5000,
   architecture: "llama",

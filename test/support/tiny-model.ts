@@ -15,6 +15,8 @@ export interface TinyModelOptions {
   readonly seed?: number;
   readonly contextLength?: number;
   readonly chatTemplate?: string | undefined;
+  /** Whether the model wants a begin-of-sequence token in front; false by default. */
+  readonly addBos?: boolean;
 }
 
 export interface TinyAdapterOptions extends TinyModelOptions {
@@ -74,7 +76,7 @@ export async function writeTinyModel(folder: string, name: string, options: Tiny
     ["tokenizer.ggml.merges", { type: "array", itemType: "string", value: ["Ġ t"] }],
     ["tokenizer.ggml.bos_token_id", uint32(vocabulary.tokens.indexOf("<|im_start|>"))],
     ["tokenizer.ggml.eos_token_id", uint32(vocabulary.tokens.indexOf("<|im_end|>"))],
-    ["tokenizer.ggml.add_bos_token", { type: "bool", value: false }],
+    ["tokenizer.ggml.add_bos_token", { type: "bool", value: options.addBos ?? false }],
     ...(chatTemplate === undefined ? [] : [["tokenizer.chat_template", text(chatTemplate)] as [string, GgufValue]]),
   ]);
   await writeGguf(path, metadata, tensors, { overwrite: true });
