@@ -47,7 +47,7 @@ export function sweepCommand(signal: AbortSignal): Command {
     .addOption(flag("--gpu-layers <n|auto|max>", "gpuLayers").argParser(numberOrText))
     .addOption(flag("--threads <n>", "threads").argParser(wholeNumber))
     .addOption(flag("--context-size <n>", "contextSize").argParser(wholeNumber))
-    .addOption(flag("--sequences <n>", "sequences").argParser(wholeNumber))
+    .addOption(flag("--sequences <n|auto>", "sequences").argParser(numberOrText))
     .addOption(flag("--prompt <file>", "prompt"))
     .addOption(flag("--system <text>", "system"))
     .addOption(flag("--template <kind>", "template").choices(["chat", "raw"]))

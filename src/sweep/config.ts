@@ -31,7 +31,12 @@ export const sweepConfigSchema = z.strictObject({
   contextSize: positive
     .optional()
     .describe("tokens of prompt and answer together (default: what the longest sample needs)"),
-  sequences: positive.max(256).default(8).describe("samples generated for at once"),
+  sequences: z
+    .union([positive.max(256), z.literal("auto")])
+    .default("auto")
+    .describe(
+      "samples generated for at once; auto: 8 on a GPU, 1 on a CPU, where answers then equal those of single runs",
+    ),
   prompt: text.optional().describe("jinja file with the user message (default: the task's)"),
   system: z.string().optional().describe("system message (default: none of ours; a model's template may have its own)"),
   template: z

@@ -46,6 +46,11 @@ export interface Wave {
 
 /** Tokens in one llama_decode call: node-llama-cpp's own default, so that long prompts are cut at the same places as anywhere else. */
 const BATCH_SIZE = 512;
+/**
+ * Samples at once where the user does not say. On two CPU cores 8 save 5 % of a QA sweep on a 135M model, and let near-ties fall
+ * otherwise than in single runs (in 5 to 10 % of the long answers); on a GPU decoding in batches pays.
+ */
+const AUTO_SEQUENCES = { cpu: 1, gpu: 8 } as const;
 /** The engine pads context sizes to this many tokens. */
 const CONTEXT_STEP = 256;
 
@@ -83,7 +88,7 @@ export function planSweep(
   const generation: GenerationSettings = {
     maxTokens,
     stop: task.stop[inputs.template],
-    context: contextShape(config, planned, maxTokens),
+    context: contextShape(config, planned, maxTokens, info.backend),
   };
   assertMemory(model.cacheBytesPerToken, generation.context);
   const [base, full] = [0, model.layerCount].map((boundary) => oneCandidate(inputs, boundary));
@@ -140,12 +145,18 @@ function oneCandidate(inputs: SweepInputs, boundary: number): Candidate | undefi
   );
 }
 
-function contextShape(config: SweepConfig, planned: readonly PlannedSample[], maxTokens: number): ContextShape {
+function contextShape(
+  config: SweepConfig,
+  planned: readonly PlannedSample[],
+  maxTokens: number,
+  backend: EngineInfo["backend"],
+): ContextShape {
   const longest = Math.max(0, ...planned.map(({ prompt }) => prompt.tokens.length));
   const largestPart = Math.max(
     ...(["selection", "holdout"] as const).map((part) => planned.filter((p) => p.part === part).length),
   );
-  const sequences = Math.min(config.sequences, Math.max(1, largestPart));
+  const wanted = config.sequences === "auto" ? AUTO_SEQUENCES[backend === "cpu" ? "cpu" : "gpu"] : config.sequences;
+  const sequences = Math.min(wanted, Math.max(1, largestPart));
   return {
     sequences,
     // One more than needed: the engine shifts the context before its last place is taken.

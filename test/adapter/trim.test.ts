@@ -76,6 +76,7 @@ describe("a trimmed adapter", () => {
     expect([...metadata]).toEqual([
       ...adapter.metadata,
       ["boundary.boundary", { type: "uint32", value: 3 }],
+      ["boundary.mask", { type: "string", value: expect.any(String) as string }],
       ["boundary.command", { type: "string", value: "boundary trim --keep 3" }],
       ["boundary.source.sha256", { type: "string", value: adapter.sha256 }],
       ["boundary.version", { type: "string", value: version }],
@@ -94,6 +95,7 @@ describe("a trimmed adapter", () => {
     const own = [...metadata].filter(([key]) => key.startsWith("boundary."));
     expect(own.map(([key, { value }]) => [key, value])).toEqual([
       ["boundary.boundary", 1],
+      ["boundary.mask", expect.stringMatching(/^attn_\w+:0\b/) as string],
       ["boundary.command", "boundary trim --keep 1"],
       ["boundary.source.sha256", middle.sha256],
       ["boundary.version", version],

@@ -23,6 +23,8 @@ const TOLERANCE = 2e-2;
 
 // Debian's mesa-vulkan-drivers bring a software GPU, which is hidden unless it is named.
 process.env["GGML_VK_VISIBLE_DEVICES"] ??= "0";
+// Its half-precision arithmetic alone is off by up to 0.08 nat; in F32 the rest is within 0.011.
+process.env["GGML_VK_DISABLE_F16"] = "1";
 const vulkan = await probeBackend("vulkan").catch(() => undefined);
 const title = vulkan
   ? `on ${vulkan.devices.join(", ")}`
@@ -55,7 +57,7 @@ describe.skipIf(!vulkan)(`the demo model on a GPU ${title}`, () => {
 
   it(`gives the CPU's log-probabilities within ${TOLERANCE} nat under every mask, and the masks differ`, async () => {
     const prompt =
-      "<|im_start|>user\nAnswer the question with a short span from the context.\n\nContext: Zaneth lives in Torvik.\n\nQuestion: Where does Zaneth live?<|im_end|>\n<|im_start|>assistant\n";
+      "<|im_start|>user\nAnswer the question with a short span from the context.\n\nContext: Calva keeps a rabbit. Borida lives in Torholm. Sorlo is the owner of a horn pipe.\n\nQuestion: Which thing does Sorlo own?<|im_end|>\n<|im_start|>assistant\n";
     const [tokens = []] = await cpu.tokenize([prompt]);
     const tops = new Set<string>();
     for (const mask of masks) {

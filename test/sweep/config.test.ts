@@ -27,7 +27,7 @@ describe("settings", () => {
       holdout: 0.5,
       gpu: "auto",
       gpuLayers: "auto",
-      sequences: 8,
+      sequences: "auto",
       rules: "auto",
       context: "supporting",
       onOverflow: "fail",
