@@ -2,7 +2,7 @@ import eslint from "@eslint/js";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["dist", "coverage", "runs", "node_modules", "**/*.mjs"] },
+  { ignores: ["dist", "coverage", "runs", "node_modules", "**/*.mjs", "eslint.config.js"] },
   eslint.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
   {

@@ -14,25 +14,56 @@ const folder = mkdtempSync(join(process.argv[2] ?? tmpdir(), "boundary-large-"))
 const at = (name) => join(folder, name);
 
 const [D, FF, LAYERS, RANK] = [4096, 11008, 32, 64];
-const shapes = [["attn_q", D, D], ["attn_k", D, D], ["attn_v", D, D], ["attn_output", D, D], ["ffn_gate", D, FF], ["ffn_up", D, FF], ["ffn_down", FF, D]];
+const shapes = [
+  ["attn_q", D, D],
+  ["attn_k", D, D],
+  ["attn_v", D, D],
+  ["attn_output", D, D],
+  ["ffn_gate", D, FF],
+  ["ffn_up", D, FF],
+  ["ffn_down", FF, D],
+];
 const F32 = { name: "F32", blockSize: 1, blockBytes: 4 };
 const text = (value) => ({ type: "string", value });
 const uint32 = (value) => ({ type: "uint32", value });
 
 function tensor(name, dims) {
   const length = dims[0] * dims[1];
-  return { name, dims, type: F32, byteLength: 4 * length, data: () => [new Uint8Array(Float32Array.from({ length }, (_, i) => ((i * 2654435761) % 1000) / 1e5).buffer)] };
+  return {
+    name,
+    dims,
+    type: F32,
+    byteLength: 4 * length,
+    data: () => [new Uint8Array(Float32Array.from({ length }, (_, i) => ((i * 2654435761) % 1000) / 1e5).buffer)],
+  };
 }
 
 const layers = Array.from({ length: LAYERS }, (_, layer) => layer);
-const adapterMetadata = new Map([["general.architecture", text("llama")], ["general.type", text("adapter")], ["adapter.type", text("lora")], ["adapter.lora.alpha", { type: "float32", value: 128 }]]);
-await writeGguf(at("adapter.gguf"), adapterMetadata, layers.flatMap((layer) => shapes.flatMap(([module, input, output]) => [
-  tensor(`blk.${layer}.${module}.weight.lora_a`, [input, RANK]),
-  tensor(`blk.${layer}.${module}.weight.lora_b`, [RANK, output]),
-])));
+const adapterMetadata = new Map([
+  ["general.architecture", text("llama")],
+  ["general.type", text("adapter")],
+  ["adapter.type", text("lora")],
+  ["adapter.lora.alpha", { type: "float32", value: 128 }],
+]);
+await writeGguf(
+  at("adapter.gguf"),
+  adapterMetadata,
+  layers.flatMap((layer) =>
+    shapes.flatMap(([module, input, output]) => [
+      tensor(`blk.${layer}.${module}.weight.lora_a`, [input, RANK]),
+      tensor(`blk.${layer}.${module}.weight.lora_b`, [RANK, output]),
+    ]),
+  ),
+);
 // A base of the right shapes whose data nobody reads: a sparse file of Q4_0 would do, but the header is all that is looked at.
 const Q8 = { name: "Q8_0", blockSize: 32, blockBytes: 34 };
-const baseMetadata = new Map([["general.architecture", text("llama")], ["general.type", text("model")], ["llama.block_count", uint32(LAYERS)], ["llama.embedding_length", uint32(D)], ["llama.attention.head_count", uint32(32)]]);
+const baseMetadata = new Map([
+  ["general.architecture", text("llama")],
+  ["general.type", text("model")],
+  ["llama.block_count", uint32(LAYERS)],
+  ["llama.embedding_length", uint32(D)],
+  ["llama.attention.head_count", uint32(32)],
+]);
 const zero = new Uint8Array(1 << 20);
 function* zeros(bytes) {
   for (let done = 0; done < bytes; done += zero.length) yield zero.subarray(0, Math.min(zero.length, bytes - done));
@@ -43,7 +74,12 @@ const baseTensor = (name, dims) => {
 };
 // One layer's weights are enough for shapes, repeated under every layer's name: 7 GB would only slow the bench down.
 const small = process.env.FULL_BASE === "1" ? layers : [];
-await writeGguf(at("base.gguf"), baseMetadata, [baseTensor("output.weight", [D, 32]), ...small.flatMap((layer) => shapes.map(([module, input, output]) => baseTensor(`blk.${layer}.${module}.weight`, [input, output])))]);
+await writeGguf(at("base.gguf"), baseMetadata, [
+  baseTensor("output.weight", [D, 32]),
+  ...small.flatMap((layer) =>
+    shapes.map(([module, input, output]) => baseTensor(`blk.${layer}.${module}.weight`, [input, output])),
+  ),
+]);
 
 function run(title, args) {
   const script = `process.argv=[process.argv[0],"boundary",...${JSON.stringify(args)}];process.on("exit",()=>console.error("PEAK "+process.resourceUsage().maxRSS));await import(${JSON.stringify(pathToFileURL(join(root, "dist/cli/main.js")).href)})`;
@@ -64,7 +100,9 @@ function copy(from, to) {
 
 try {
   const idle = run("idle", ["--version"]);
-  console.log(`adapter ${(statSync(at("adapter.gguf")).size / 1e6).toFixed(0)} MB; idle boundary ${idle.peak.toFixed(0)} MB`);
+  console.log(
+    `adapter ${(statSync(at("adapter.gguf")).size / 1e6).toFixed(0)} MB; idle boundary ${idle.peak.toFixed(0)} MB`,
+  );
   const copies = [1, 2, 3].map((i) => copy(at("adapter.gguf"), at(`copy-${i}`))).sort((a, b) => a - b);
   const cp = copies[1];
   console.log(`cp and sync: ${cp.toFixed(2)} s (median of 3)`);
@@ -75,7 +113,9 @@ try {
   for (const [title, args] of jobs) {
     const runs = [1, 2, 3].map(() => run(title, args)).sort((a, b) => a.seconds - b.seconds);
     const { seconds, peak } = runs[1];
-    console.log(`${title}: ${seconds.toFixed(2)} s (${(seconds / cp).toFixed(2)}x cp), peak ${(peak - idle.peak).toFixed(0)} MB above idle`);
+    console.log(
+      `${title}: ${seconds.toFixed(2)} s (${(seconds / cp).toFixed(2)}x cp), peak ${(peak - idle.peak).toFixed(0)} MB above idle`,
+    );
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });

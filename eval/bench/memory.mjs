@@ -9,16 +9,34 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const demo = (name) => join(root, "eval/demo", name);
-const [model = demo("model.gguf"), adapter = demo("adapter.gguf"), data = demo("validation.jsonl")] = process.argv.slice(2);
+const [model = demo("model.gguf"), adapter = demo("adapter.gguf"), data = demo("validation.jsonl")] =
+  process.argv.slice(2);
 
 function peaks(boundaries, limit) {
   const out = mkdtempSync(join(tmpdir(), "boundary-memory-"));
   try {
     const flags = ["--model", model, "--adapter", adapter, "--data", data, "--gpu", "off", "--holdout", "0"];
-    const sizes = ["--boundaries", boundaries, "--limit", String(limit), "--context-size", "1024", "--out", join(out, "run"), "--json"];
-    const stdout = execFileSync(process.execPath, [join(root, "dist/cli/main.js"), "sweep", ...flags, ...sizes], { maxBuffer: 1 << 28 });
+    const sizes = [
+      "--boundaries",
+      boundaries,
+      "--limit",
+      String(limit),
+      "--context-size",
+      "1024",
+      "--out",
+      join(out, "run"),
+      "--json",
+    ];
+    const stdout = execFileSync(process.execPath, [join(root, "dist/cli/main.js"), "sweep", ...flags, ...sizes], {
+      maxBuffer: 1 << 28,
+    });
     const { timings, candidates } = JSON.parse(stdout);
-    return { candidates: candidates.length, engine: timings.enginePeakBytes / 1e6, own: timings.ownPeakBytes / 1e6, seconds: timings.wallSeconds };
+    return {
+      candidates: candidates.length,
+      engine: timings.enginePeakBytes / 1e6,
+      own: timings.ownPeakBytes / 1e6,
+      seconds: timings.wallSeconds,
+    };
   } finally {
     rmSync(out, { recursive: true, force: true });
   }

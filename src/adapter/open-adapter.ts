@@ -18,7 +18,7 @@ export interface OpenedAdapter {
   /** What it was converted from, where it came as a PEFT folder. */
   readonly peft: PeftAdapter | undefined;
   /** Removes the converted file. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /**

@@ -18,6 +18,6 @@ export class SamplerGarbage {
     this.bytes += tokens * this.vocabulary * CANDIDATE_BYTES;
     if (this.bytes < MAX_GARBAGE_BYTES) return;
     this.bytes = 0;
-    void globalThis.gc?.();
+    globalThis.gc?.();
   }
 }

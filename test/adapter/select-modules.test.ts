@@ -4,13 +4,18 @@ import { selectModules, type KeepRules } from "../../src/adapter/select-modules.
 import { UsageError } from "../../src/errors.js";
 
 const L = 6;
+interface Part {
+  readonly layer: number | undefined;
+  readonly module: string;
+  readonly place: Place;
+}
 const inBlocks = Array.from({ length: L }, (_, layer) =>
-  ["q_proj", "down_proj"].map((module) => ({ layer, module, place: "block" as Place })),
+  ["q_proj", "down_proj"].map((module): Part => ({ layer, module, place: "block" })),
 ).flat();
-const modules = [
-  { layer: undefined, module: "embed_tokens", place: "embedding" as Place },
+const modules: readonly Part[] = [
+  { layer: undefined, module: "embed_tokens", place: "embedding" },
   ...inBlocks,
-  { layer: undefined, module: "lm_head", place: "output" as Place },
+  { layer: undefined, module: "lm_head", place: "output" },
 ];
 
 function kept(rules: KeepRules): string[] {
