@@ -10,6 +10,7 @@ import {
   type GgufScalar,
   type GgufScalarType,
 } from "./gguf-value.js";
+import { writeTensorData } from "./tensor-data.js";
 
 /** A tensor to be written. `data` must yield exactly `byteLength` bytes. `dims` in ggml's order. */
 export interface GgufTensorToWrite {
@@ -43,15 +44,8 @@ export async function writeGguf(
 }
 
 async function writeTensor(handle: FileHandle, tensor: GgufTensorToWrite, alignment: number): Promise<void> {
-  let written = 0;
-  for await (const chunk of tensor.data()) {
-    await handle.writeFile(chunk);
-    written += chunk.byteLength;
-  }
-  if (written !== tensor.byteLength) {
-    throw new RangeError(`tensor ${tensor.name}: ${written} bytes of data, ${tensor.byteLength} announced`);
-  }
-  const padding = roundUp(written, alignment) - written;
+  await writeTensorData(handle, tensor);
+  const padding = roundUp(tensor.byteLength, alignment) - tensor.byteLength;
   if (padding > 0) await handle.writeFile(Buffer.alloc(padding));
 }
 

@@ -1,7 +1,7 @@
-import type { FileHandle } from "node:fs/promises";
 import { writeFileAtomic } from "./atomic-file.js";
 import { safetensorsByteLength, type SafetensorsDtype } from "./safetensors-dtype.js";
 import { LENGTH_BYTES, MAX_HEADER_BYTES, METADATA_KEY } from "./safetensors-reader.js";
+import { writeTensorData } from "./tensor-data.js";
 
 /** A tensor to be written. `data` must yield exactly `byteLength` bytes. `shape` in PyTorch's order. */
 export interface SafetensorsTensorToWrite {
@@ -28,21 +28,10 @@ export async function writeSafetensors(
     path,
     async (handle) => {
       await handle.writeFile(header);
-      for (const tensor of tensors) await writeTensor(handle, tensor);
+      for (const tensor of tensors) await writeTensorData(handle, tensor);
     },
     { overwrite },
   );
-}
-
-async function writeTensor(handle: FileHandle, tensor: SafetensorsTensorToWrite): Promise<void> {
-  let written = 0;
-  for await (const chunk of tensor.data()) {
-    await handle.writeFile(chunk);
-    written += chunk.byteLength;
-  }
-  if (written !== tensor.byteLength) {
-    throw new RangeError(`tensor ${tensor.name}: ${written} bytes of data, ${tensor.byteLength} announced`);
-  }
 }
 
 /** Length and JSON. Text is joined by hand because an object would put keys that look like numbers first. */
