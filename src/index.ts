@@ -20,7 +20,8 @@ export type { Engine, EngineInfo, EngineOptions, Generation, GenerateRequest } f
 export { loadSamples } from "./samples/load.js";
 export { splitSamples } from "./samples/split.js";
 export type { LoadedSamples, Sample } from "./samples/sample.js";
-export { metricByName, metricNames, score, type Metric, type Score } from "./metrics/metric.js";
+export { score, type Metric, type Score } from "./metrics/metric.js";
+export { metricByName, metricNames } from "./metrics/registry.js";
 export { meanInterval, pairedDifference } from "./statistics/bootstrap.js";
 
 export * from "./errors.js";

@@ -55,8 +55,8 @@ await writeGguf(
     ]),
   ),
 );
-// A base of the right shapes whose data nobody reads: a sparse file of Q4_0 would do, but the header is all that is looked at.
-const Q8 = { name: "Q8_0", blockSize: 32, blockBytes: 34 };
+// A base of the right shapes in the smallest type there is (1.3 GB): its header is looked at, its data is not read.
+const IQ1 = { name: "IQ1_S", blockSize: 256, blockBytes: 50 };
 const baseMetadata = new Map([
   ["general.architecture", text("llama")],
   ["general.type", text("model")],
@@ -69,29 +69,31 @@ function* zeros(bytes) {
   for (let done = 0; done < bytes; done += zero.length) yield zero.subarray(0, Math.min(zero.length, bytes - done));
 }
 const baseTensor = (name, dims) => {
-  const byteLength = (dims[0] * dims[1] * Q8.blockBytes) / Q8.blockSize;
-  return { name, dims, type: Q8, byteLength, data: () => zeros(byteLength) };
+  const byteLength = (dims[0] * dims[1] * IQ1.blockBytes) / IQ1.blockSize;
+  return { name, dims, type: IQ1, byteLength, data: () => zeros(byteLength) };
 };
-// One layer's weights are enough for shapes, repeated under every layer's name: 7 GB would only slow the bench down.
-const small = process.env.FULL_BASE === "1" ? layers : [];
 await writeGguf(at("base.gguf"), baseMetadata, [
   baseTensor("output.weight", [D, 32]),
-  ...small.flatMap((layer) =>
+  ...layers.flatMap((layer) =>
     shapes.map(([module, input, output]) => baseTensor(`blk.${layer}.${module}.weight`, [input, output])),
   ),
 ]);
 
+const reportPeak = `data:text/javascript,process.on("exit",()=>console.error("PEAK "+process.resourceUsage().maxRSS))`;
+
+/** Runs the command line in a process of its own: seconds from start to end, and its peak resident memory in MB. */
 function run(title, args) {
-  const script = `process.argv=[process.argv[0],"boundary",...${JSON.stringify(args)}];process.on("exit",()=>console.error("PEAK "+process.resourceUsage().maxRSS));await import(${JSON.stringify(pathToFileURL(join(root, "dist/cli/main.js")).href)})`;
   const started = performance.now();
-  const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+  const main = join(root, "dist/cli/main.js");
+  const { status, stderr } = spawnSync(process.execPath, ["--import", reportPeak, main, ...args], { encoding: "utf8" });
   const seconds = (performance.now() - started) / 1000;
   if (status !== 0) throw new Error(`${title}: ${stderr}`);
-  const peak = Number(/PEAK (\d+)/.exec(stderr)[1]) / 1024;
-  return { title, seconds, peak };
+  return { seconds, peak: Number(/PEAK (\d+)/.exec(stderr)[1]) / 1024 };
 }
 
+/** Seconds of `cp` to a path where nothing is yet, with the data on the disk at the end, as boundary leaves it. */
 function copy(from, to) {
+  rmSync(to, { force: true });
   const started = performance.now();
   execFileSync("cp", [from, to]);
   execFileSync("sync", [to]);
@@ -100,22 +102,30 @@ function copy(from, to) {
 
 try {
   const idle = run("idle", ["--version"]);
-  console.log(
-    `adapter ${(statSync(at("adapter.gguf")).size / 1e6).toFixed(0)} MB; idle boundary ${idle.peak.toFixed(0)} MB`,
-  );
-  const copies = [1, 2, 3].map((i) => copy(at("adapter.gguf"), at(`copy-${i}`))).sort((a, b) => a - b);
-  const cp = copies[1];
-  console.log(`cp and sync: ${cp.toFixed(2)} s (median of 3)`);
+  const size = statSync(at("adapter.gguf")).size;
+  console.log(`adapter ${(size / 1e6).toFixed(0)} MB; boundary --version alone: peak ${idle.peak.toFixed(0)} MB`);
+  const adapter = at("adapter.gguf");
+  const convert = ["--model", at("base.gguf")];
+  // Each takes turns with cp of the same bytes to the same disk, so that both meet the same weather.
   const jobs = [
-    ["trim --keep 32 (all of it)", ["trim", at("adapter.gguf"), "--keep", "32", "--out", at("whole.gguf"), "--force"]],
-    ["trim --keep 16", ["trim", at("adapter.gguf"), "--keep", "16", "--out", at("half.gguf"), "--force"]],
+    ["trim --keep 32 (all of it)", ["trim", adapter, "--keep", "32", "--out", at("whole.gguf")]],
+    ["trim --keep 16", ["trim", adapter, "--keep", "16", "--out", at("half.gguf")]],
+    ["convert GGUF to PEFT", ["convert", adapter, ...convert, "--out", at("peft")]],
+    ["convert PEFT to GGUF", ["convert", at("peft"), ...convert, "--out", at("back.gguf")]],
+    ["trim a PEFT folder --keep 32", ["trim", at("peft"), "--keep", "32", "--out", at("peft-trimmed")]],
   ];
+  const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+  console.log("\n| job | seconds | cp + sync | ratio | peak MB above idle |\n|---|---|---|---|---|");
   for (const [title, args] of jobs) {
-    const runs = [1, 2, 3].map(() => run(title, args)).sort((a, b) => a.seconds - b.seconds);
-    const { seconds, peak } = runs[1];
-    console.log(
-      `${title}: ${seconds.toFixed(2)} s (${(seconds / cp).toFixed(2)}x cp), peak ${(peak - idle.peak).toFixed(0)} MB above idle`,
-    );
+    const pairs = [1, 2, 3, 4, 5].map(() => {
+      rmSync(args.at(-1), { recursive: true, force: true });
+      return { ...run(title, args), cp: copy(adapter, at("copy")) };
+    });
+    const seconds = median(pairs.map((pair) => pair.seconds));
+    const cp = median(pairs.map((pair) => pair.cp));
+    const peak = Math.max(...pairs.map((pair) => pair.peak)) - idle.peak;
+    const cells = [title, seconds.toFixed(2), cp.toFixed(2), (seconds / cp).toFixed(2), peak.toFixed(0)];
+    console.log(`| ${cells.join(" | ")} |`);
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });

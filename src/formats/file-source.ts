@@ -1,7 +1,7 @@
-import { open, type FileHandle } from "node:fs/promises";
+import { open, stat, type FileHandle } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { fileError, FormatError } from "../errors.js";
+import { fileError, FileError, FormatError } from "../errors.js";
 
 /** A file opened for reading at any offset. `size` is in bytes, as it was when the file was opened. */
 export class FileSource {
@@ -15,13 +15,16 @@ export class FileSource {
   static async open(path: string): Promise<FileSource> {
     let handle: FileHandle | undefined;
     try {
+      // Opening a pipe would wait for its writer, so what it is comes first.
+      const kind = await stat(path);
+      if (kind.isDirectory()) throw Object.assign(new Error("is a directory"), { code: "EISDIR" });
+      if (!kind.isFile())
+        throw new FileError(path, { what: `${path} is not a plain file`, expected: "a file on a disk" });
       handle = await open(path, "r");
-      const stat = await handle.stat();
-      if (stat.isDirectory()) throw Object.assign(new Error("is a directory"), { code: "EISDIR" });
-      return new FileSource(path, stat.size, handle);
+      return new FileSource(path, (await handle.stat()).size, handle);
     } catch (cause) {
       await handle?.close();
-      throw fileError(path, "read", cause);
+      throw cause instanceof FileError ? cause : fileError(path, "read", cause);
     }
   }
 

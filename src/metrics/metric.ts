@@ -1,86 +1,56 @@
-import { closest } from "fastest-levenshtein";
-import { BoundaryError, UsageError } from "../errors.js";
+import { BoundaryError } from "../errors.js";
 import { version } from "../version.js";
-import { containsPlain, containsTokens } from "./contains.js";
-import { hotpotF1 } from "./hotpot.js";
-import { squad2ExactMatch, squad2F1, squadExactMatch, squadF1 } from "./squad.js";
 
-/** Names of the metrics, best known first. */
-export const metricNames = ["em", "f1", "contains", "contains-plain"] as const;
+/** One field of a signature, such as `["tok", "13a"]`. */
+export type SignaturePart = readonly [key: string, value: string];
 
-/** Name of a metric, as flags and results spell it. `contains` is the token form. */
-export type MetricName = (typeof metricNames)[number];
-
-/** Whose evaluation script decides exact match and F1: SQuAD v1.1, SQuAD v2.0 or HotpotQA. */
-export type QaRules = "squad" | "squad2" | "hotpotqa";
-
-/** A metric that compares one prediction with the references of its sample. */
+/**
+ * A metric. What it needs of a sample is a short vector of sufficient statistics, and its value over any set of samples is a function of
+ * the sum of their vectors alone: so resampling adds up vectors and never looks at a text again.
+ */
 export interface Metric {
-  readonly name: MetricName;
+  /** As flags and results spell it, options included: "em", "bleu:tok=zh". */
+  readonly name: string;
   /** Heading of the metric's column in a table, such as "EM". */
   readonly label: string;
-  /** The metric's own options as signature fields in their order, such as `["rules", "squad-v1.1"]`. */
-  readonly signatureParts: readonly (readonly [key: string, value: string])[];
+  /** The metric's own options as signature fields in their order; those in front (`nrefs`) and behind (`version`) are added by {@link score}. */
+  readonly signatureParts: readonly SignaturePart[];
+  /** Whether every per-sample value is 0 or 1, so that exact tests for proportions apply. */
+  readonly isBinary: boolean;
+  /**
+   * The sufficient statistics of one sample, a vector of the same length for every sample. Several references are taken together as the
+   * metric's own source does. Throws {@link BoundaryError} without a reference.
+   */
+  statistics(prediction: string, references: readonly string[]): readonly number[];
+  /** The value of one sample from its statistics, 0-1 as far as the metric is bounded. */
+  sampleValue(statistics: readonly number[]): number;
+  /** The value over samples, on the 0-100 scale, from the sums of their statistics and their count (at least 1). */
+  corpusValue(sums: ArrayLike<number>, count: number): number;
+}
+
+/** What a metric that is a mean over samples is made of. */
+export interface MeanMetricParts extends Pick<Metric, "name" | "label" | "signatureParts" | "isBinary"> {
   /** 0-1; the best over the references, of which there must be at least one. */
-  perSample(prediction: string, references: readonly string[]): number;
+  readonly perSample: (prediction: string, references: readonly string[]) => number;
 }
 
-type PerSample = Metric["perSample"];
-
-interface RulesEntry {
-  readonly signature: string;
-  readonly exactMatch: PerSample;
-  readonly f1: PerSample;
+/** A metric whose value over samples is the mean of its per-sample values: one statistic, the value itself. */
+export function meanMetric({ perSample, ...rest }: MeanMetricParts): Metric {
+  return {
+    ...rest,
+    statistics: (prediction, references) => [perSample(prediction, references)],
+    sampleValue: ([value = Number.NaN]) => value,
+    corpusValue: (sums, count) => (100 * (sums[0] ?? Number.NaN)) / count,
+  };
 }
 
-const rulesTable: Readonly<Record<QaRules, RulesEntry>> = {
-  squad: { signature: "squad-v1.1", exactMatch: squadExactMatch, f1: squadF1 },
-  squad2: { signature: "squad-v2.0", exactMatch: squad2ExactMatch, f1: squad2F1 },
-  hotpotqa: { signature: "hotpotqa-v1", exactMatch: squadExactMatch, f1: hotpotF1 },
-};
-
-/** The metric of that name under those rules; the contains metrics are the same under all. Throws {@link UsageError} for an unknown name. */
-export function metricByName(name: string, rules: QaRules): Metric {
-  const { signature, exactMatch, f1 } = rulesTable[rules];
-  const rulesPart = ["rules", signature] as const;
-  const normalizePart = ["normalize", "squad-v1.1"] as const;
-  switch (knownMetricName(name)) {
-    case "em":
-      return { name: "em", label: "EM", signatureParts: [rulesPart], perSample: exactMatch };
-    case "f1":
-      return { name: "f1", label: "F1", signatureParts: [rulesPart], perSample: f1 };
-    case "contains":
-      return {
-        name: "contains",
-        label: "contains",
-        signatureParts: [["form", "token"], normalizePart],
-        perSample: containsTokens,
-      };
-    case "contains-plain":
-      return {
-        name: "contains-plain",
-        label: "contains (plain)",
-        signatureParts: [["form", "plain"], normalizePart],
-        perSample: containsPlain,
-      };
-  }
-}
-
-function knownMetricName(name: string): MetricName {
-  const known = metricNames.find((candidate) => candidate === name);
-  if (known !== undefined) return known;
-  throw new UsageError({
-    what: "unknown metric",
-    actual: JSON.stringify(name),
-    expected: `one of ${metricNames.join(", ")}`,
-    fix: `Did you mean ${closest(name, metricNames)}?`,
-  });
-}
-
-/** A metric's value over a set of samples, with what is needed to judge and repeat it. */
+/** A metric's value over a set of samples, with what is needed to judge, resample and repeat it. */
 export interface Score {
-  readonly metric: MetricName;
-  /** Mean of {@link perSample}, on the 0-100 scale. */
+  /** The metric's name. */
+  readonly metric: string;
+  readonly label: string;
+  readonly isBinary: boolean;
+  /** On the 0-100 scale. */
   readonly value: number;
   /** Number of samples, at least 1. */
   readonly n: number;
@@ -88,6 +58,10 @@ export interface Score {
   readonly signature: string;
   /** 0-1 for each sample, in the order of the samples. */
   readonly perSample: readonly number[];
+  /** Sufficient statistics, a row for each sample in their order. */
+  readonly statistics: readonly (readonly number[])[];
+  /** {@link Metric.corpusValue}: the value, 0-100, of any other choice of the same samples from their summed statistics. */
+  readonly corpusValue: Metric["corpusValue"];
 }
 
 /**
@@ -106,22 +80,32 @@ export function score(
       expected: "as many of the one as of the other",
     });
   }
-  if (predictions.length === 0) {
+  const statistics = predictions.map((prediction, index) => metric.statistics(prediction, references[index] ?? []));
+  const [first] = statistics;
+  if (first === undefined) {
     throw new BoundaryError({
       what: `${metric.label} of no predictions is not defined`,
       actual: "0 predictions",
       expected: "at least 1",
     });
   }
-  const perSample = predictions.map((prediction, index) => metric.perSample(prediction, references[index] ?? []));
-  const sum = perSample.reduce((total, value) => total + value, 0);
   return {
     metric: metric.name,
-    value: (100 * sum) / perSample.length,
-    n: perSample.length,
+    label: metric.label,
+    isBinary: metric.isBinary,
+    value: metric.corpusValue(sumOf(statistics, first.length), statistics.length),
+    n: statistics.length,
     signature: signatureOf(metric, references),
-    perSample,
+    perSample: statistics.map((row) => metric.sampleValue(row)),
+    statistics,
+    corpusValue: metric.corpusValue,
   };
+}
+
+function sumOf(statistics: readonly (readonly number[])[], width: number): Float64Array {
+  const sums = new Float64Array(width);
+  for (const row of statistics) for (let i = 0; i < width; i++) sums[i] = (sums[i] ?? 0) + (row[i] ?? Number.NaN);
+  return sums;
 }
 
 function signatureOf(metric: Metric, references: readonly (readonly string[])[]): string {

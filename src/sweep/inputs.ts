@@ -3,7 +3,9 @@ import { readBaseModel, withSha256, type BaseModel, type HashedBaseModel } from 
 import type { PeftAdapter } from "../adapter/load-peft-adapter.js";
 import { openAdapter } from "../adapter/open-adapter.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
-import { metricByName, type Metric, type QaRules } from "../metrics/metric.js";
+import type { Metric } from "../metrics/metric.js";
+import type { QaRules } from "../metrics/qa.js";
+import { metricByName } from "../metrics/registry.js";
 import { parseMap } from "../samples/field-map.js";
 import { loadSamples } from "../samples/load.js";
 import type { LoadedSamples, LoadOptions, Sample } from "../samples/sample.js";

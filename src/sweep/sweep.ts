@@ -243,7 +243,7 @@ function evaluationOf(context: Run, counts: { generated: number; reused: number 
     [...plan.selection, ...plan.holdout].map(({ part, sample }) => [`${part}\0${sample.id}`, sample.references]),
   );
   const total = plan.candidates.length * plan.selection.length + 3 * plan.holdout.length;
-  const running = new Map<string, { sum: number; count: number }>();
+  const running = new Map<string, { sums: readonly number[]; count: number }>();
   return {
     plan,
     engine,
@@ -253,11 +253,10 @@ function evaluationOf(context: Run, counts: { generated: number; reused: number 
     onRow: (row, candidate, generatedNow) => {
       counts[generatedNow ? "generated" : "reused"] += 1;
       const key = `${row.part}\0${candidate.boundary}`;
-      const tally = running.get(key) ?? { sum: 0, count: 0 };
-      tally.sum += inputs.primary.perSample(
-        withoutThoughts(row.output),
-        references.get(`${row.part}\0${row.sampleId}`) ?? [""],
-      );
+      const tally = running.get(key) ?? { sums: [], count: 0 };
+      const expected = references.get(`${row.part}\0${row.sampleId}`) ?? [""];
+      const statistics = inputs.primary.statistics(withoutThoughts(row.output), expected);
+      tally.sums = statistics.map((value, i) => value + (tally.sums[i] ?? 0));
       tally.count += 1;
       running.set(key, tally);
       hooks.onProgress?.({
@@ -267,7 +266,7 @@ function evaluationOf(context: Run, counts: { generated: number; reused: number 
         total,
         row,
         generatedNow,
-        runningScore: (100 * tally.sum) / tally.count,
+        runningScore: inputs.primary.corpusValue(tally.sums, tally.count),
       });
     },
   };

@@ -1,6 +1,5 @@
 import { closest } from "fastest-levenshtein";
 import { UsageError } from "../errors.js";
-import type { MetricName } from "../metrics/metric.js";
 import { bundledPrompt } from "./prompt.js";
 
 /** What is asked of the model and how its answers are scored. */
@@ -13,9 +12,9 @@ export interface Task {
   /** Strings that end an answer, by the template in use; a chat model ends its turn by itself. */
   readonly stop: Readonly<Record<"chat" | "raw", readonly string[]>>;
   /** Metrics shown, in the order of the table. */
-  readonly metrics: readonly MetricName[];
+  readonly metrics: readonly string[];
   /** The metric that chooses the boundary unless the user says otherwise. */
-  readonly primary: MetricName;
+  readonly primary: string;
 }
 
 /** Question answering with a short span. Primary is contains in token form, which is what [B] (arXiv 2503.23360) calls EM. */

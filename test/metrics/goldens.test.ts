@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { metricByName, score, type QaRules } from "../../src/metrics/metric.js";
+import { score, type Metric } from "../../src/metrics/metric.js";
+import type { QaRules } from "../../src/metrics/qa.js";
+import { metricByName } from "../../src/metrics/registry.js";
 import { normalizeAnswer } from "../../src/metrics/normalize.js";
 import { workbench } from "../support/workbench.js";
 
@@ -40,6 +42,9 @@ interface SummaryRow {
   readonly [figure: string]: unknown;
 }
 
+const perSample = (metric: Metric, prediction: string, references: readonly string[]): number =>
+  metric.sampleValue(metric.statistics(prediction, references));
+
 const missing = workbench === undefined;
 
 describe("values of the official implementations (needs the workbench beside the project)", () => {
@@ -70,8 +75,8 @@ describe("values of the official implementations (needs the workbench beside the
     expect(rows).toHaveLength(100);
     for (const row of rows) {
       const { prediction, references } = row;
-      expect(metricByName("contains", "squad").perSample(prediction, references)).toBe(row.contains_token);
-      expect(metricByName("contains-plain", "squad").perSample(prediction, references)).toBe(row.contains_plain);
+      expect(perSample(metricByName("contains", "squad"), prediction, references)).toBe(row.contains_token);
+      expect(perSample(metricByName("contains-plain", "squad"), prediction, references)).toBe(row.contains_plain);
       expect(normalizeAnswer(prediction)).toBe(row.normalized_prediction);
       expect(references.map(normalizeAnswer)).toEqual(row.normalized_references);
     }
@@ -111,8 +116,8 @@ function golden(file: string): readonly unknown[] {
 
 function values(prediction: string, references: readonly string[], rules: QaRules): { em: number; f1: number } {
   return {
-    em: metricByName("em", rules).perSample(prediction, references),
-    f1: metricByName("f1", rules).perSample(prediction, references),
+    em: perSample(metricByName("em", rules), prediction, references),
+    f1: perSample(metricByName("f1", rules), prediction, references),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { HashedBaseModel } from "../../src/adapter/base-model.js";
 import type { EngineInfo } from "../../src/engine/engine.js";
-import { metricByName } from "../../src/metrics/metric.js";
+import { metricByName } from "../../src/metrics/registry.js";
 import { Template } from "@huggingface/jinja";
 import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
 import type { PromptedSample, SweepInputs } from "../../src/sweep/inputs.js";

@@ -1,5 +1,6 @@
 import type { Candidate } from "../../src/adapter/mask.js";
 import { boundaryCandidates } from "../../src/adapter/mask.js";
+import type { Score } from "../../src/metrics/metric.js";
 import type { CandidateScores } from "../../src/sweep/scores.js";
 import { adapterWith, moduleAt } from "../adapter/modules.js";
 
@@ -13,7 +14,18 @@ export function candidateAt(boundary: number): Candidate {
 export function scoredAt(boundary: number, perSample: Readonly<Record<string, readonly number[]>>): CandidateScores {
   const entries = Object.entries(perSample).map(([name, values]) => {
     const value = (100 * values.reduce((sum, one) => sum + one, 0)) / values.length;
-    return [name, { metric: "em", value, n: values.length, signature: "test", perSample: values }] as const;
+    const scored: Score = {
+      metric: name,
+      label: name,
+      isBinary: values.every((one) => one === 0 || one === 1),
+      value,
+      n: values.length,
+      signature: "test",
+      perSample: values,
+      statistics: values.map((one) => [one]),
+      corpusValue: (sums, count) => (100 * (sums[0] ?? Number.NaN)) / count,
+    };
+    return [name, scored] as const;
   });
   const count = Object.values(perSample)[0]?.length ?? 0;
   return {
