@@ -23,7 +23,6 @@ export interface AdapterModule {
 /** A LoRA adapter as a value: its header, nothing of its data. */
 export interface Adapter {
   readonly path: string;
-  readonly sha256: string;
   readonly architecture: string;
   readonly alpha: number;
   readonly metadata: GgufMetadata;
@@ -33,6 +32,11 @@ export interface Adapter {
   readonly coverage: readonly number[];
   /** Size of the file in bytes. */
   readonly byteLength: number;
+}
+
+/** An adapter with the hash of its file's bytes, lower-case hex. Hashing reads the whole file, so only those who need it pay for it. */
+export interface HashedAdapter extends Adapter {
+  readonly sha256: string;
 }
 
 /** Bytes of tensor data that a module adds to a file. */

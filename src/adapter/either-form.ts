@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { fileError } from "../errors.js";
 import type { Adapter } from "./adapter.js";
-import { loadGgufAdapter } from "./load-gguf-adapter.js";
+import { readGgufAdapter } from "./load-gguf-adapter.js";
 import { loadPeftAdapter, type PeftAdapter } from "./load-peft-adapter.js";
 
 /** An adapter in either of the forms that people have: a GGUF file or a PEFT folder. */
@@ -20,5 +20,5 @@ export async function formOf(path: string): Promise<EitherAdapter["form"]> {
 export async function loadEither(path: string): Promise<EitherAdapter> {
   return (await formOf(path)) === "peft"
     ? { form: "peft", adapter: await loadPeftAdapter(path) }
-    : { form: "gguf", adapter: await loadGgufAdapter(path) };
+    : { form: "gguf", adapter: await readGgufAdapter(path) };
 }

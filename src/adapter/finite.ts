@@ -13,6 +13,7 @@ export function hasNonFinite(type: string, bytes: Uint8Array): boolean {
 }
 
 function someMasked(words: Uint32Array | Uint16Array, mask: number): boolean {
-  for (const word of words) if ((word & mask) === mask) return true;
+  // Counted by hand: an iterator makes this several times slower, and it runs over every byte of an adapter.
+  for (let i = 0; i < words.length; i++) if (((words[i] ?? 0) & mask) === mask) return true;
   return false;
 }

@@ -77,9 +77,10 @@ function pair(
     const { name: type } = tensor.type;
     return type === "F16" || type === "BF16" ? type : "F32";
   };
+  const isPlain = ({ type }: GgufTensor): boolean => ["F32", "F16", "BF16"].includes(type.name);
   const read = async (tensor: GgufTensor): Promise<Uint8Array> => {
     const bytes = await source.read(tensor.offset, tensor.byteLength);
-    if (["F32", "F16", "BF16"].includes(tensor.type.name)) return bytes;
+    if (isPlain(tensor)) return bytes;
     if (canDequantize(tensor.type)) return new Uint8Array(dequantize(tensor.type, bytes).buffer);
     throw new AdapterError(
       source.path,
@@ -98,8 +99,9 @@ function pair(
       shape: [rank, inputs],
       byteLength: rank * inputs * bytesOf(dtypeOf(a)),
       data: async function* () {
-        const bytes = await read(a);
-        yield isEmbedding ? transposed(bytes, inputs, rank, bytesOf(dtypeOf(a))) : bytes;
+        if (isEmbedding) yield transposed(await read(a), inputs, rank, bytesOf(dtypeOf(a)));
+        else if (isPlain(a)) yield* source.stream(a.offset, a.byteLength);
+        else yield await read(a);
       },
     },
     {
@@ -108,8 +110,9 @@ function pair(
       shape: [outputs, rank],
       byteLength: rank * outputs * bytesOf(dtypeOf(b)),
       data: async function* () {
-        const bytes = await read(b);
-        yield permutedHeads === undefined ? bytes : separateRows(bytes, outputs, permutedHeads);
+        if (permutedHeads !== undefined) yield separateRows(await read(b), outputs, permutedHeads);
+        else if (isPlain(b)) yield* source.stream(b.offset, b.byteLength);
+        else yield await read(b);
       },
     },
   ];

@@ -1,14 +1,14 @@
 import { AdapterError } from "../errors.js";
-import { sha256File } from "../formats/file-source.js";
 import { readGgufHeader, type GgufHeader, type GgufTensor } from "../formats/gguf-reader.js";
 import { metadataNumber, metadataString } from "../formats/gguf-value.js";
-import type { Adapter, AdapterModule, Place } from "./adapter.js";
+import { sha256File } from "../formats/file-source.js";
+import type { Adapter, AdapterModule, HashedAdapter, Place } from "./adapter.js";
 
 /**
  * Reads a LoRA adapter in GGUF format, as llama.cpp's convert_lora_to_gguf.py writes it. Reads the header only.
  * @throws FileError, FormatError when the file is not sound GGUF; AdapterError when it is not a usable LoRA adapter.
  */
-export async function loadGgufAdapter(path: string): Promise<Adapter> {
+export async function readGgufAdapter(path: string): Promise<Adapter> {
   const header = await readGgufHeader(path);
   checkKind(header);
   const alpha = metadataNumber(header.metadata, "adapter.lora.alpha");
@@ -22,7 +22,6 @@ export async function loadGgufAdapter(path: string): Promise<Adapter> {
   const layers = modules.flatMap((module) => (module.layer === undefined ? [] : [module.layer]));
   return {
     path,
-    sha256: await sha256File(path),
     architecture: metadataString(header.metadata, "general.architecture") ?? "",
     alpha,
     metadata: header.metadata,
@@ -30,6 +29,11 @@ export async function loadGgufAdapter(path: string): Promise<Adapter> {
     coverage: [...new Set(layers)].sort((a, b) => a - b),
     byteLength: header.fileSize,
   };
+}
+
+/** {@link readGgufAdapter} with the file's hash. */
+export async function loadGgufAdapter(path: string): Promise<HashedAdapter> {
+  return { ...(await readGgufAdapter(path)), sha256: await sha256File(path) };
 }
 
 function checkKind(header: GgufHeader): void {

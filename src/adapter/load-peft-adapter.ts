@@ -33,8 +33,8 @@ export interface PeftModule {
 export interface PeftAdapter {
   readonly folder: string;
   readonly config: PeftConfig;
-  /** Of configuration and weights together. */
-  readonly sha256: string;
+  /** Paths of the weights' files. */
+  readonly files: readonly string[];
   readonly modules: readonly PeftModule[];
   readonly coverage: readonly number[];
   /** Size of the weights' files in bytes. */
@@ -67,7 +67,7 @@ export async function examinePeftAdapter(folder: string): Promise<PeftAdapter> {
     return {
       folder,
       config,
-      sha256: "",
+      files: [],
       modules: [],
       coverage: [],
       byteLength: 0,
@@ -87,10 +87,7 @@ export async function examinePeftAdapter(folder: string): Promise<PeftAdapter> {
   return {
     folder,
     config,
-    sha256: await folderSha256(
-      folder,
-      files.map(({ path }) => path),
-    ),
+    files: files.map(({ path }) => path),
     modules,
     coverage: [...new Set(layers)].sort((a, b) => a - b),
     byteLength: files.reduce((sum, { fileSize }) => sum + fileSize, 0),
@@ -99,7 +96,8 @@ export async function examinePeftAdapter(folder: string): Promise<PeftAdapter> {
   };
 }
 
-async function folderSha256(folder: string, files: readonly string[]): Promise<string> {
+/** SHA-256 over configuration and weights together, lower-case hex. */
+export async function peftSha256({ folder, files }: PeftAdapter): Promise<string> {
   const config = join(folder, "adapter_config.json");
   const hash = createHash("sha256").update(
     await readFile(config).catch((cause: unknown) => {

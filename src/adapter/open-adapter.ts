@@ -2,19 +2,19 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileError } from "../errors.js";
-import type { Adapter } from "./adapter.js";
+import type { Adapter, HashedAdapter } from "./adapter.js";
 import type { BaseModel } from "./base-model.js";
 import { loadEither } from "./either-form.js";
 import { assertFits } from "./fit.js";
 import { loadGgufAdapter } from "./load-gguf-adapter.js";
 import type { PeftAdapter } from "./load-peft-adapter.js";
-import { withFileSource } from "../formats/file-source.js";
+import { sha256File, withFileSource } from "../formats/file-source.js";
 import { hasNonFinite } from "./finite.js";
 import { notFinite, writePeftAsGguf } from "./peft-to-gguf.js";
 
 /** An adapter that the engine can load, whatever form it came in. */
 export interface OpenedAdapter {
-  readonly adapter: Adapter;
+  readonly adapter: HashedAdapter;
   /** What it was converted from, where it came as a PEFT folder. */
   readonly peft: PeftAdapter | undefined;
   /** Removes the converted file. */
@@ -30,7 +30,11 @@ export async function openAdapter(path: string, model: BaseModel): Promise<Opene
   if (either.form === "gguf") {
     assertFits(either.adapter, model);
     await assertFinite(either.adapter);
-    return { adapter: either.adapter, peft: undefined, close: () => Promise.resolve() };
+    return {
+      adapter: { ...either.adapter, sha256: await sha256File(path) },
+      peft: undefined,
+      close: () => Promise.resolve(),
+    };
   }
   const folder = await mkdtemp(join(tmpdir(), "boundary-adapter-")).catch((cause: unknown) => {
     throw fileError(tmpdir(), "write", cause);

@@ -1,5 +1,5 @@
 import { AdapterError } from "../errors.js";
-import { FileSource, withFileSource } from "../formats/file-source.js";
+import { FileSource } from "../formats/file-source.js";
 import { ggmlType, ggmlTypeId, type GgmlType } from "../formats/ggml-types.js";
 import type { GgufMetadata, GgufValue } from "../formats/gguf-value.js";
 import { writeGguf, type GgufTensorToWrite } from "../formats/gguf-writer.js";
@@ -45,13 +45,16 @@ export async function writePeftAsGguf(
   const [typesKey, typesValue] = TYPES_FROM_GGUF;
   const keepTypes = adapter.metadata.get(typesKey) === typesValue;
   const sources = new Map<string, FileSource>();
+  const sourceOf = ({ path: file }: SafetensorsTensor): FileSource => {
+    const source = sources.get(file);
+    if (!source) throw new RangeError(`${file} was not opened`);
+    return source;
+  };
   try {
-    for (const { module } of mapped) {
-      for (const { path: file } of [module.a, module.b]) {
-        if (!sources.has(file)) sources.set(file, await FileSource.open(file));
-      }
+    for (const { path: file } of mapped.flatMap(({ module }) => [module.a, module.b])) {
+      if (!sources.has(file)) sources.set(file, await FileSource.open(file));
     }
-    const tensors = mapped.flatMap((one) => moduleTensors(one, keepTypes, (tensor) => readTensor(sources, tensor)));
+    const tensors = mapped.flatMap((one) => moduleTensors(one, keepTypes, sourceOf));
     await writeGguf(path, adapterMetadata(adapter, base, alpha), tensors, { overwrite });
   } finally {
     for (const source of sources.values()) await source.close();
@@ -121,55 +124,66 @@ export function ggufName(
   return module === undefined || layer === undefined ? undefined : `blk.${layer}.${module}.weight`;
 }
 
-type ReadTensor = (tensor: SafetensorsTensor) => Promise<Buffer>;
+type SourceOf = (tensor: SafetensorsTensor) => FileSource;
 
 function moduleTensors(
   { module, name, permutedHeads, fold }: Mapped,
   keepTypes: boolean,
-  read: ReadTensor,
+  sourceOf: SourceOf,
 ): GgufTensorToWrite[] {
   const { a, b, rank, place } = module;
   const [outputs = 0] = b.shape;
   const [, inputs = 0] = a.shape;
   const typeOfA = keepTypes ? tensorType(a) : mustType("F32");
   const typeOfB = keepTypes && fold === 1 ? tensorType(b) : mustType("F32");
-  const bytesOfA = async (): Promise<Uint8Array> => {
-    const raw = await read(a);
-    const bytes = typeOfA.name === a.dtype ? raw : scaled(a, raw, 1);
-    // llama.cpp looks rows of the embedding's A up, so each token's column becomes a row.
-    return place === "embedding" ? transposed(bytes, rank, inputs, typeOfA.blockBytes) : bytes;
-  };
-  const bytesOfB = async (): Promise<Uint8Array> => {
-    const raw = await read(b);
-    const bytes = fold === 1 && typeOfB.name === b.dtype ? raw : scaled(b, raw, fold);
-    return permutedHeads === undefined ? bytes : interleaveRows(bytes, outputs, permutedHeads);
-  };
+  const chunksOfA = (): AsyncIterable<Uint8Array> => converted(sourceOf(a), a, typeOfA, 1);
+  const chunksOfB = (): AsyncIterable<Uint8Array> => converted(sourceOf(b), b, typeOfB, fold);
   return [
     {
       name: `${name}.lora_a`,
       dims: place === "embedding" ? [rank, inputs] : [inputs, rank],
       type: typeOfA,
       byteLength: inputs * rank * typeOfA.blockBytes,
-      data: () => later(bytesOfA),
+      // llama.cpp looks rows of the embedding's A up, so each token's column becomes a row.
+      data: () =>
+        place === "embedding"
+          ? whole(chunksOfA(), (bytes) => transposed(bytes, rank, inputs, typeOfA.blockBytes))
+          : chunksOfA(),
     },
     {
       name: `${name}.lora_b`,
       dims: [rank, outputs],
       type: typeOfB,
       byteLength: outputs * rank * typeOfB.blockBytes,
-      data: () => later(bytesOfB),
+      data: () =>
+        permutedHeads === undefined
+          ? chunksOfB()
+          : whole(chunksOfB(), (bytes) => interleaveRows(bytes, outputs, permutedHeads)),
     },
   ];
 }
 
-async function* later(make: () => Promise<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield await make();
+/** A tensor's data in another type and times a factor, chunk by chunk. @throws AdapterError when a number is NaN or infinite. */
+async function* converted(
+  source: FileSource,
+  tensor: SafetensorsTensor,
+  type: GgmlType,
+  factor: number,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of source.stream(tensor.offset, tensor.byteLength)) {
+    if (hasNonFinite(tensor.dtype, chunk)) throw notFinite(tensor.path, tensor.name);
+    yield factor === 1 && type.name === tensor.dtype ? chunk : scaled(tensor, chunk, factor);
+  }
 }
 
-async function readTensor(sources: ReadonlyMap<string, FileSource>, tensor: SafetensorsTensor): Promise<Buffer> {
-  const bytes = await readBytes(sources, tensor);
-  if (hasNonFinite(tensor.dtype, bytes)) throw notFinite(tensor.path, tensor.name);
-  return bytes;
+/** What must be seen whole to be rearranged: one tensor in memory at a time. */
+async function* whole(
+  chunks: AsyncIterable<Uint8Array>,
+  rearrange: (bytes: Uint8Array) => Uint8Array,
+): AsyncGenerator<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const chunk of chunks) parts.push(Uint8Array.from(chunk));
+  yield rearrange(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts));
 }
 
 /** A tensor with NaN or infinity in it: every logit would be NaN. */
@@ -179,13 +193,6 @@ export function notFinite(path: string, name: string): AdapterError {
     { what: `${path}: ${name} holds NaN or infinite values`, fix: "Training diverged: use an earlier checkpoint." },
     name,
   );
-}
-
-async function readBytes(sources: ReadonlyMap<string, FileSource>, tensor: SafetensorsTensor): Promise<Buffer> {
-  const source = sources.get(tensor.path);
-  return source
-    ? source.read(tensor.offset, tensor.byteLength)
-    : withFileSource(tensor.path, (one) => one.read(tensor.offset, tensor.byteLength));
 }
 
 /** A tensor times a factor, in F32. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { ensureFolder, exists } from "../formats/atomic-file.js";
-import type { Adapter, AdapterModule } from "./adapter.js";
+import type { AdapterModule, HashedAdapter } from "./adapter.js";
 import type { Mask } from "./mask.js";
 import { writeModules } from "./write-adapter.js";
 
@@ -39,7 +39,7 @@ export function partition(modules: readonly AdapterModule[], masks: readonly Mas
  * Writes the pieces that these masks need into `folder`. File names carry a hash of their content, because the engine's cache
  * of adapters goes by path alone; pieces that are there already are kept.
  */
-export async function writePieces(adapter: Adapter, masks: readonly Mask[], folder: string): Promise<Piece[]> {
+export async function writePieces(adapter: HashedAdapter, masks: readonly Mask[], folder: string): Promise<Piece[]> {
   await ensureFolder(folder);
   const pieces: Piece[] = [];
   for (const group of partition(adapter.modules, masks)) {

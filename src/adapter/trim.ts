@@ -9,10 +9,13 @@ import { writeModules } from "./write-adapter.js";
 /** Prefix of the metadata keys that tell where a trimmed adapter came from. */
 const PREFIX = "boundary.";
 
+/** Stands in the header, as long as a hash is, until the hash is known. */
+const UNKNOWN_SHA256 = "0".repeat(64);
+
 /** Where a trimmed adapter came from; all of it is written into the file. */
 export interface Provenance {
-  /** Lower-case hex SHA-256 of the file it was trimmed from. */
-  readonly sourceSha256: string;
+  /** Lower-case hex SHA-256 of what it was trimmed from; a promise of it is awaited while the tensors are written. */
+  readonly sourceSha256: string | Promise<string>;
   /** Boundary K, where a boundary decided what is kept. */
   readonly boundary: number | undefined;
   /** The call that made it, with home folders and secrets redacted. */
@@ -48,8 +51,17 @@ export async function trimAdapter(
       fix: "Use the base model without an adapter, or keep more layers.",
     });
   }
-  const metadata = trimmedMetadata(adapter.metadata, { ...provenance, mask: keptNames(kept) });
-  await writeModules(adapter, kept, path, metadata, { overwrite });
+  const metadata = (hash: string): GgufMetadata =>
+    trimmedMetadata(adapter.metadata, { ...provenance, sourceSha256: hash, mask: keptNames(kept) });
+  const { sourceSha256 } = provenance;
+  if (typeof sourceSha256 === "string") {
+    await writeModules(adapter, kept, path, metadata(sourceSha256), { overwrite });
+  } else {
+    const late = sourceSha256.then(metadata);
+    // If writing fails first, nobody awaits it any more.
+    late.catch(() => undefined);
+    await writeModules(adapter, kept, path, metadata(UNKNOWN_SHA256), { overwrite, late });
+  }
   return {
     keptModules: kept.length,
     droppedModules: dropped.length,
@@ -66,7 +78,10 @@ function keptNames(kept: Adapter["modules"]): string {
   return [...layers].map(([module, numbers]) => `${module}:${numbers.join(",")}`).join(" ");
 }
 
-function trimmedMetadata(source: GgufMetadata, provenance: Provenance & { readonly mask: string }): GgufMetadata {
+function trimmedMetadata(
+  source: GgufMetadata,
+  provenance: Provenance & { readonly sourceSha256: string; readonly mask: string },
+): GgufMetadata {
   const own: Record<string, GgufValue> = {
     ...(provenance.boundary === undefined ? {} : { boundary: { type: "uint32", value: provenance.boundary } }),
     mask: { type: "string", value: provenance.mask },

@@ -13,14 +13,14 @@ export async function writeModules(
   modules: readonly AdapterModule[],
   path: string,
   metadata: GgufMetadata,
-  { overwrite }: { overwrite: boolean },
+  options: { overwrite: boolean; late?: Promise<GgufMetadata> },
 ): Promise<void> {
   await withFileSource(adapter.path, async (source) => {
     const tensors = modules
       .flatMap((module) => [module.a, module.b])
       .sort((a, b) => a.offset - b.offset)
       .map((tensor): GgufTensorToWrite => ({ ...tensor, data: () => stream(source, tensor) }));
-    await writeGguf(path, metadata, tensors, { overwrite });
+    await writeGguf(path, metadata, tensors, options);
   });
 }
 

@@ -1,8 +1,8 @@
 import { mkdir, rename, rm } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { BoundaryError, FileError, fileError } from "../errors.js";
-import { exists, writeTextAtomic } from "../formats/atomic-file.js";
+import { BoundaryError, fileError } from "../errors.js";
+import { assertFree, exists, writeTextAtomic } from "../formats/atomic-file.js";
 import { writeSafetensors, type SafetensorsTensorToWrite } from "../formats/safetensors-writer.js";
 
 /**
@@ -22,12 +22,7 @@ export async function writePeftFolder(
   { metadata, overwrite }: { metadata: ReadonlyMap<string, string>; overwrite: boolean },
 ): Promise<void> {
   const path = folder.replace(/\/+$/, "");
-  if (!overwrite && (await exists(path))) {
-    throw new FileError(path, {
-      what: `${path} exists already`,
-      fix: "Choose another --out, or pass --force to replace it.",
-    });
-  }
+  if (!overwrite) await assertFree(path);
   const suffix = randomBytes(4).toString("hex");
   const temporary = `${path}.${suffix}.tmp`;
   const replaced = `${path}.${suffix}.old`;

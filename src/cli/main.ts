@@ -3,11 +3,15 @@ import { Command, CommanderError } from "commander";
 import pc from "picocolors";
 import { BoundaryError, InterruptedError } from "../errors.js";
 import { version } from "../version.js";
-import { convertCommand } from "./convert.js";
-import { doctorCommand } from "./doctor.js";
-import { inspectCommand } from "./inspect.js";
-import { sweepCommand } from "./sweep.js";
-import { trimCommand } from "./trim.js";
+
+/** What makes each command. Loading all of them takes several times as long as a small job, so only the one asked for is loaded. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  sweep: async () => (await import("./sweep.js")).sweepCommand(interruption.signal),
+  trim: async () => (await import("./trim.js")).trimCommand(),
+  inspect: async () => (await import("./inspect.js")).inspectCommand(),
+  convert: async () => (await import("./convert.js")).convertCommand(),
+  doctor: async () => (await import("./doctor.js")).doctorCommand(),
+};
 
 /** Exit code of a process that a signal stopped: 128 + its number. */
 const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
@@ -36,14 +40,9 @@ const program = new Command("boundary")
       write(pc.red(text));
     },
   });
-for (const command of [
-  sweepCommand(interruption.signal),
-  trimCommand(),
-  inspectCommand(),
-  convertCommand(),
-  doctorCommand(),
-]) {
-  program.addCommand(command.copyInheritedSettings(program).exitOverride());
+const asked = commands[process.argv[2] ?? ""];
+for (const make of asked ? [asked] : Object.values(commands)) {
+  program.addCommand((await make()).copyInheritedSettings(program).exitOverride());
 }
 program.exitOverride();
 

@@ -12,7 +12,7 @@ export async function writeFileAtomic(
   write: (handle: FileHandle) => Promise<void>,
   { overwrite }: { overwrite: boolean },
 ): Promise<void> {
-  if (!overwrite && (await exists(path))) throw existsError(path);
+  if (!overwrite) await assertFree(path);
   const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
   let handle: FileHandle | undefined;
   try {
@@ -63,8 +63,10 @@ export async function exists(path: string): Promise<boolean> {
   );
 }
 
-function existsError(path: string): FileError {
-  return new FileError(path, {
+/** @throws FileError when anything is at this path. */
+export async function assertFree(path: string): Promise<void> {
+  if (!(await exists(path))) return;
+  throw new FileError(path, {
     what: `${path} exists already`,
     fix: "Choose another --out, or pass --force to replace it.",
   });

@@ -24,23 +24,34 @@ export interface GgufTensorToWrite {
 /**
  * Writes a GGUF version 3 file atomically, tensor after tensor, so that memory does not grow with its size.
  * The alignment is taken from `general.alignment` (32 bytes by default).
+ * @param options.late metadata that replaces the given one once the tensors are written, such as a hash that takes as long as writing
+ * does. Its values must take as many bytes as those they replace.
  * @throws FileError when the target exists and `overwrite` is false, or when writing fails.
  */
 export async function writeGguf(
   path: string,
   metadata: GgufMetadata,
   tensors: readonly GgufTensorToWrite[],
-  { overwrite = false }: { overwrite?: boolean } = {},
+  { overwrite = false, late }: { overwrite?: boolean; late?: Promise<GgufMetadata> } = {},
 ): Promise<void> {
   const alignment = metadataNumber(metadata, "general.alignment") ?? 32;
   await writeFileAtomic(
     path,
     async (handle) => {
-      await handle.writeFile(headerBytes(metadata, tensors, alignment));
+      const header = headerBytes(metadata, tensors, alignment);
+      await handle.writeFile(header);
       for (const tensor of tensors) await writeTensor(handle, tensor, alignment);
+      if (late) await replaceHeader(handle, header.byteLength, headerBytes(await late, tensors, alignment));
     },
     { overwrite },
   );
+}
+
+async function replaceHeader(handle: FileHandle, byteLength: number, header: Buffer): Promise<void> {
+  if (header.byteLength !== byteLength) {
+    throw new RangeError(`the late header has ${header.byteLength} bytes, the first one ${byteLength}`);
+  }
+  await handle.write(header, 0, byteLength, 0);
 }
 
 async function writeTensor(handle: FileHandle, tensor: GgufTensorToWrite, alignment: number): Promise<void> {

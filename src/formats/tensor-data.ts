@@ -14,10 +14,16 @@ interface TensorData {
 export async function writeTensorData(handle: FileHandle, tensor: TensorData): Promise<void> {
   let written = 0;
   for await (const chunk of tensor.data()) {
-    await handle.writeFile(chunk);
+    await writeAll(handle, chunk);
     written += chunk.byteLength;
   }
   if (written !== tensor.byteLength) {
     throw new RangeError(`tensor ${tensor.name}: ${written} bytes of data, ${tensor.byteLength} announced`);
+  }
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.byteLength;) {
+    done += (await handle.write(bytes, done, bytes.byteLength - done)).bytesWritten;
   }
 }

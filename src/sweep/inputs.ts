@@ -1,4 +1,4 @@
-import type { Adapter } from "../adapter/adapter.js";
+import type { HashedAdapter } from "../adapter/adapter.js";
 import { readBaseModel, withSha256, type BaseModel, type HashedBaseModel } from "../adapter/base-model.js";
 import type { PeftAdapter } from "../adapter/load-peft-adapter.js";
 import { openAdapter } from "../adapter/open-adapter.js";
@@ -30,7 +30,7 @@ export interface PromptedSample {
 export interface SweepInputs {
   readonly model: HashedBaseModel;
   /** As the engine loads it. */
-  readonly adapter: Adapter;
+  readonly adapter: HashedAdapter;
   /** What it was converted from, where it came as a PEFT folder. */
   readonly peft: PeftAdapter | undefined;
   /** Removes the temporary file of a converted adapter. */

@@ -2,6 +2,8 @@ import { writeFileAtomic, writeTextAtomic } from "../formats/atomic-file.js";
 import { sha256File } from "../formats/file-source.js";
 import { rm, stat } from "node:fs/promises";
 import { selectModules } from "../adapter/select-modules.js";
+import { ollamaModelfile } from "../adapter/modelfile.js";
+import { peftSha256 } from "../adapter/load-peft-adapter.js";
 import { trimAdapter } from "../adapter/trim.js";
 import { trimPeftAdapter } from "../adapter/trim-peft.js";
 import type { Candidate } from "../adapter/mask.js";
@@ -69,7 +71,7 @@ async function writeTrimmed(record: SweepRecord, folder: RunFolder): Promise<Swe
     return [metric, { base, chosen: value, full }] as const;
   });
   const provenance = {
-    sourceSha256: inputs.peft?.sha256 ?? inputs.adapter.sha256,
+    sourceSha256: inputs.peft ? peftSha256(inputs.peft) : inputs.adapter.sha256,
     boundary: chosen.boundary,
     command: recipe(config),
     scores: JSON.stringify(Object.fromEntries(scores)),
@@ -79,7 +81,7 @@ async function writeTrimmed(record: SweepRecord, folder: RunFolder): Promise<Swe
     const kept = selectModules(inputs.peft.modules, plan.layerCount, { keep: chosen.boundary });
     await trimPeftAdapter(inputs.peft, kept, plan.layerCount, peftFolder, { overwrite: true });
   }
-  await writeTextAtomic(modelfile, `FROM ${redact(config.model)}\nADAPTER ./trimmed.gguf\n`);
+  await writeTextAtomic(modelfile, ollamaModelfile(config.out, config.model, "trimmed.gguf"));
   return {
     file: "trimmed.gguf",
     sha256: await sha256File(path),

@@ -1,4 +1,4 @@
-import type { Adapter, AdapterModule } from "../../src/adapter/adapter.js";
+import type { AdapterModule, HashedAdapter } from "../../src/adapter/adapter.js";
 import { ggmlType } from "../../src/formats/ggml-types.js";
 import type { GgufTensor } from "../../src/formats/gguf-reader.js";
 
@@ -28,7 +28,7 @@ export function moduleAt(layer: number | "embedding" | "output", module = "attn_
 }
 
 /** An adapter that lies in no file. */
-export function adapterWith(modules: readonly AdapterModule[]): Adapter {
+export function adapterWith(modules: readonly AdapterModule[]): HashedAdapter {
   const layers = modules.flatMap(({ layer }) => (layer === undefined ? [] : [layer]));
   return {
     path: "adapter.gguf",

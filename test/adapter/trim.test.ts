@@ -1,7 +1,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { moduleBytes, type Adapter } from "../../src/adapter/adapter.js";
+import { moduleBytes, type HashedAdapter } from "../../src/adapter/adapter.js";
 import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
 import { boundaryMask } from "../../src/adapter/mask.js";
 import { trimAdapter, type TrimReport } from "../../src/adapter/trim.js";
@@ -16,11 +16,11 @@ import { writeTinyAdapter } from "../support/tiny-model.js";
 const LAYERS = 4;
 const folder = temporaryFolder();
 
-async function source(): Promise<Adapter> {
+async function source(): Promise<HashedAdapter> {
   return loadGgufAdapter(await writeTinyAdapter(folder.path, "lora.gguf", { architecture: "llama", layers: LAYERS }));
 }
 
-function trimTo(adapter: Adapter, boundary: number, path: string, scores?: string): Promise<TrimReport> {
+function trimTo(adapter: HashedAdapter, boundary: number, path: string, scores?: string): Promise<TrimReport> {
   const provenance = {
     sourceSha256: adapter.sha256,
     boundary,
