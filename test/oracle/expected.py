@@ -29,7 +29,7 @@ def site_of(module_path: str) -> Site:
     return layer, parts[-1]
 
 
-def _lora_layers(model: PeftModel) -> dict[Site, LoraLayer]:
+def lora_layers(model: PeftModel) -> dict[Site, LoraLayer]:
     return {site_of(name): module for name, module in model.named_modules() if isinstance(module, LoraLayer)}
 
 
@@ -63,7 +63,7 @@ def _masks(architecture: Architecture, sites: list[Site], name: str) -> dict[str
 
 
 @torch.no_grad()
-def _log_probabilities(model: torch.nn.Module, prompts: list[list[int]]) -> list[list[float]]:
+def log_probabilities(model: torch.nn.Module, prompts: list[list[int]]) -> list[list[float]]:
     """[prompt][token id], at the last position; float32 arithmetic, 7 significant digits."""
     rows = []
     for prompt in prompts:
@@ -72,7 +72,7 @@ def _log_probabilities(model: torch.nn.Module, prompts: list[list[int]]) -> list
     return rows
 
 
-def _largest_difference(one: list[list[float]], other: list[list[float]]) -> float:
+def largest_difference(one: list[list[float]], other: list[list[float]]) -> float:
     return max(abs(a - b) for row, row2 in zip(one, other) for a, b in zip(row, row2))
 
 
@@ -82,9 +82,9 @@ class MaskedAdapter:
     def __init__(self, architecture: Architecture, folder: Path):
         self.prompts = prompts_of(architecture)
         base = make_model(architecture)
-        self.base = _log_probabilities(base, self.prompts)
+        self.base = log_probabilities(base, self.prompts)
         self.model = PeftModel.from_pretrained(base, str(folder)).eval()
-        self.layers = _lora_layers(self.model)
+        self.layers = lora_layers(self.model)
         self.trained = {site: _b_of(layer).detach().clone() for site, layer in self.layers.items()}
 
     def scales(self) -> list[dict[str, Any]]:
@@ -99,7 +99,7 @@ class MaskedAdapter:
         """The log-probabilities with the other modules dropped."""
         for site, layer in self.layers.items():
             _b_of(layer).copy_(self.trained[site] if site in kept else torch.zeros_like(self.trained[site]))
-        return _log_probabilities(self.model, self.prompts)
+        return log_probabilities(self.model, self.prompts)
 
 
 def expected_of(architecture: Architecture, folder: Path, name: str) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def expected_of(architecture: Architecture, folder: Path, name: str) -> dict[str
     layers = architecture.config.num_hidden_layers
     sites = list(adapter.layers)
     boundaries = [adapter.with_only(_boundary_sites(sites, k, layers)) for k in range(layers + 1)]
-    moved = _largest_difference(adapter.base, boundaries[-1])
+    moved = largest_difference(adapter.base, boundaries[-1])
     if boundaries[0] != adapter.base:
         raise RuntimeError(f"{folder}: K=0 is not the base")
     if moved < 0.1:
