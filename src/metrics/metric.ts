@@ -17,6 +17,8 @@ export interface Metric {
   readonly signatureParts: readonly SignaturePart[];
   /** Whether every per-sample value is 0 or 1, so that exact tests for proportions apply. */
   readonly isBinary: boolean;
+  /** True where less is better, as with a share of faults; such a metric cannot choose a boundary. */
+  readonly lowerIsBetter?: true;
   /**
    * The sufficient statistics of one sample, a vector of the same length for every sample. Several references are taken together as the
    * metric's own source does. Throws {@link BoundaryError} without a reference.
@@ -29,7 +31,10 @@ export interface Metric {
 }
 
 /** What a metric that is a mean over samples is made of. */
-export interface MeanMetricParts extends Pick<Metric, "name" | "label" | "signatureParts" | "isBinary"> {
+export interface MeanMetricParts extends Pick<
+  Metric,
+  "name" | "label" | "signatureParts" | "isBinary" | "lowerIsBetter"
+> {
   /** 0-1; the best over the references, of which there must be at least one. */
   readonly perSample: (prediction: string, references: readonly string[]) => number;
 }
@@ -50,6 +55,7 @@ export interface Score {
   readonly metric: string;
   readonly label: string;
   readonly isBinary: boolean;
+  readonly lowerIsBetter?: true;
   /** On the 0-100 scale. */
   readonly value: number;
   /** Number of samples, at least 1. */
@@ -93,12 +99,25 @@ export function score(
     metric: metric.name,
     label: metric.label,
     isBinary: metric.isBinary,
+    ...(metric.lowerIsBetter ? { lowerIsBetter: true } : {}),
     value: metric.corpusValue(sumOf(statistics, first.length), statistics.length),
     n: statistics.length,
     signature: signatureOf(metric, references),
     perSample: statistics.map((row) => metric.sampleValue(row)),
     statistics,
-    corpusValue: metric.corpusValue,
+    corpusValue: (sums, count) => metric.corpusValue(sums, count),
+  };
+}
+
+/** The same score over some of its samples, from their statistics alone. @param indexes places of the samples, at least one. */
+export function subsetScore(whole: Score, indexes: readonly number[]): Score {
+  const statistics = indexes.map((index) => whole.statistics[index] ?? []);
+  return {
+    ...whole,
+    n: indexes.length,
+    value: whole.corpusValue(sumOf(statistics, statistics[0]?.length ?? 0), indexes.length),
+    perSample: indexes.map((index) => whole.perSample[index] ?? Number.NaN),
+    statistics,
   };
 }
 

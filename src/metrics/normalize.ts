@@ -1,24 +1,4 @@
-/**
- * What Python's `str.split()` takes for whitespace, as ranges of code units, both ends included. JavaScript's `\s` lacks
- * U+001C-1F and U+0085 and has U+FEFF besides.
- */
-const pythonSpaceRanges: readonly (readonly [number, number])[] = [
-  [0x09, 0x0d],
-  [0x1c, 0x20],
-  [0x85, 0x85],
-  [0xa0, 0xa0],
-  [0x1680, 0x1680],
-  [0x2000, 0x200a],
-  [0x2028, 0x2029],
-  [0x202f, 0x202f],
-  [0x205f, 0x205f],
-  [0x3000, 0x3000],
-];
-
-const pythonSpaceClass = pythonSpaceRanges
-  .map(([first, last]) => `${String.fromCharCode(first)}-${String.fromCharCode(last)}`)
-  .join("");
-const pythonSpaces = new RegExp(`[${pythonSpaceClass}]+`);
+import { splitAtSpaces } from "./python-space.js";
 
 /** Python's `string.punctuation`: every ASCII character that is neither letter, digit, space nor control. */
 const asciiPunctuation = /[!-/:-@[-`{-~]/g;
@@ -35,10 +15,7 @@ const articles = /(?<![\p{L}\p{N}_])(?:a|an|the)(?![\p{L}\p{N}_])/gu;
  */
 export function normalizeAnswer(text: string): string {
   const withoutArticles = text.toLowerCase().replace(asciiPunctuation, "").replace(articles, " ");
-  return withoutArticles
-    .split(pythonSpaces)
-    .filter((token) => token !== "")
-    .join(" ");
+  return splitAtSpaces(withoutArticles).join(" ");
 }
 
 /** The tokens of a text that {@link normalizeAnswer} returned; none for the empty text. */

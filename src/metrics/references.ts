@@ -6,6 +6,14 @@ import { BoundaryError } from "../errors.js";
  * Source: `metric_max_over_ground_truths` of SQuAD's evaluate-v1.1.py.
  */
 export function bestOverReferences(references: readonly string[], compare: (reference: string) => number): number {
+  assertReferences(references);
+  let best = 0;
+  for (const reference of references) best = Math.max(best, compare(reference));
+  return best;
+}
+
+/** @throws BoundaryError when there is no reference: a prediction cannot be scored then. */
+export function assertReferences(references: readonly unknown[]): void {
   if (references.length === 0) {
     throw new BoundaryError({
       what: "a prediction cannot be scored without a reference",
@@ -13,7 +21,4 @@ export function bestOverReferences(references: readonly string[], compare: (refe
       expected: "at least one",
     });
   }
-  let best = 0;
-  for (const reference of references) best = Math.max(best, compare(reference));
-  return best;
 }

@@ -1,12 +1,19 @@
 import { closest } from "fastest-levenshtein";
 import { UsageError } from "../errors.js";
+import type { SampleKind } from "../samples/sample.js";
 import { bundledPrompt } from "./prompt.js";
+
+/** Name of a task; it also says how a file of samples is read where its layout leaves that open. */
+export type TaskName = SampleKind;
+
+/** Names of the tasks, sorted. */
+export const taskNames: readonly TaskName[] = ["custom", "math", "qa", "summary", "translation", "yes-no"];
 
 /** What is asked of the model and how its answers are scored. */
 export interface Task {
-  readonly name: string;
-  /** Path of the jinja file with the user message. */
-  readonly promptPath: string;
+  readonly name: TaskName;
+  /** Path of the jinja file with the user message; a custom task has none of its own. */
+  readonly promptPath: string | undefined;
   /** Most tokens of an answer unless the user says otherwise. */
   readonly maxTokens: number;
   /** Strings that end an answer, by the template in use; a chat model ends its turn by itself. */
@@ -17,25 +24,67 @@ export interface Task {
   readonly primary: string;
 }
 
-/** Question answering with a short span. Primary is contains in token form, which is what [B] (arXiv 2503.23360) calls EM. */
-const qa: Task = {
-  name: "qa",
-  promptPath: bundledPrompt("qa.jinja"),
-  maxTokens: 32,
-  stop: { chat: [], raw: ["\n"] },
-  metrics: ["em", "f1", "contains"],
-  primary: "contains",
+const tasks: Readonly<Record<TaskName, Task>> = {
+  /** Short answers from a text. Primary is contains in token form, which is what arXiv 2503.23360 calls EM. */
+  qa: {
+    name: "qa",
+    promptPath: bundledPrompt("qa.jinja"),
+    maxTokens: 32,
+    stop: { chat: [], raw: ["\n"] },
+    metrics: ["em", "f1", "contains"],
+    primary: "contains",
+  },
+  /** Word problems with a worked answer. Length and stops are those of lm-evaluation-harness's gsm8k. */
+  math: {
+    name: "math",
+    promptPath: bundledPrompt("math.jinja"),
+    maxTokens: 256,
+    stop: { chat: [], raw: ["Question:", "</s>", "<|im_end|>"] },
+    metrics: ["gsm8k-strict", "gsm8k-flexible"],
+    primary: "gsm8k-flexible",
+  },
+  /** Summaries of dialogues, with stemming as the harnesses score SAMSum. */
+  summary: {
+    name: "summary",
+    promptPath: bundledPrompt("summary.jinja"),
+    maxTokens: 128,
+    stop: { chat: [], raw: ["\n\n"] },
+    metrics: ["rouge1:stemmer=yes", "rouge2:stemmer=yes", "rougeL:stemmer=yes", "rougeLsum:stemmer=yes"],
+    primary: "rougeL:stemmer=yes",
+  },
+  /** One segment at a time. BLEU's tokenizer follows the target language. */
+  translation: {
+    name: "translation",
+    promptPath: bundledPrompt("translation.jinja"),
+    maxTokens: 256,
+    stop: { chat: [], raw: ["\n"] },
+    metrics: ["bleu", "chrf"],
+    primary: "chrf",
+  },
+  /** One label out of two. */
+  "yes-no": {
+    name: "yes-no",
+    promptPath: bundledPrompt("yes-no.jinja"),
+    maxTokens: 16,
+    stop: { chat: [], raw: ["\n"] },
+    metrics: ["accuracy", "over-long"],
+    primary: "accuracy",
+  },
+  /** Whatever the user's own prompt file asks. */
+  custom: {
+    name: "custom",
+    promptPath: undefined,
+    maxTokens: 128,
+    stop: { chat: [], raw: [] },
+    metrics: ["em", "f1", "contains"],
+    primary: "f1",
+  },
 };
-
-const tasks: ReadonlyMap<string, Task> = new Map([[qa.name, qa]]);
-
-/** Names of the tasks, sorted. */
-export const taskNames: readonly string[] = [...tasks.keys()].sort();
 
 /** @throws UsageError with the nearest name when there is no such task. */
 export function taskByName(name: string): Task {
-  const task = tasks.get(name);
-  if (task) return task;
+  const known = taskNames.find((one) => one === name);
+  if (known) return tasks[known];
   throw new UsageError({
     what: "unknown task",
     actual: JSON.stringify(name),

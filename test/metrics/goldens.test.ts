@@ -75,8 +75,8 @@ describe("values of the official implementations (needs the workbench beside the
     expect(rows).toHaveLength(100);
     for (const row of rows) {
       const { prediction, references } = row;
-      expect(perSample(metricByName("contains", "squad"), prediction, references)).toBe(row.contains_token);
-      expect(perSample(metricByName("contains-plain", "squad"), prediction, references)).toBe(row.contains_plain);
+      expect(perSample(metricByName("contains", { rules: "squad" }), prediction, references)).toBe(row.contains_token);
+      expect(perSample(metricByName("contains-plain", { rules: "squad" }), prediction, references)).toBe(row.contains_plain);
       expect(normalizeAnswer(prediction)).toBe(row.normalized_prediction);
       expect(references.map(normalizeAnswer)).toEqual(row.normalized_references);
     }
@@ -116,8 +116,8 @@ function golden(file: string): readonly unknown[] {
 
 function values(prediction: string, references: readonly string[], rules: QaRules): { em: number; f1: number } {
   return {
-    em: perSample(metricByName("em", rules), prediction, references),
-    f1: perSample(metricByName("f1", rules), prediction, references),
+    em: perSample(metricByName("em", { rules }), prediction, references),
+    f1: perSample(metricByName("f1", { rules }), prediction, references),
   };
 }
 
@@ -128,7 +128,7 @@ function fileScore(
 ): number {
   const predictions = rows.map((row) => row.prediction);
   const references = rows.map((row) => row.references);
-  return score(metricByName(metric, rules), predictions, references).value;
+  return score(metricByName(metric, { rules }), predictions, references).value;
 }
 
 function summary(file: string, implementation: string): SummaryRow {
