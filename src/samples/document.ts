@@ -1,4 +1,3 @@
-import { constants } from "node:buffer";
 import { SampleError } from "../errors.js";
 import { jsonErrorPosition } from "./json-position.js";
 import { isRecord, placedError, shown, type PlacedRow } from "./place.js";
@@ -6,34 +5,6 @@ import { isRecord, placedError, shown, type PlacedRow } from "./place.js";
 /** A file of samples, parsed but not yet checked: rows, or one JSON document in SQuAD's layout. */
 type SampleDocument =
   { readonly kind: "rows"; readonly rows: readonly PlacedRow[] } | { readonly kind: "squad"; readonly value: unknown };
-
-/** The text of a file's bytes, without its byte order mark. Throws {@link SampleError} when it is not UTF-8, or too long to hold. */
-export function decodeText(path: string, bytes: Uint8Array): string {
-  if (bytes.length > constants.MAX_STRING_LENGTH) {
-    throw new SampleError(
-      { path },
-      {
-        what: `${path} is too large to read as one text`,
-        actual: `${bytes.length} bytes`,
-        expected: `at most ${constants.MAX_STRING_LENGTH}`,
-        fix: "Give a part of it: a validation set needs hundreds of samples, not millions.",
-      },
-    );
-  }
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new SampleError(
-      { path },
-      {
-        what: `${path} is not a text file in UTF-8`,
-        expected: "JSON or JSONL in UTF-8",
-        fix: "Unpack it if it is compressed; convert it if it is in another encoding.",
-        cause,
-      },
-    );
-  }
-}
 
 /**
  * Tells rows (JSONL, or a JSON array) from a SQuAD document and parses them.

@@ -40,22 +40,26 @@ export function parseMap(text: string): Record<string, string> {
 interface MappedRow {
   /** The row with our names added. */
   readonly fields: Readonly<Record<string, unknown>>;
-  /** The row's own names that were mapped to our `answer` or `answers`: they hold references, not prompt variables. */
+  /** The row's own names that were mapped to one of our names for references: they hold references, not prompt variables. */
   readonly referenceFields: ReadonlySet<string>;
 }
 
-/** Adds the mapped fields to a row under our names. Throws SampleError for a mapped field that the row does not have. */
-export function applyMap(place: Place, row: Readonly<Record<string, unknown>>, map: FieldMap): MappedRow {
-  const fields = new Map(Object.entries(row));
-  const mapsReferences = "answer" in map || "answers" in map;
-  if (mapsReferences) {
-    fields.delete("answer");
-    fields.delete("answers");
-  }
-  const referenceFields = new Set(["answer", "answers"]);
+/**
+ * Adds the mapped fields to a row under our names. Where the map names references, the row's own fields with our names for
+ * references (`isReference`) give way. Throws SampleError for a mapped field that the row does not have.
+ */
+export function applyMap(
+  place: Place,
+  row: Readonly<Record<string, unknown>>,
+  map: FieldMap,
+  isReference: (name: string) => boolean,
+): MappedRow {
+  const mapsReferences = Object.keys(map).some(isReference);
+  const fields = new Map(Object.entries(row).filter(([name]) => !mapsReferences || !isReference(name)));
+  const referenceFields = new Set<string>();
   for (const [ours, theirs] of Object.entries(map)) {
     fields.set(ours, mappedValue(place, row, ours, theirs));
-    if (ours === "answer" || ours === "answers") referenceFields.add(theirs);
+    if (isReference(ours)) referenceFields.add(theirs);
   }
   return { fields: Object.fromEntries(fields), referenceFields };
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { fieldError } from "./field-error.js";
-import { isRecord, placedError, type PlacedRow } from "./place.js";
+import { defaultId, isRecord, placedError, type PlacedRow } from "./place.js";
 import type { Sample } from "./sample.js";
 
 const text = z.string({ error: "a text" });
@@ -74,7 +74,7 @@ export function sampleFromHotpot({ place, value }: PlacedRow, context: "supporti
   };
   return {
     sample: {
-      id: row._id ?? row.id ?? place.label.replace(" ", "-"),
+      id: row._id ?? row.id ?? defaultId(place),
       variables: {
         question: row.question,
         context: (context === "all" ? paragraphs.map(paragraphLine) : lines).join("\n"),

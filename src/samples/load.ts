@@ -1,68 +1,97 @@
-import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { SampleError, UsageError, fileError } from "../errors.js";
-import { decodeText, parseDocument } from "./document.js";
+import { UsageError } from "../errors.js";
+import { readCustom } from "./custom.js";
+import { parseDocument } from "./document.js";
 import { isHotpotRow, sampleFromHotpot } from "./hotpot.js";
 import { sampleFromRow } from "./jsonl.js";
-import type { Place, PlacedRow } from "./place.js";
-import type { LoadOptions, LoadedSamples, Sample, SampleFormat } from "./sample.js";
-import { samplesFromSquad, type PlacedSample } from "./squad.js";
-
-interface ReadSamples {
-  readonly format: SampleFormat;
-  readonly placed: readonly PlacedSample[];
-  readonly notes?: readonly string[];
-}
+import { assertLimit, loadedSamples, type ReadSamples } from "./loaded.js";
+import { readMath } from "./math.js";
+import { loadParallel } from "./parallel.js";
+import { isRecord, type PlacedRow } from "./place.js";
+import type { LoadedSamples, LoadOptions, SampleKind } from "./sample.js";
+import { samplesFromSquad } from "./squad.js";
+import { readSummaries } from "./summary.js";
+import { readTextFile, type TextFile } from "./text-file.js";
+import { readTranslations, readTranslationTable } from "./translation.js";
+import { isTable } from "./tsv.js";
+import { readYesNo, readYesNoTable } from "./yes-no.js";
 
 /**
- * Reads and checks a file of samples; the format is detected from its content.
+ * Reads and checks a file of samples, or parallel files where `references` are given. The format is detected from the content;
+ * `kind` decides how rows are read that could be meant in several ways.
  *
- * Throws FileError when the file cannot be read, {@link SampleError} (with path, line and field as far as they are known)
- * when its content is not usable, {@link UsageError} for options that cannot be.
+ * Throws FileError when the file cannot be read, SampleError (with path, line and field as far as they are known) when its
+ * content is not usable, {@link UsageError} for options that cannot be.
  */
 export async function loadSamples(path: string, options: LoadOptions = {}): Promise<LoadedSamples> {
-  const { limit } = options;
-  if (limit !== undefined && (!Number.isInteger(limit) || limit < 1)) {
-    throw new UsageError({
-      what: "the limit of samples is wrong",
-      actual: String(limit),
-      expected: "a whole number from 1",
-    });
-  }
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw fileError(path, "read", cause);
-  });
-  const { format, placed, notes = [] } = readSamples(path, decodeText(path, bytes), options);
-  assertDistinctIds(path, placed);
-  const samples = placed.map(({ sample }) => sample);
-  return {
-    format,
-    path,
-    samples: limit === undefined ? samples : samples.slice(0, limit),
-    sha256: createHash("sha256").update(bytes).digest("hex"),
-    notes,
-  };
-}
-
-function readSamples(path: string, text: string, { map = {}, context = "supporting" }: LoadOptions): ReadSamples {
-  const isMapped = Object.keys(map).length > 0;
-  const document = parseDocument(path, text);
-  if (document.kind === "squad") {
-    if (isMapped) {
+  const { kind = "qa", map = {}, references, limit } = options;
+  assertLimit(limit);
+  if (references !== undefined) {
+    if (kind !== "translation" || Object.keys(map).length > 0) {
       throw new UsageError({
-        what: "--map does not go with this file",
-        actual: `${path} in SQuAD's layout`,
-        expected: "JSONL",
-        fix: "Leave --map out: the fields of this layout are known.",
+        what: `--references does not go with ${kind === "translation" ? "--map" : `--task ${kind}`}`,
+        actual: references.join(", "),
+        expected: "parallel text files to translate",
+        fix: kind === "translation" ? "Leave --map out: the lines have no fields." : "Leave --references out.",
       });
     }
+    return loadParallel(path, references, options);
+  }
+  const file = await readTextFile(path);
+  return loadedSamples([file], readSamples(file, kind, { ...options, map }), limit);
+}
+
+function readSamples(
+  { path, text }: TextFile,
+  kind: SampleKind,
+  options: LoadOptions & Required<Pick<LoadOptions, "map">>,
+): ReadSamples {
+  const { map, context = "supporting" } = options;
+  if (kind === "yes-no" && isTable(path, text)) return readYesNoTable(path, text, map);
+  if (kind === "translation" && isTable(path, text)) return readTranslationTable(path, text, options);
+  const document = parseDocument(path, text);
+  if (document.kind === "squad") {
+    assertReadsSquad(path, kind, map);
     return samplesFromSquad(path, document.value);
   }
-  if (!isMapped && isHotpotRow(document.rows[0]?.value)) return readHotpot(document.rows, context);
-  return {
-    format: "jsonl",
-    placed: document.rows.map((row) => ({ place: row.place, sample: sampleFromRow(row, map) })),
-  };
+  const { rows } = document;
+  if (isHotpot(rows[0]?.value, kind, map)) return readHotpot(rows, context);
+  switch (kind) {
+    case "qa":
+      return {
+        format: "jsonl",
+        placed: rows.map((row) => ({ place: row.place, sample: sampleFromRow(row, map) })),
+      };
+    case "math":
+      return readMath(rows, map);
+    case "summary":
+      return readSummaries(rows, map);
+    case "translation":
+      return readTranslations(path, rows, options);
+    case "yes-no":
+      return readYesNo(rows, map);
+    case "custom":
+      return readCustom(rows, map);
+  }
+}
+
+function assertReadsSquad(path: string, kind: SampleKind, map: object): void {
+  const isQuestionAnswering = kind === "qa" || kind === "custom";
+  if (isQuestionAnswering && Object.keys(map).length === 0) return;
+  throw new UsageError({
+    what: `${isQuestionAnswering ? "--map" : `--task ${kind}`} does not go with this file`,
+    actual: `${path} in SQuAD's layout`,
+    expected: "JSONL",
+    fix: isQuestionAnswering
+      ? "Leave --map out: the fields of this layout are known."
+      : "Use --task qa, or give data for the task.",
+  });
+}
+
+/** A custom task takes rows of any layout, so only what cannot be anything else is HotpotQA there. */
+function isHotpot(row: unknown, kind: SampleKind, map: object): boolean {
+  if (Object.keys(map).length > 0) return false;
+  if (kind === "qa") return isHotpotRow(row);
+  return kind === "custom" && isRecord(row) && "supporting_facts" in row && "context" in row && isHotpotRow(row);
 }
 
 function readHotpot(rows: readonly PlacedRow[], context: "supporting" | "all"): ReadSamples {
@@ -74,23 +103,4 @@ function readHotpot(rows: readonly PlacedRow[], context: "supporting" | "all"): 
     (empty.length > 0 ? `, ${empty.length} of them all (their context is empty)` : "") +
     ": the file's paragraphs do not hold them.";
   return { format: "hotpotqa", placed: read, notes: context === "supporting" && lacking.length > 0 ? [note] : [] };
-}
-
-function assertDistinctIds(path: string, placed: readonly { place: Place; sample: Sample }[]): void {
-  const seen = new Map<string, Place>();
-  for (const { place, sample } of placed) {
-    const earlier = seen.get(sample.id);
-    if (earlier !== undefined) {
-      throw new SampleError(
-        { path, sampleId: sample.id, ...(place.line === undefined ? {} : { line: place.line }) },
-        {
-          what: `${path}: two samples have one id`,
-          actual: `${JSON.stringify(sample.id)} in ${earlier.label} and in ${place.label}`,
-          expected: "an id of its own for each sample",
-          fix: "Rename one of the two, take it out, or leave the ids out altogether.",
-        },
-      );
-    }
-    seen.set(sample.id, place);
-  }
 }

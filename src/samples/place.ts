@@ -27,6 +27,11 @@ export function placedError(place: Place, parts: ErrorParts, field?: string): Sa
   );
 }
 
+/** The id of a sample that brings none: "line-3" for line 3. */
+export function defaultId(place: Place): string {
+  return place.label.replace(" ", "-");
+}
+
 /** A value as JSON for messages, shortened to about 60 characters; "nothing" for undefined. */
 export function shown(value: unknown): string {
   if (value === undefined) return "nothing";

@@ -9,26 +9,63 @@ export interface Sample {
   readonly group?: Readonly<Record<string, string>>;
 }
 
-/** The layouts that are understood: our JSONL, the published SQuAD files, HotpotQA in the distractor layout. */
-export type SampleFormat = "jsonl" | "squad1.1" | "squad2.0" | "hotpotqa";
+/**
+ * The layouts that are understood: JSONL of our own field names, the published SQuAD files, HotpotQA in the distractor layout,
+ * GSM8K, SAMSum, DialogSum; parallel text files, rows with a `translation` by language as on the Hugging Face hub, tables of
+ * tab-separated texts; texts with labels, and dialogues with a candidate response, both tab-separated.
+ */
+export const sampleFormats = [
+  "jsonl",
+  "squad1.1",
+  "squad2.0",
+  "hotpotqa",
+  "gsm8k",
+  "samsum",
+  "dialogsum",
+  "parallel",
+  "hub-translation",
+  "tsv",
+  "tsv-label",
+  "response-selection",
+] as const;
+
+/** One of {@link sampleFormats}. */
+export type SampleFormat = (typeof sampleFormats)[number];
+
+/** What a row holds that several tasks could read differently; the names are those of the tasks. */
+export type SampleKind = "qa" | "math" | "summary" | "translation" | "yes-no" | "custom";
 
 /** The samples of one file, in its order. */
 export interface LoadedSamples {
   readonly format: SampleFormat;
   readonly path: string;
+  /** Of parallel text: the files that the references came from. */
+  readonly referencePaths?: readonly string[];
   readonly samples: readonly Sample[];
-  /** Of the file's bytes, in hexadecimal. */
+  /** Of the file's bytes, in hexadecimal; of parallel files, of their hashes, a line each. */
   readonly sha256: string;
   /** What a user should know about the file although it is usable, one sentence each. */
   readonly notes: readonly string[];
+  /** Of translations: the language of the sources as a BCP 47 tag such as "en" or "pt-BR", where it is known. */
+  readonly sourceLanguage?: string;
+  /** Of translations: the language of the references; it decides how BLEU tokenises. */
+  readonly targetLanguage?: string;
 }
 
 /** How to read a file of samples. */
 export interface LoadOptions {
+  /** What the rows are for, by the name of the task. Default "qa". */
+  readonly kind?: SampleKind;
   /** For JSONL: our field names to the file's, such as `{ question: "q", answers: "gold.text" }`; dots reach nested fields. */
   readonly map?: Readonly<Record<string, string>>;
   /** For HotpotQA: only the supporting sentences (the default), or all paragraphs. Without effect on other formats. */
   readonly context?: "supporting" | "all";
   /** Keep the first so many samples; the whole file is checked all the same. */
   readonly limit?: number;
+  /** For translations in plain text: the files with the references, line for line. */
+  readonly references?: readonly string[];
+  /** For translations: the language to translate from, such as "en"; by default as the file names and rows tell. */
+  readonly sourceLanguage?: string;
+  /** For translations: the language to translate into. */
+  readonly targetLanguage?: string;
 }

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { fieldError } from "./field-error.js";
 import { noSamples } from "./document.js";
+import type { ReadSamples } from "./loaded.js";
 import { placedError, type Place } from "./place.js";
-import type { Sample, SampleFormat } from "./sample.js";
 
 const text = z.string({ error: "a text" });
 
@@ -40,21 +40,12 @@ const documentSchema = z.object({
 
 type Question = z.infer<typeof questionSchema>;
 
-/** A sample and where it came from. */
-export interface PlacedSample {
-  readonly place: Place;
-  readonly sample: Sample;
-}
-
 /**
  * The samples of a document in SQuAD's published layout, v1.1 or v2.0. It is v2.0 when its version begins with "v2" or any
  * question is marked impossible; there a question without answers has the one reference "", as evaluate-v2.0.py scores it.
  * Throws SampleError for another layout, and for a v1.1 question without answers.
  */
-export function samplesFromSquad(
-  path: string,
-  value: unknown,
-): { readonly format: SampleFormat; readonly placed: readonly PlacedSample[] } {
+export function samplesFromSquad(path: string, value: unknown): ReadSamples {
   const parsed = documentSchema.safeParse(value);
   if (!parsed.success) {
     throw fieldError({ path, label: "SQuAD document" }, value, parsed.error, "Compare with the published SQuAD files.");

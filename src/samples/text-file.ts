@@ -1,0 +1,60 @@
+import { constants } from "node:buffer";
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { fileError, SampleError } from "../errors.js";
+
+/** A file of text, read whole. */
+export interface TextFile {
+  readonly path: string;
+  /** Without a byte order mark. */
+  readonly text: string;
+  /** Of the file's bytes, in hexadecimal. */
+  readonly sha256: string;
+}
+
+/**
+ * Reads a text file in UTF-8; `expected` says what it should hold, for messages.
+ * Throws FileError when it cannot be read, {@link SampleError} when it is not UTF-8 or too long to hold.
+ */
+export async function readTextFile(path: string, expected = "JSON or JSONL"): Promise<TextFile> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw fileError(path, "read", cause);
+  });
+  return { path, text: decodeText(path, bytes, expected), sha256: createHash("sha256").update(bytes).digest("hex") };
+}
+
+/**
+ * The lines of a text. Only "\n" and "\r\n" end a line, as `wc -l` and editors count; form feeds, U+0085, U+2028 and a lone
+ * "\r" are part of it. The end of the last line begins no further one.
+ */
+export function linesOf(text: string): readonly string[] {
+  const lines = text.split("\n").map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line));
+  return text === "" || text.endsWith("\n") ? lines.slice(0, -1) : lines;
+}
+
+function decodeText(path: string, bytes: Uint8Array, expected: string): string {
+  if (bytes.length > constants.MAX_STRING_LENGTH) {
+    throw new SampleError(
+      { path },
+      {
+        what: `${path} is too large to read as one text`,
+        actual: `${bytes.length} bytes`,
+        expected: `at most ${constants.MAX_STRING_LENGTH}`,
+        fix: "Give a part of it: a validation set needs hundreds of samples, not millions.",
+      },
+    );
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new SampleError(
+      { path },
+      {
+        what: `${path} is not a text file in UTF-8`,
+        expected: `${expected} in UTF-8`,
+        fix: "Unpack it if it is compressed; convert it if it is in another encoding.",
+        cause,
+      },
+    );
+  }
+}
