@@ -1,0 +1,106 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { FileError, TemplateError, UsageError } from "../../src/errors.js";
+import { judgedTask, judgedTasks, loadJudgePrompt, pairQuestion, scoreQuestion } from "../../src/judge/judge-prompt.js";
+import { parseMark, parsePreference } from "../../src/judge/verdict.js";
+import { bundledPrompt } from "../../src/tasks/prompt.js";
+import { failureOf } from "../support/failure.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
+
+const folder = temporaryFolder();
+const sample = {
+  id: "s1",
+  variables: { dialogue: "Ann: <b>Lunch?</b>\nBob: {{ sure }}", turns: 2, tags: ["a", "b"], note: null, empty: "" },
+  references: ["They will have lunch.", "Lunch for two."],
+};
+
+describe("the questions that come with the package", () => {
+  it.each(judgedTasks)(
+    "show the source, all references and the prediction, and ask for a mark alone: %s",
+    async (task) => {
+      const text = scoreQuestion(await loadJudgePrompt("score", task), sample, "Ann & Bob\nwill eat.", "d.jsonl");
+      const order = [
+        '<dialogue>\nAnn: <b>Lunch?</b>\nBob: {{ sure }}\n</dialogue>\n\n<turns>\n2\n</turns>\n\n<tags>\n["a","b"]\n</tags>\n\n<reference>',
+        "<reference>\nThey will have lunch.\n</reference>\n\n<reference>\nLunch for two.\n</reference>",
+        "<prediction>\nAnn & Bob\nwill eat.\n</prediction>",
+        "an integer from 0 ",
+        "to 10 ",
+        "Answer with the integer alone",
+      ].map((part) => text.indexOf(part));
+      expect(order.every((at) => at >= 0)).toBe(true);
+      expect(order).toEqual([...order].sort((a, b) => a - b));
+      expect(text).not.toMatch(/\n\n\n|<note>|<empty>/);
+      expect(parseMark(text)).toBeUndefined();
+    },
+  );
+
+  it("say what the prediction is for, each its own way", async () => {
+    const aims = await Promise.all(
+      judgedTasks.map(async (task) => scoreQuestion(await loadJudgePrompt("score", task), sample, "x", "d")),
+    );
+    expect(new Set(aims).size).toBe(judgedTasks.length);
+    expect(aims[judgedTasks.indexOf("summary")]).toMatch(/aim of the prediction.*sum up.*abstraction.*fluency/s);
+    expect(aims[judgedTasks.indexOf("translation")]).toMatch(/aim of the prediction.*adequacy.*fluency/s);
+  });
+
+  it.each(judgedTasks)("show both answers in their places and ask for a letter alone: %s", async (task) => {
+    const prompt = await loadJudgePrompt("pair", task);
+    const text = pairQuestion(prompt, sample, ["one", "two"], "d.jsonl");
+    expect(text).toMatch(/<answer_a>\none\n<\/answer_a>\n\n<answer_b>\ntwo\n<\/answer_b>/);
+    expect(text).toMatch(/fluency, accuracy, readability and completeness/);
+    expect(text).toMatch(/answer A or answer B\? Answer with the letter alone/);
+    expect(text).toContain("<dialogue>");
+    expect(text).not.toMatch(/reference|lunch\./);
+    expect(text.includes("two outputs for the same input")).toBe(task === "custom");
+    expect(parsePreference(text)).toBeUndefined();
+    expect(pairQuestion(prompt, sample, ["two", "one"], "d.jsonl")).not.toBe(text);
+  });
+
+  it("stay valid for an empty prediction, an empty reference and no source", async () => {
+    const prompt = await loadJudgePrompt("score", "qa");
+    const text = scoreQuestion(prompt, { id: "s", variables: {}, references: [""] }, "", "d.jsonl");
+    expect(text).toContain("<reference>\n\n</reference>\n\n<prediction>\n\n</prediction>");
+  });
+
+  it("are told apart by eight digits that depend on text and task", async () => {
+    const prompts = await Promise.all(
+      judgedTasks.flatMap((task) => [loadJudgePrompt("score", task), loadJudgePrompt("pair", task)]),
+    );
+    expect(new Set(prompts.map(({ sha8 }) => sha8)).size).toBe(prompts.length);
+    prompts.forEach(({ sha8 }) => {
+      expect(sha8).toMatch(/^[0-9a-f]{8}$/);
+    });
+  });
+});
+
+describe("a question of one's own", () => {
+  it("can use the sample's variables, the first reference and the task", async () => {
+    const path = join(folder.path, "own.jinja");
+    await writeFile(path, "{{ task }}: {{ dialogue }} / {{ reference }} / {{ prediction }}");
+    const prompt = await loadJudgePrompt("score", "summary", path);
+    expect(scoreQuestion(prompt, sample, "P", "d")).toBe(
+      "summary: Ann: <b>Lunch?</b>\nBob: {{ sure }} / They will have lunch. / P",
+    );
+    const bundled = await readFile(bundledPrompt("judge-score-summary.jinja"), "utf8");
+    await writeFile(path, bundled);
+    expect((await loadJudgePrompt("score", "summary", path)).sha8).toBe(
+      (await loadJudgePrompt("score", "summary")).sha8,
+    );
+  });
+
+  it("is refused when it is not there or no template", async () => {
+    await failureOf(FileError, () => loadJudgePrompt("score", "qa", join(folder.path, "none.jinja")));
+    const path = join(folder.path, "bad.jinja");
+    await writeFile(path, "{% if %}");
+    await failureOf(TemplateError, () => loadJudgePrompt("pair", "qa", path));
+  });
+});
+
+describe("judgedTask", () => {
+  it("names the nearest task for an unknown one", () => {
+    expect(judgedTasks.map(judgedTask)).toEqual(judgedTasks);
+    expect(() => judgedTask("sumary")).toThrow(UsageError);
+    expect(() => judgedTask("sumary")).toThrow(/"sumary".*Did you mean summary\?/);
+  });
+});
