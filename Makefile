@@ -4,7 +4,7 @@ NPM ?= npm
 BOUNDARY = node dist/cli/main.js
 DEMO = eval/demo
 
-.PHONY: all build test test-model check demo bench pack clean
+.PHONY: all build test test-model check demo bench simulate pack clean
 all: build
 
 node_modules/.package-lock.json: package.json package-lock.json
@@ -31,11 +31,15 @@ check: build
 	$(NPM) run --silent check
 
 demo: build
-	$(BOUNDARY) sweep --model $(DEMO)/model.gguf --adapter $(DEMO)/adapter.gguf --data $(DEMO)/validation.jsonl --gpu off --out runs/demo --fresh
+	$(BOUNDARY) sweep --model $(DEMO)/model.gguf --adapter $(DEMO)/adapter.gguf --data $(DEMO)/validation.jsonl --gpu off --rule best --out runs/demo --fresh
 
 # Memory against the number of boundaries, as ratios in one run.
 bench: build
 	node eval/bench/memory.mjs
+
+# The choice rules and intervals on sweeps with a known truth (five minutes).
+simulate: build
+	node eval/simulation/simulate.mjs > eval/results/simulation.md
 
 # The package as npm would publish it, installed and run in an empty folder.
 pack: build

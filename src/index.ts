@@ -18,11 +18,34 @@ export { openEngine } from "./engine/process-engine.js";
 export type { Engine, EngineInfo, EngineOptions, Generation, GenerateRequest } from "./engine/engine.js";
 
 export { loadSamples } from "./samples/load.js";
+export { loadPredictions, type LoadedPredictions, type Prediction } from "./samples/predictions.js";
 export { splitSamples } from "./samples/split.js";
-export type { LoadedSamples, Sample } from "./samples/sample.js";
+export type { LoadedSamples, LoadOptions, Sample, SampleFormat, SampleKind } from "./samples/sample.js";
 export { score, type Metric, type Score } from "./metrics/metric.js";
-export { metricByName, metricNames } from "./metrics/registry.js";
-export { meanInterval, pairedDifference } from "./statistics/bootstrap.js";
+export { metricByName, metricNames, metricsByList } from "./metrics/registry.js";
+export { chooseBoundary, type Choice, type ChoiceInput } from "./sweep/choose.js";
+export { crossValidate, type CrossValidation } from "./sweep/cross-validate.js";
+export { inSampleEstimate, type InSampleEstimate } from "./sweep/winners-curse.js";
+export { ruleNames, type RuleName } from "./sweep/rules.js";
+export { differenceInterval } from "./statistics/difference.js";
+export { scoreInterval, scoreIntervals, type Interval } from "./statistics/interval.js";
+export { comparePaired, type PairedComparison } from "./statistics/paired.js";
+
+export { compare } from "./compare/compare.js";
+export { compareConfigSchema, type CompareConfig } from "./compare/config.js";
+export { comparisonSchema, type ComparisonResult } from "./compare/result.js";
+export { scoreOutputs, type OutputScores, type OutputScoring } from "./compare/score-outputs.js";
+export { loadRun, type FinishedRun } from "./sweep/load-run.js";
+export { rescore } from "./sweep/rescore.js";
+
+export { endpointJudge, judgeApiKey, type EndpointJudgeOptions } from "./judge/endpoint.js";
+export { localJudge, type LocalJudgeOptions } from "./judge/local.js";
+export { JudgeError, type JudgeModel, type JudgeReply } from "./judge/judge-model.js";
+export { JudgeCache } from "./judge/cache.js";
+export { loadJudgePrompt, judgedTask, type JudgePrompt } from "./judge/judge-prompt.js";
+export { judgeScores, type JudgedScores, type JudgeOptions } from "./judge/scores.js";
+export { judgePairs, type JudgedPairs } from "./judge/pairs.js";
+export { judgeScore, pairedJudgeScores, type JudgeScore } from "./judge/score.js";
 
 export * from "./errors.js";
 export { version } from "./version.js";

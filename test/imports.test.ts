@@ -11,6 +11,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ["index"],
   ["cli"],
   ["server", "report"],
+  ["compare"],
   ["sweep", "probe", "judge"],
   ["engine", "tasks", "statistics"],
   ["metrics", "samples", "adapter"],
@@ -84,7 +85,7 @@ describe("the rooms of src", () => {
     expect(dirname(files.find((file) => file.endsWith("gguf-reader.ts")) ?? "")).toBe("formats");
   });
 
-  it("import downwards only: index, cli, server|report, sweep|probe|judge, engine|tasks|statistics, metrics|samples|adapter, formats, errors", () => {
+  it("import downwards only: index, cli, server|report, compare, sweep|probe|judge, engine|tasks|statistics, metrics|samples|adapter, formats, errors", () => {
     expect(imports.map(objection).filter((words) => words !== undefined)).toEqual([]);
   });
 

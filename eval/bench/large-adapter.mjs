@@ -118,7 +118,7 @@ try {
   console.log("\n| job | seconds | cp + sync | ratio | peak MB above idle |\n|---|---|---|---|---|");
   for (const [title, args] of jobs) {
     const pairs = [1, 2, 3, 4, 5].map(() => {
-      rmSync(args.at(-1), { recursive: true, force: true });
+      for (const old of [args.at(-1), `${args.at(-1)}.Modelfile`]) rmSync(old, { recursive: true, force: true });
       return { ...run(title, args), cp: copy(adapter, at("copy")) };
     });
     const seconds = median(pairs.map((pair) => pair.seconds));

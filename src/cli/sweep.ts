@@ -1,20 +1,15 @@
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { readFile } from "node:fs/promises";
 import { parse, YAMLParseError } from "yaml";
 import { gpuChoices } from "../engine/engine.js";
 import { fileError, UsageError } from "../errors.js";
 import { planReport } from "../report/plan.js";
 import { sweepReport } from "../report/terminal.js";
-import {
-  resolveConfig,
-  settingsFromFile,
-  sweepConfigSchema,
-  type SweepConfig,
-  type SweepSettings,
-} from "../sweep/config.js";
+import { resolveConfig, settingsFromFile, type SweepConfig, type SweepSettings } from "../sweep/config.js";
 import { stableJson } from "../formats/stable-json.js";
 import { planOnly, sweep } from "../sweep/sweep.js";
 import { followSweep } from "./progress.js";
+import { scoringFlags, settingFlag } from "./scoring-flags.js";
 import { numberOrText, wholeNumber } from "./values.js";
 
 interface SweepFlags extends SweepSettings {
@@ -27,46 +22,46 @@ interface SweepFlags extends SweepSettings {
 
 /** `boundary sweep`: every boundary against the selection part, the chosen one against the holdout. */
 export function sweepCommand(signal: AbortSignal): Command {
-  const describe = (name: keyof SweepConfig): string => sweepConfigSchema.shape[name].description ?? "";
-  const flag = (flags: string, name: keyof SweepConfig): Option => new Option(flags, describe(name));
-  return new Command("sweep")
+  const command = new Command("sweep")
     .description(
       "try every boundary, choose the best, confirm it on samples that chose nothing, write the trimmed adapter",
     )
-    .addOption(flag("-m, --model <gguf>", "model"))
-    .addOption(flag("-a, --adapter <gguf>", "adapter"))
-    .addOption(flag("-d, --data <file>", "data"))
-    .addOption(flag("-o, --out <folder>", "out"))
-    .addOption(flag("-t, --task <name>", "task"))
-    .addOption(flag("-b, --boundaries <list>", "boundaries"))
-    .addOption(flag("--limit <n>", "limit").argParser(wholeNumber))
-    .addOption(flag("--seed <n>", "seed").argParser(wholeNumber))
-    .addOption(flag("--holdout <file|fraction>", "holdout").argParser(numberOrText))
-    .addOption(flag("--max-tokens <n>", "maxTokens").argParser(wholeNumber))
-    .addOption(flag("--gpu <backend>", "gpu").choices(gpuChoices))
-    .addOption(flag("--gpu-layers <n|auto|max>", "gpuLayers").argParser(numberOrText))
-    .addOption(flag("--threads <n>", "threads").argParser(wholeNumber))
-    .addOption(flag("--context-size <n>", "contextSize").argParser(wholeNumber))
-    .addOption(flag("--sequences <n|auto>", "sequences").argParser(numberOrText))
-    .addOption(flag("--prompt <file>", "prompt"))
-    .addOption(flag("--system <text>", "system"))
-    .addOption(flag("--template <kind>", "template").choices(["chat", "raw"]))
-    .addOption(flag("--metric <name>", "metric"))
-    .addOption(flag("--rules <script>", "rules").choices(["auto", "squad", "squad2", "hotpotqa"]))
-    .addOption(flag("--map <fields>", "map"))
-    .addOption(flag("--context <paragraphs>", "context").choices(["supporting", "all"]))
-    .addOption(flag("--on-overflow <what>", "onOverflow").choices(["fail", "skip"]))
+    .addOption(settingFlag("-m, --model <gguf>", "model"))
+    .addOption(settingFlag("-a, --adapter <gguf>", "adapter"))
+    .addOption(settingFlag("-d, --data <file>", "data"))
+    .addOption(settingFlag("--references <files>", "references"))
+    .addOption(settingFlag("-o, --out <folder>", "out"))
+    .addOption(settingFlag("-t, --task <name>", "task"))
+    .addOption(settingFlag("-b, --boundaries <list>", "boundaries"))
+    .addOption(settingFlag("--folds <n>", "folds").argParser(wholeNumber))
+    .addOption(settingFlag("--limit <n>", "limit").argParser(wholeNumber))
+    .addOption(settingFlag("--seed <n>", "seed").argParser(wholeNumber))
+    .addOption(settingFlag("--holdout <file|fraction>", "holdout").argParser(numberOrText))
+    .addOption(settingFlag("--max-tokens <n>", "maxTokens").argParser(wholeNumber))
+    .addOption(settingFlag("--gpu <backend>", "gpu").choices(gpuChoices))
+    .addOption(settingFlag("--gpu-layers <n|auto|max>", "gpuLayers").argParser(numberOrText))
+    .addOption(settingFlag("--threads <n>", "threads").argParser(wholeNumber))
+    .addOption(settingFlag("--context-size <n>", "contextSize").argParser(wholeNumber))
+    .addOption(settingFlag("--sequences <n|auto>", "sequences").argParser(numberOrText))
+    .addOption(settingFlag("--prompt <file>", "prompt"))
+    .addOption(settingFlag("--system <text>", "system"))
+    .addOption(settingFlag("--template <kind>", "template").choices(["chat", "raw"]))
+    .addOption(settingFlag("--map <fields>", "map"))
+    .addOption(settingFlag("--source-language <tag>", "sourceLanguage"))
+    .addOption(settingFlag("--context <paragraphs>", "context").choices(["supporting", "all"]))
+    .addOption(settingFlag("--on-overflow <what>", "onOverflow").choices(["fail", "skip"]))
     .option("-c, --config <file>", "YAML file with the same names; a flag wins over it")
     .option("--plan", "print the plan and what it would cost, do nothing")
     .option("--json", "one JSON document on stdout, nothing else")
     .option("--quiet", "no progress, no tables: only the answer in words")
-    .option("--fresh", "delete an earlier run in the folder first")
-    .action(async ({ config: file, plan, json, quiet, fresh, ...flags }: SweepFlags) => {
-      const settings = file === undefined ? {} : await readSettings(file);
-      const output = { json: json ?? false, quiet: quiet ?? false };
-      if (plan) await printPlan(resolveConfig(flags, settings, { out: "unused" }), output, signal);
-      else await runSweep(resolveConfig(flags, settings), output, { fresh: fresh ?? false, signal });
-    });
+    .option("--fresh", "delete an earlier run in the folder first");
+  for (const option of scoringFlags()) command.addOption(option);
+  return command.action(async ({ config: file, plan, json, quiet, fresh, ...flags }: SweepFlags) => {
+    const settings = file === undefined ? {} : await readSettings(file);
+    const output = { json: json ?? false, quiet: quiet ?? false };
+    if (plan) await printPlan(resolveConfig(flags, settings, { out: "unused" }), output, signal);
+    else await runSweep(resolveConfig(flags, settings), output, { fresh: fresh ?? false, signal });
+  });
 }
 
 async function printPlan(config: SweepConfig, { json }: { json: boolean }, signal: AbortSignal): Promise<void> {

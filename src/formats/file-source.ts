@@ -1,6 +1,5 @@
 import { open, stat, type FileHandle } from "node:fs/promises";
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { fileError, FileError, FormatError } from "../errors.js";
 
 /** Bytes read at once: large enough that calls cost nothing, small enough to stay in the cache. */
@@ -90,10 +89,8 @@ export async function withFileSource<T>(path: string, use: (source: FileSource) 
 /** SHA-256 of a whole file, lower-case hex. */
 export async function sha256File(path: string): Promise<string> {
   const hash = createHash("sha256");
-  try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  } catch (cause) {
-    throw fileError(path, "read", cause);
-  }
+  await withFileSource(path, async (source) => {
+    for await (const chunk of source.stream(0, source.size)) hash.update(chunk);
+  });
   return hash.digest("hex");
 }

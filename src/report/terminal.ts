@@ -1,6 +1,7 @@
 import pc from "picocolors";
 import type { SweepResult } from "../sweep/result.js";
 import { curveChart } from "./chart.js";
+import { points, signed } from "../sweep/points.js";
 import { plainTable } from "./table.js";
 
 type Candidate = SweepResult["candidates"][number];
@@ -16,10 +17,11 @@ export function sweepReport(result: SweepResult): string {
     pc.bold(`Selection: ${result.data.selection.length} samples, every boundary`),
     selectionTable(result),
     "",
-    curveChart(points, `${result.metric} against K (selection)`),
+    curveChart(points, `${result.labels[result.metric] ?? result.metric} against K (selection)`),
     "",
     pc.bold(confirmationTitle(result)),
     confirmationTable(result),
+    ...groupTable(result),
     "",
     ...result.verdict.sentences.map((sentence, i) => (i === 0 ? pc.bold(sentence) : sentence)),
     ...result.notes.map((note) => pc.yellow(`Note: ${note}`)),
@@ -30,7 +32,7 @@ function selectionTable(result: SweepResult): string {
   const metrics = metricNames(result);
   const table = plainTable([
     "K",
-    ...metrics.map(heading),
+    ...metrics.map((metric) => result.labels[metric] ?? metric),
     "tokens/answer",
     "prefill tok/s",
     "decode tok/s",
@@ -55,9 +57,15 @@ function selectionTable(result: SweepResult): string {
 }
 
 function confirmationTitle({ confirmation }: SweepResult): string {
-  return confirmation.part === "holdout"
-    ? `Holdout: ${confirmation.samples} samples that chose nothing`
-    : `In-sample: the ${confirmation.samples} samples that also chose K (no holdout)`;
+  const { part, samples, foldBoundaries } = confirmation;
+  switch (part) {
+    case "holdout":
+      return `Holdout: ${samples} samples that chose nothing`;
+    case "folds":
+      return `Cross-validation: ${samples} samples, each by the choice of the other folds (K=${(foldBoundaries ?? []).join(", ")})`;
+    case "selection":
+      return `In-sample: the ${samples} samples that also chose K (no holdout)`;
+  }
 }
 
 function confirmationTable(result: SweepResult): string {
@@ -69,20 +77,40 @@ function confirmationTable(result: SweepResult): string {
     `chosen (K=${result.choice.boundary})`,
     "chosen - full",
     "95 % interval",
+    "p",
     "better/worse",
   ]);
-  for (const { metric, base, full, chosen, chosenMinusFull: paired } of comparisons) {
+  for (const { label, base, full, chosen, chosenMinusFull: paired } of comparisons) {
     table.push([
-      heading(metric),
-      base.toFixed(1),
-      full.toFixed(1),
-      chosen.toFixed(1),
+      label,
+      points(base),
+      points(full),
+      points(chosen),
       signed(paired.difference),
       `${signed(paired.low)} to ${signed(paired.high)}`,
+      (paired.p.mcnemar ?? paired.p.randomization).toFixed(3),
       `${paired.better}/${paired.worse}`,
     ]);
   }
   return table.toString();
+}
+
+/** Base, full and chosen in each group, by the primary metric; on the holdout where there is one. */
+function groupTable(result: SweepResult): string[] {
+  const { metric, labels, choice, data } = result;
+  const part = data.holdout.length > 0 ? "holdout" : "selection";
+  const columns = result.candidates.filter((candidate) => {
+    const isEnd = candidate.keptModules === 0 || candidate.keptModules === result.adapter.modules;
+    return candidate[part] && (isEnd || candidate.boundary === choice.boundary);
+  });
+  const groups = Object.entries(columns[0]?.[part]?.groups ?? {});
+  if (groups.length === 0) return [];
+  const table = plainTable(["group", "n", ...columns.map((candidate) => `K=${boundaryLabel(candidate, result)}`)]);
+  for (const [group, own] of groups) {
+    const cells = columns.map((candidate) => points(candidate[part]?.groups[group]?.[metric]?.value ?? Number.NaN));
+    table.push([group, String(own[metric]?.n ?? 0), ...cells]);
+  }
+  return ["", pc.bold(`${labels[metric] ?? metric} by group (${part})`), table.toString()];
 }
 
 function metricNames(result: SweepResult): string[] {
@@ -102,15 +130,6 @@ function boundaryLabel({ boundary, boundaries, keptModules }: Candidate, result:
 
 function scoreCell(part: PartScores, metric: string): string {
   return part.scores[metric]?.value.toFixed(1) ?? "";
-}
-
-function heading(metric: string): string {
-  return /^(em|f1)$/.test(metric) ? metric.toUpperCase() : metric;
-}
-
-function signed(value: number): string {
-  const text = value.toFixed(1);
-  return value > 0 && text !== "0.0" ? `+${text}` : text.replace(/^-0\.0$/, "0.0");
 }
 
 function thousands(value: number): string {

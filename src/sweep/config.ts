@@ -3,6 +3,7 @@ import { closest } from "fastest-levenshtein";
 import { z } from "zod";
 import { gpuChoices } from "../engine/engine.js";
 import { UsageError } from "../errors.js";
+import { ruleNames } from "./rules.js";
 
 const positive = z.number().int().positive();
 const text = z.string().min(1);
@@ -11,16 +12,29 @@ const text = z.string().min(1);
 export const sweepConfigSchema = z.strictObject({
   model: text.describe("base model: path of a GGUF file, or a model URI such as hf:user/repo:Q4_K_M"),
   adapter: text.describe("LoRA adapter: path of a GGUF file, or a model URI"),
-  data: text.describe("validation samples: JSONL, SQuAD 1.1/2.0 or HotpotQA JSON"),
+  data: text.describe(
+    "validation samples: JSONL, or a published format of the task (SQuAD, HotpotQA, GSM8K, SAMSum, ...)",
+  ),
+  references: text.optional().describe("translation: text file(s) with the references, line for line with --data"),
   task: text.default("qa").describe("what is asked of the model"),
   out: text.describe("folder of the run; the same command run again resumes it"),
-  boundaries: text.default("all").describe('boundaries to try: "all", "0-30:5", "0,10,20"; "full" stands for L'),
+  boundaries: text.optional().describe('boundaries to try: "all" (default), "0-30:5", "0,10,20"; "full" stands for L'),
+  rule: z.enum(ruleNames).default("no-worse").describe("how K is chosen from the scores on the selection part"),
+  margin: z.number().positive().max(100).default(2).describe("rule no-worse: points that K may lose against full"),
+  floor: text.optional().describe("bounds on other metrics: f1=-1.0,em=-2 is at most so many points below full"),
   limit: positive.optional().describe("use only the first N samples (before the split)"),
   seed: z.number().int().min(0).max(0xffffffff).default(0).describe("seed of the split and of the bootstrap"),
   holdout: z
     .union([text, z.number().min(0).lt(1)])
     .default(0.5)
     .describe("share of the samples that only confirms the choice, or a file with such samples; 0 for none"),
+  folds: z
+    .number()
+    .int()
+    .min(2)
+    .max(50)
+    .optional()
+    .describe("nested cross-validation over all samples instead of a holdout, where data is scarce"),
   maxTokens: positive.optional().describe("most tokens of an answer (default: the task's)"),
   gpu: z.enum(gpuChoices).default("auto").describe("backend; off is the CPU alone"),
   gpuLayers: z
@@ -44,11 +58,18 @@ export const sweepConfigSchema = z.strictObject({
     .optional()
     .describe("wrap prompts in the model's chat template, or not (default: chat if it has one)"),
   metric: text.optional().describe("metric that chooses the boundary (default: the task's)"),
+  metrics: text.optional().describe("metrics to report, such as em,f1,bleu:tok=zh (default: the task's)"),
+  groupBy: text.optional().describe("break scores down by this field of the samples; length:FIELD for buckets"),
+  extract: text.optional().describe("regular expression that takes the answer out of an output; the last match counts"),
   rules: z
     .enum(["auto", "squad", "squad2", "hotpotqa"])
     .default("auto")
     .describe("whose script decides EM and F1 (auto: by data format)"),
   map: text.optional().describe("fields of other JSONL: question=q,answers=gold"),
+  sourceLanguage: text
+    .optional()
+    .describe("translation: language of the source, such as en (default: as the data says)"),
+  targetLanguage: text.optional().describe("translation: language of the references; it decides BLEU's tokenizer"),
   context: z.enum(["supporting", "all"]).default("supporting").describe("HotpotQA: which paragraphs"),
   onOverflow: z.enum(["fail", "skip"]).default("fail").describe("when a prompt does not fit the context"),
 });
@@ -63,19 +84,28 @@ export type SweepSettings = Readonly<Record<string, unknown>>;
 export const settingNames: readonly string[] = Object.keys(sweepConfigSchema.shape).map(kebabCase);
 
 /**
- * Merges settings, the first source that names one winning, and checks them.
+ * Merges the settings of a sweep, the first source that names one winning, and checks them.
  * @param sources settings by their camelCase names: flags first, then the file.
  * @throws UsageError naming every setting that is missing or wrong.
  */
 export function resolveConfig(...sources: readonly SweepSettings[]): SweepConfig {
+  return resolveSettings(sweepConfigSchema, "sweep", sources);
+}
+
+/** {@link resolveConfig} for the settings of any command. */
+export function resolveSettings<S extends z.ZodObject>(
+  schema: S,
+  command: string,
+  sources: readonly SweepSettings[],
+): z.output<S> {
   const merged: Record<string, unknown> = {};
   for (const source of sources) {
     for (const [name, value] of Object.entries(source)) {
       if (value !== undefined && value !== null && !(name in merged)) merged[name] = value;
     }
   }
-  const names = Object.keys(sweepConfigSchema.shape);
-  const result = sweepConfigSchema.safeParse(merged);
+  const names = Object.keys(schema.shape);
+  const result = schema.safeParse(merged);
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => {
     if (issue.code === "unrecognized_keys") {
@@ -87,7 +117,7 @@ export function resolveConfig(...sources: readonly SweepSettings[]): SweepConfig
   });
   throw new UsageError({
     what: problems.join("; "),
-    fix: "`boundary sweep --help` lists every option.",
+    fix: `\`boundary ${command} --help\` lists every option.`,
   });
 }
 
@@ -125,7 +155,7 @@ function plainSetting(key: string, value: unknown): unknown {
 }
 
 /** The settings as they go into results: without the folder of the run, home folders as `~`, no credentials in addresses. */
-export function redactedConfig(config: SweepConfig): Record<string, unknown> {
+export function redactedConfig(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const entries = Object.entries(config)
     .filter(([name, value]) => name !== "out" && value !== undefined)
     .map(([name, value]) => [kebabCase(name), typeof value === "string" ? redact(value) : value] as const);

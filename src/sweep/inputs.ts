@@ -3,9 +3,6 @@ import { readBaseModel, withSha256, type BaseModel, type HashedBaseModel } from 
 import type { PeftAdapter } from "../adapter/load-peft-adapter.js";
 import { openAdapter } from "../adapter/open-adapter.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
-import type { Metric } from "../metrics/metric.js";
-import type { QaRules } from "../metrics/qa.js";
-import { metricByName } from "../metrics/registry.js";
 import { parseMap } from "../samples/field-map.js";
 import { loadSamples } from "../samples/load.js";
 import type { LoadedSamples, LoadOptions, Sample } from "../samples/sample.js";
@@ -13,8 +10,11 @@ import { assertDisjoint, splitSamples } from "../samples/split.js";
 import { chatFormatter, type TemplateChoice } from "../tasks/chat.js";
 import { loadPrompt, renderPrompt, type PromptTemplate } from "../tasks/prompt.js";
 import { taskByName, type Task } from "../tasks/task.js";
+import { UsageError } from "../errors.js";
 import { parseBoundaries } from "./boundaries.js";
+import { paperBoundary } from "./rules.js";
 import type { SweepConfig } from "./config.js";
+import { scoringOf, type Scoring } from "./scoring.js";
 
 /** The part of the samples that chooses K, or the part that only confirms it. */
 export type Part = "selection" | "holdout";
@@ -27,7 +27,9 @@ export interface PromptedSample {
 }
 
 /** Everything a sweep reads before the engine starts, checked. */
-export interface SweepInputs {
+export interface SweepInputs extends Scoring {
+  /** Field of the samples that scores are broken down by. */
+  readonly groupBy: string | undefined;
   readonly model: HashedBaseModel;
   /** As the engine loads it. */
   readonly adapter: HashedAdapter;
@@ -36,9 +38,6 @@ export interface SweepInputs {
   /** Removes the temporary file of a converted adapter. */
   readonly close: () => Promise<void>;
   readonly task: Task;
-  readonly rules: QaRules;
-  readonly metrics: readonly Metric[];
-  readonly primary: Metric;
   readonly prompt: PromptTemplate;
   readonly template: TemplateChoice;
   readonly data: LoadedSamples;
@@ -56,17 +55,24 @@ export interface SweepInputs {
  */
 export async function loadInputs(config: SweepConfig): Promise<SweepInputs> {
   const task = taskByName(config.task);
-  const prompt = await loadPrompt(config.prompt ?? task.promptPath);
-  const options = loadOptions(config);
+  const prompt = await loadPrompt(config.prompt ?? promptOf(task));
+  if (config.references !== undefined && typeof config.holdout === "string") {
+    throw new UsageError({
+      what: "--references belongs to --data, and a --holdout file of plain text has none",
+      fix: "Give a share such as --holdout 0.5, or JSONL with source and target.",
+    });
+  }
+  const options = loadOptions(config, task);
   const limited = config.limit === undefined ? options : { ...options, limit: config.limit };
   const data = await loadSamples(config.data, limited);
   const holdoutData = typeof config.holdout === "string" ? await loadSamples(config.holdout, options) : undefined;
-  const rules = rulesFor(config, data);
-  const metrics = task.metrics.map((name) => metricByName(name, rules));
-  const primary = metricByName(config.metric ?? task.primary, rules);
+  const scoring = scoringOf(config, task, data);
 
   const model = await withSha256(await readBaseModel(await resolveModelPath(config.model)));
-  const boundaries = parseBoundaries(config.boundaries, model.layerCount);
+  const boundaries = parseBoundaries(
+    config.boundaries ?? defaultBoundaries(config, model.layerCount),
+    model.layerCount,
+  );
 
   const template = config.template ?? (model.chatTemplate === undefined ? "raw" : "chat");
   const samples = promptSamples(config, {
@@ -83,9 +89,8 @@ export async function loadInputs(config: SweepConfig): Promise<SweepInputs> {
     peft,
     close,
     task,
-    rules,
-    metrics: metrics.some(({ name }) => name === primary.name) ? metrics : [...metrics, primary],
-    primary,
+    ...scoring,
+    groupBy: config.groupBy,
     prompt,
     template,
     data,
@@ -99,14 +104,30 @@ export async function loadInputs(config: SweepConfig): Promise<SweepInputs> {
   };
 }
 
-function loadOptions(config: SweepConfig): LoadOptions {
-  return { context: config.context, ...(config.map === undefined ? {} : { map: parseMap(config.map) }) };
+function promptOf({ name, promptPath }: Task): string {
+  if (promptPath !== undefined) return promptPath;
+  throw new UsageError({
+    what: `--task ${name} has no prompt of its own`,
+    expected: "--prompt FILE, a jinja template with the fields of your data",
+    fix: "prompts/qa.jinja is an example.",
+  });
 }
 
-function rulesFor(config: SweepConfig, data: LoadedSamples): QaRules {
-  if (config.rules !== "auto") return config.rules;
-  if (data.format === "hotpotqa") return "hotpotqa";
-  return data.format === "squad2.0" ? "squad2" : "squad";
+function loadOptions(config: SweepConfig, task: Task): LoadOptions {
+  const { context, map, references, sourceLanguage, targetLanguage } = config;
+  return {
+    kind: task.name,
+    context,
+    ...(map === undefined ? {} : { map: parseMap(map) }),
+    ...(references === undefined ? {} : { references: references.split(",").map((path) => path.trim()) }),
+    ...(sourceLanguage === undefined ? {} : { sourceLanguage }),
+    ...(targetLanguage === undefined ? {} : { targetLanguage }),
+  };
+}
+
+/** For [B]'s fixed choice only that choice is tried; the samples confirm it. */
+function defaultBoundaries({ rule }: SweepConfig, layerCount: number): string {
+  return rule === "paper" ? [...new Set([0, paperBoundary(layerCount), layerCount])].join(",") : "all";
 }
 
 interface PromptingInputs {
@@ -130,7 +151,7 @@ function promptSamples(config: SweepConfig, { data, holdoutData, prompt, format 
     assertDisjoint(data.samples, holdoutData.samples, (sample) => renderPrompt(prompt, sample, data.path));
     return [...selection, ...holdout];
   }
-  const fraction = typeof config.holdout === "number" ? config.holdout : 0;
+  const fraction = typeof config.holdout === "number" && config.folds === undefined ? config.holdout : 0;
   const split = splitSamples(data.samples, {
     fraction,
     seed: config.seed,

@@ -36,11 +36,16 @@ export class Journal {
 
   /** @throws FileError when the file cannot be opened, FormatError when a complete line in it is damaged. */
   static async open(path: string): Promise<Journal> {
-    const rows = await readRows(path);
+    const rows = await readRows(path, { mend: true });
     const handle = await open(path, "a").catch((cause: unknown) => {
       throw fileError(path, "write", cause);
     });
     return new Journal(path, handle, rows);
+  }
+
+  /** The rows of a journal that nobody writes to, in the order of the file. @throws as {@link open}. */
+  static async read(path: string): Promise<readonly JournalRow[]> {
+    return [...(await readRows(path, { mend: false })).values()];
   }
 
   get(key: string): JournalRow | undefined {
@@ -72,13 +77,13 @@ export class Journal {
   }
 }
 
-async function readRows(path: string): Promise<Map<string, JournalRow>> {
+async function readRows(path: string, { mend }: { mend: boolean }): Promise<Map<string, JournalRow>> {
   const bytes = await readFile(path).catch((cause: unknown) => {
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return Buffer.alloc(0);
     throw fileError(path, "read", cause);
   });
   const complete = bytes.lastIndexOf(0x0a) + 1;
-  if (complete < bytes.length) {
+  if (mend && complete < bytes.length) {
     await truncate(path, complete).catch((cause: unknown) => {
       throw fileError(path, "write", cause);
     });

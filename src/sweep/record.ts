@@ -6,12 +6,12 @@ import { ollamaModelfile } from "../adapter/modelfile.js";
 import { peftSha256 } from "../adapter/load-peft-adapter.js";
 import { trimAdapter } from "../adapter/trim.js";
 import { trimPeftAdapter } from "../adapter/trim-peft.js";
-import type { Candidate } from "../adapter/mask.js";
 import type { EngineInfo } from "../engine/engine.js";
-import { meanInterval } from "../statistics/bootstrap.js";
 import { version } from "../version.js";
 import { recipe, redact, redactedConfig, type SweepConfig } from "./config.js";
+import type { Choice } from "./choose.js";
 import type { Confirmation } from "./confirm.js";
+import { candidateEntries, choiceEntry, confirmationEntry, labelsOf } from "./entries.js";
 import type { Answers } from "./evaluate.js";
 import type { SweepInputs } from "./inputs.js";
 import { hash, type SweepPlan } from "./plan.js";
@@ -29,7 +29,7 @@ export interface SweepRecord {
   readonly plan: SweepPlan;
   readonly selection: readonly CandidateScores[];
   readonly holdout: readonly CandidateScores[];
-  readonly chosen: Candidate;
+  readonly choice: Choice;
   readonly confirmation: Confirmation;
   readonly verdict: Verdict;
   readonly answers: { readonly selection: readonly Answers[]; readonly holdout: readonly Answers[] };
@@ -42,6 +42,7 @@ export interface SweepRecord {
  */
 export async function recordSweep(record: SweepRecord, folder: RunFolder): Promise<SweepResult> {
   await writeOutputs(record, folder.file("outputs"));
+  await writeSamples(record, folder.file("samples"));
   const trimmed = await writeTrimmed(record, folder);
   const result = sweepResultSchema.parse(asResult(record, trimmed));
   await writeTextAtomic(folder.file("result"), stableJson(result));
@@ -61,8 +62,24 @@ async function writeOutputs({ answers }: SweepRecord, path: string): Promise<voi
   );
 }
 
+/** The samples as they were asked, so that a run can be looked at and scored again without its data files. */
+async function writeSamples({ plan, inputs }: SweepRecord, path: string): Promise<void> {
+  const texts = new Map(inputs.samples.map(({ part, sample, text }) => [`${part}\0${sample.id}`, text]));
+  await writeFileAtomic(
+    path,
+    async (handle) => {
+      for (const { part, sample } of [...plan.selection, ...plan.holdout]) {
+        const row = { part, ...sample, prompt: texts.get(`${part}\0${sample.id}`) ?? "" };
+        await handle.appendFile(`${JSON.stringify(row)}\n`);
+      }
+    },
+    { overwrite: true },
+  );
+}
+
 async function writeTrimmed(record: SweepRecord, folder: RunFolder): Promise<SweepResult["trimmed"]> {
-  const { chosen, inputs, config, confirmation, plan } = record;
+  const { choice, inputs, config, confirmation, plan } = record;
+  const chosen = choice.chosen.candidate;
   const [path, peftFolder, modelfile] = [folder.file("trimmed"), folder.file("trimmedPeft"), folder.file("modelfile")];
   // A run scored again under another metric may choose nothing where it chose something before.
   for (const old of [path, peftFolder, modelfile]) await rm(old, { recursive: true, force: true });
@@ -91,7 +108,7 @@ async function writeTrimmed(record: SweepRecord, folder: RunFolder): Promise<Swe
 }
 
 function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepResult {
-  const { config, inputs, info, plan, chosen, confirmation, verdict } = record;
+  const { config, inputs, info, plan, choice, confirmation, verdict } = record;
   const { model, adapter, data, holdoutData } = inputs;
   const { context, maxTokens, stop } = plan.generation;
   return {
@@ -129,6 +146,7 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
       path: redact(config.data),
       sha256: data.sha256,
       format: data.format,
+      ...(data.targetLanguage === undefined ? {} : { targetLanguage: data.targetLanguage }),
       ...(holdoutData ? { holdoutPath: redact(holdoutData.path), holdoutSha256: holdoutData.sha256 } : {}),
       promptSha256: hash(inputs.prompt.source),
       selection: plan.selection.map(({ sample }) => sample.id),
@@ -136,42 +154,15 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
       skipped: [...plan.skipped],
     },
     metric: inputs.primary.name,
-    candidates: candidateEntries(record),
-    choice: { rule: "best", boundary: chosen.boundary, layers: plan.layerCount },
-    confirmation: { ...confirmation, comparisons: [...confirmation.comparisons] },
+    candidates: candidateEntries(record.selection, record.holdout, config.seed),
+    labels: labelsOf(inputs.metrics),
+    choice: choiceEntry(choice, { margin: config.margin, floors: inputs.floors, layers: plan.layerCount }),
+    confirmation: confirmationEntry(confirmation),
     verdict: { kind: verdict.kind, sentences: [...verdict.sentences] },
     notes: [...inputs.notes],
     trimmed,
     timings: { ...record.timings, speeds: speeds(record) },
   };
-}
-
-function candidateEntries({ selection, holdout, config }: SweepRecord): SweepResult["candidates"] {
-  const byBoundary = new Map<number, SweepResult["candidates"][number]>();
-  for (const [part, scored] of [
-    ["selection", selection],
-    ["holdout", holdout],
-  ] as const) {
-    for (const one of scored) {
-      const { boundary, boundaries, keptModules, bytes } = one.candidate;
-      const entry = byBoundary.get(boundary) ?? { boundary, boundaries: [...boundaries], keptModules, bytes };
-      entry[part] = { answers: { ...one.answers }, scores: scoreEntries(one, config.seed) };
-      byBoundary.set(boundary, entry);
-    }
-  }
-  return [...byBoundary.values()].sort((a, b) => a.boundary - b.boundary);
-}
-
-function scoreEntries(
-  scored: CandidateScores,
-  seed: number,
-): Record<string, { value: number; low: number; high: number; n: number; signature: string }> {
-  return Object.fromEntries(
-    [...scored.scores].map(([name, { value, n, signature, perSample }]) => {
-      const { low, high } = meanInterval(perSample, { seed });
-      return [name, { value, low, high, n, signature }];
-    }),
-  );
 }
 
 function speeds({ answers }: SweepRecord): SweepResult["timings"]["speeds"] {

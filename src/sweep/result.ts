@@ -1,35 +1,49 @@
 import { z } from "zod";
+import { sampleFormats } from "../samples/sample.js";
+import { ruleNames } from "./rules.js";
 
 /** Raised whenever a field changes its meaning or goes away. */
-export const RESULT_SCHEMA_VERSION = 1;
+export const RESULT_SCHEMA_VERSION = 2;
 
-const paired = z.strictObject({
+/** A paired difference in points: see {@link PairedDifference}. */
+export const pairedSchema = z.strictObject({
   difference: z.number(),
   low: z.number(),
   high: z.number(),
+  method: z.string(),
   better: z.number().int(),
   worse: z.number().int(),
   same: z.number().int(),
+  p: z.strictObject({ bootstrap: z.number(), randomization: z.number(), mcnemar: z.number().optional() }),
+  effect: z.strictObject({ standardized: z.number().optional(), oddsRatio: z.number().optional() }),
+  smallestDetectable: z.number().optional(),
+});
+
+/** What answers look like: see {@link AnswerFacts}. */
+export const answersSchema = z.strictObject({
+  count: z.number().int(),
+  meanTokens: z.number(),
+  cutAtLimit: z.number().int(),
+  empty: z.number().int(),
+  looping: z.number().int(),
 });
 
 const scoreEntry = z.strictObject({
   /** 0-100. */
   value: z.number(),
-  /** 95 % interval over the samples, percentile bootstrap, 0-100. */
+  /** 95 % interval over the samples, 0-100; `method` says how it was found. */
   low: z.number(),
   high: z.number(),
+  method: z.string(),
   n: z.number().int(),
   signature: z.string(),
 });
 
 const partScores = z.strictObject({
-  answers: z.strictObject({
-    count: z.number().int(),
-    meanTokens: z.number(),
-    cutAtLimit: z.number().int(),
-    empty: z.number().int(),
-  }),
+  answers: answersSchema,
   scores: z.record(z.string(), scoreEntry),
+  /** By group and metric; empty where no grouping was asked for. */
+  groups: z.record(z.string(), z.record(z.string(), z.strictObject({ value: z.number(), n: z.number().int() }))),
 });
 
 const candidate = z.strictObject({
@@ -93,7 +107,8 @@ export const sweepResultSchema = z.strictObject({
   data: z.strictObject({
     path: z.string(),
     sha256: z.string(),
-    format: z.string(),
+    format: z.enum(sampleFormats),
+    targetLanguage: z.string().optional(),
     holdoutPath: z.string().optional(),
     holdoutSha256: z.string().optional(),
     promptSha256: z.string(),
@@ -102,22 +117,52 @@ export const sweepResultSchema = z.strictObject({
     skipped: z.array(z.strictObject({ id: z.string(), part: z.string(), promptTokens: z.number().int() })),
   }),
   metric: z.string(),
+  /** Headings of the metrics by name. */
+  labels: z.record(z.string(), z.string()),
   candidates: z.array(candidate),
-  choice: z.strictObject({ rule: z.literal("best"), boundary: z.number().int(), layers: z.number().int() }),
+  choice: z.strictObject({
+    rule: z.enum(ruleNames),
+    /** Points that K may lose against full; of the rule no-worse. */
+    margin: z.number().optional(),
+    floors: z.array(z.strictObject({ metric: z.string(), points: z.number() })),
+    boundary: z.number().int(),
+    layers: z.number().int(),
+    /** K of the highest score that the floors leave. */
+    bestBoundary: z.number().int(),
+    reasons: z.array(z.string()),
+    excluded: z.array(
+      z.strictObject({ boundary: z.number().int(), metric: z.string(), difference: z.number(), floor: z.number() }),
+    ),
+    steps: z.array(
+      z.strictObject({
+        boundary: z.number().int(),
+        score: z.number(),
+        against: z.number().int(),
+        difference: z.number(),
+        low: z.number(),
+        limit: z.number(),
+        passed: z.boolean(),
+      }),
+    ),
+  }),
   confirmation: z.strictObject({
-    part: z.enum(["selection", "holdout"]),
+    part: z.enum(["selection", "holdout", "folds"]),
     samples: z.number().int(),
-    method: z.string(),
     comparisons: z.array(
       z.strictObject({
         metric: z.string(),
+        label: z.string(),
         chosen: z.number(),
         full: z.number(),
         base: z.number(),
-        chosenMinusFull: paired,
-        chosenMinusBase: paired,
+        chosenMinusFull: pairedSchema,
+        chosenMinusBase: pairedSchema,
       }),
     ),
+    /** K that each fold's other samples chose; of cross-validation. */
+    foldBoundaries: z.array(z.number().int()).optional(),
+    /** Where the samples that chose K also judge it: the primary metric's gain over full, corrected for having been picked. */
+    corrected: z.strictObject({ difference: z.number(), optimism: z.number(), method: z.string() }).optional(),
   }),
   verdict: z.strictObject({
     kind: z.enum(["trim", "keep-everything", "adapter-does-not-help"]),

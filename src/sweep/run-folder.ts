@@ -15,9 +15,12 @@ const FILES = {
   journal: "journal.jsonl",
   result: "result.json",
   outputs: "outputs.jsonl",
+  samples: "samples.jsonl",
   trimmed: "trimmed.gguf",
   trimmedPeft: "trimmed-peft",
   modelfile: "Modelfile",
+  judge: "judge.json",
+  judgeCache: "judge.jsonl",
   pieces: ".pieces",
   lock: ".lock",
 } as const;

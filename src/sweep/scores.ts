@@ -1,8 +1,12 @@
 import type { Candidate } from "../adapter/mask.js";
-import { score, type Metric, type Score } from "../metrics/metric.js";
+import { score, subsetScore, type Metric, type Score } from "../metrics/metric.js";
+import { endsInLoop } from "../metrics/repetition.js";
+import { groupSamples } from "../samples/grouping.js";
 import type { Sample } from "../samples/sample.js";
+import type { Extraction } from "../tasks/extraction.js";
 import { withoutThoughts } from "../tasks/thoughts.js";
 import type { Answers } from "./evaluate.js";
+import type { JournalRow } from "./journal.js";
 
 /** How one candidate did on one part of the samples. */
 export interface CandidateScores {
@@ -10,6 +14,8 @@ export interface CandidateScores {
   /** By the name of the metric, in the order of the table. */
   readonly scores: ReadonlyMap<string, Score>;
   readonly answers: AnswerFacts;
+  /** The same scores for each group of samples; empty where no grouping was asked for. */
+  readonly groups: ReadonlyMap<string, ReadonlyMap<string, Score>>;
 }
 
 /** What the answers look like, whatever they say. */
@@ -20,30 +26,77 @@ export interface AnswerFacts {
   /** Answers that ended at the limit instead of by themselves. */
   readonly cutAtLimit: number;
   readonly empty: number;
+  /** Answers that end in a loop: the same words again and again. */
+  readonly looping: number;
 }
+
+/** What turns answers into scores. */
+export interface AnswerScoring {
+  readonly metrics: readonly Metric[];
+  readonly extract: Extraction | undefined;
+  /** Field of the samples to break scores down by, as {@link groupSamples} reads it. */
+  readonly groupBy: string | undefined;
+}
+
+/** The scores of some texts, by metric and group. */
+export type TextScores = Pick<CandidateScores, "scores" | "groups">;
 
 /**
  * Scores answers. Pure: scoring again under other metrics generates nothing. Thoughts of reasoning models are not scored.
  * @param samples in the order of the answers' rows.
  */
 export function scoreAnswers(
-  answers: Answers,
+  { candidate, rows }: Answers,
   samples: readonly Sample[],
-  metrics: readonly Metric[],
+  scoring: AnswerScoring,
 ): CandidateScores {
-  const predictions = answers.rows.map((row) => withoutThoughts(row.output));
+  const texts = rows.map((row) => scoredText(row.output, scoring.extract));
+  return { candidate, ...scoreTexts(texts, samples, scoring), answers: answerFacts(rows, texts) };
+}
+
+/** Scores texts as they are. @param samples in the order of the texts. */
+export function scoreTexts(
+  texts: readonly string[],
+  samples: readonly Sample[],
+  { metrics, groupBy }: Pick<AnswerScoring, "metrics" | "groupBy">,
+): TextScores {
   const references = samples.map((sample) => sample.references);
-  const count = answers.rows.length;
+  const scores = new Map(metrics.map((metric) => [metric.name, score(metric, texts, references)]));
+  return { scores, groups: groupBy === undefined ? new Map() : groupScores(scores, groupSamples(samples, groupBy)) };
+}
+
+/** What answers look like. @param texts what of each answer is scored. */
+export function answerFacts(
+  rows: readonly Pick<JournalRow, "output" | "tokens" | "stop">[],
+  texts: readonly string[],
+): AnswerFacts {
+  const count = rows.length;
   return {
-    candidate: answers.candidate,
-    scores: new Map(metrics.map((metric) => [metric.name, score(metric, predictions, references)])),
-    answers: {
-      count,
-      meanTokens: answers.rows.reduce((sum, row) => sum + row.tokens.length, 0) / count,
-      cutAtLimit: answers.rows.filter((row) => row.stop === "length").length,
-      empty: predictions.filter((prediction) => prediction === "").length,
-    },
+    count,
+    meanTokens: rows.reduce((sum, row) => sum + row.tokens.length, 0) / count,
+    cutAtLimit: rows.filter((row) => row.stop === "length").length,
+    empty: texts.filter((text) => text === "").length,
+    looping: rows.filter((row) => endsInLoop(row.output)).length,
   };
+}
+
+/** What of an output is scored: without thoughts, and what the extraction takes of it. */
+export function scoredText(output: string, extract: Extraction | undefined): string {
+  const answer = withoutThoughts(output);
+  return extract === undefined ? answer : extract(answer);
+}
+
+/** Each metric's score over the samples of each group. @param groups places of each group's samples. */
+export function groupScores(
+  scores: ReadonlyMap<string, Score>,
+  groups: ReadonlyMap<string, readonly number[]>,
+): Map<string, ReadonlyMap<string, Score>> {
+  return new Map(
+    [...groups].map(([group, places]) => [
+      group,
+      new Map([...scores].map(([name, whole]) => [name, subsetScore(whole, places)])),
+    ]),
+  );
 }
 
 /** The score of a metric. @throws RangeError when the candidate was not scored with it. */

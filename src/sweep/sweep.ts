@@ -4,22 +4,21 @@ import { join } from "node:path";
 import { maskKey, type Candidate } from "../adapter/mask.js";
 import { writePieces, type Piece } from "../adapter/pieces.js";
 import type { Engine } from "../engine/engine.js";
-import { openEngine } from "../engine/process-engine.js";
-import { EngineCrashError, fileError, InterruptedError } from "../errors.js";
-import { chooseBest } from "./choose.js";
+import { fileError } from "../errors.js";
+import { chooseBoundary } from "./choose.js";
+import { conclude, ruleSettings } from "./conclude.js";
 import { redactedConfig, type SweepConfig } from "./config.js";
-import { confirm, type Confirmation } from "./confirm.js";
 import { estimateCost, type CostEstimate } from "./estimate.js";
 import { evaluate, type Answers, type Evaluation } from "./evaluate.js";
-import { loadInputs, type SweepInputs } from "./inputs.js";
+import type { SweepInputs } from "./inputs.js";
 import { Journal, type JournalRow } from "./journal.js";
 import { assertChangesSomething } from "./no-change.js";
-import { hash, planSweep, type PlannedSample, type SweepPlan } from "./plan.js";
+import { hash, type PlannedSample, type SweepPlan } from "./plan.js";
 import { recordSweep } from "./record.js";
 import type { SweepResult } from "./result.js";
 import { RunFolder, type RunIdentity } from "./run-folder.js";
-import { scoreAnswers, type CandidateScores } from "./scores.js";
-import { withoutThoughts } from "../tasks/thoughts.js";
+import { scoreAnswers, scoredText, type CandidateScores } from "./scores.js";
+import { planSession, withSession } from "./session.js";
 import { verdict } from "./verdict.js";
 
 /** How a caller follows a sweep. */
@@ -58,8 +57,8 @@ export async function sweep(
   options: { fresh?: boolean } = {},
 ): Promise<SweepResult> {
   const started = performance.now();
-  return withInputs(config, hooks.signal, async (inputs, engine) => {
-    const plan = await planWith(engine, config, inputs);
+  return withSession(config, hooks.signal, async (inputs, engine) => {
+    const plan = await planSession(engine, config, inputs);
     const folder = await RunFolder.take(config.out, identityOf(config, inputs, plan, engine), {
       fresh: options.fresh ?? false,
     });
@@ -85,8 +84,8 @@ export async function planOnly(
   config: SweepConfig,
   hooks: SweepHooks = {},
 ): Promise<{ plan: SweepPlan; inputs: SweepInputs; cost: CostEstimate; engine: Engine["info"] }> {
-  return withInputs(config, hooks.signal, async (inputs, engine) => {
-    const plan = await planWith(engine, config, inputs);
+  return withSession(config, hooks.signal, async (inputs, engine) => {
+    const plan = await planSession(engine, config, inputs);
     const folder = await mkdtemp(join(tmpdir(), "boundary-plan-")).catch((cause: unknown) => {
       throw fileError(tmpdir(), "write", cause);
     });
@@ -100,55 +99,11 @@ export async function planOnly(
   });
 }
 
-/** Loads the inputs and opens the engine for them; closes both afterwards. */
-async function withInputs<T>(
-  config: SweepConfig,
-  signal: AbortSignal | undefined,
-  use: (inputs: SweepInputs, engine: Engine) => Promise<T>,
-): Promise<T> {
-  const inputs = await loadInputs(config);
-  try {
-    return await withEngine(config, inputs, signal, (engine) => use(inputs, engine));
-  } finally {
-    await inputs.close();
-  }
-}
-
-/** Opens the engine for the model, closes it afterwards, and at once when the signal fires. */
-async function withEngine<T>(
-  config: SweepConfig,
-  inputs: SweepInputs,
-  signal: AbortSignal | undefined,
-  use: (engine: Engine) => Promise<T>,
-): Promise<T> {
-  const { gpu, gpuLayers, threads } = config;
-  const engine = await openEngine({
-    modelPath: inputs.model.path,
-    gpu,
-    gpuLayers,
-    ...(threads === undefined ? {} : { threads }),
-  });
-  const stop = (): void => void engine.close();
-  signal?.addEventListener("abort", stop);
-  try {
-    if (signal?.aborted) throw new InterruptedError({ what: "stopped" });
-    return await use(engine);
-  } catch (error) {
-    if (signal?.aborted && error instanceof EngineCrashError)
-      throw new InterruptedError({ what: "stopped", cause: error });
-    throw error;
-  } finally {
-    signal?.removeEventListener("abort", stop);
-    await engine.close();
-  }
-}
-
-async function planWith(engine: Engine, config: SweepConfig, inputs: SweepInputs): Promise<SweepPlan> {
-  return planSweep(config, inputs, engine.info, await engine.tokenize(inputs.samples.map(({ text }) => text)));
-}
-
 /** Settings that only say where inputs lie (their content counts) or how answers are scored (the same answers can be scored again). */
-const NOT_IDENTITY = new Set(["adapter", "data", "metric", "model", "prompt", "rules"]);
+const NOT_IDENTITY = new Set([
+  ...["adapter", "data", "model", "prompt", "references"],
+  ...["extract", "floor", "group-by", "margin", "metric", "metrics", "rule", "rules"],
+]);
 
 function identityOf(config: SweepConfig, inputs: SweepInputs, plan: SweepPlan, engine: Engine): RunIdentity {
   const settings = Object.entries(redactedConfig(config)).filter(([name]) => !NOT_IDENTITY.has(name));
@@ -183,30 +138,43 @@ async function run(context: Run): Promise<SweepResult> {
   const counts = { generated: 0, reused: 0 };
   const evaluation = evaluationOf(context, counts);
 
-  const selectionAnswers = await evaluate(evaluation, plan.candidates, plan.selection);
+  // The full adapter is what others are measured by, also where its K was not asked for.
+  const needsFull = config.rule === "no-worse" || inputs.floors.length > 0 || config.folds !== undefined;
+  const tried = distinct([...plan.candidates, ...(needsFull ? [plan.full] : [])]);
+  const selectionAnswers = await evaluate(evaluation, tried, plan.selection);
   const selection = scoreAll(selectionAnswers, plan.selection, inputs);
-  const chosen = chooseBest(selection, inputs.primary.name).candidate;
+  const settings = ruleSettings(config, inputs, plan.layerCount);
+  const choiceInput = {
+    ...settings,
+    scored: selection,
+    full: selection.find(({ candidate }) => isSame(candidate, plan.full)) ?? mustLast(selection),
+  };
+  const choice = chooseBoundary(choiceInput);
+  const chosen = choice.chosen.candidate;
 
   // Without a holdout, chosen is still set beside full and base: on the selection part, and said to be in-sample.
-  const part: Confirmation["part"] = plan.holdout.length > 0 ? "holdout" : "selection";
-  const compared = distinct([plan.base, plan.full, chosen]);
+  const part = plan.holdout.length > 0 ? "holdout" : "selection";
   const samples = part === "holdout" ? plan.holdout : plan.selection;
   const known = part === "holdout" ? [] : selectionAnswers;
-  const missing = compared.filter(
-    ({ mask }) => !known.some(({ candidate }) => maskKey(candidate.mask) === maskKey(mask)),
+  const missing = distinct([plan.base, plan.full, chosen]).filter(
+    (one) => !known.some(({ candidate }) => isSame(candidate, one)),
   );
   const confirmAnswers = [...known, ...(await evaluate(evaluation, missing, samples))];
   const confirmScores = scoreAll(confirmAnswers, samples, inputs);
   const scoredAs = (candidate: Candidate): CandidateScores => {
-    const found = confirmScores.find((scored) => maskKey(scored.candidate.mask) === maskKey(candidate.mask));
+    const found = confirmScores.find((scored) => isSame(scored.candidate, candidate));
     if (!found) throw new RangeError(`candidate K=${candidate.boundary} was not confirmed`);
     return found;
   };
-  const confirmation = confirm(
+  const compared = { chosen: scoredAs(chosen), full: scoredAs(plan.full), base: scoredAs(plan.base) };
+  const confirmation = conclude({
     part,
-    { chosen: scoredAs(chosen), full: scoredAs(plan.full), base: scoredAs(plan.base) },
-    config.seed,
-  );
+    compared,
+    choice: choiceInput,
+    folds: config.folds,
+    seed: config.seed,
+    clusters: plan.selection.map(({ prompt }) => prompt.tokens.join(" ")),
+  });
   return recordSweep(
     {
       config,
@@ -215,16 +183,21 @@ async function run(context: Run): Promise<SweepResult> {
       plan,
       selection,
       holdout: part === "holdout" ? confirmScores : [],
-      chosen,
+      choice,
       confirmation,
       verdict: verdict({
         chosen,
         full: plan.full,
         layerCount: plan.layerCount,
         primary: inputs.primary.name,
+        rule: config.rule,
+        reasons: choice.reasons,
         confirmation,
       }),
-      answers: { selection: selectionAnswers, holdout: part === "holdout" ? confirmAnswers : [] },
+      answers:
+        part === "holdout"
+          ? { selection: selectionAnswers, holdout: confirmAnswers }
+          : { selection: confirmAnswers.sort((a, b) => a.candidate.boundary - b.candidate.boundary), holdout: [] },
       timings: {
         wallSeconds: (performance.now() - context.started) / 1000,
         answersGenerated: counts.generated,
@@ -255,7 +228,7 @@ function evaluationOf(context: Run, counts: { generated: number; reused: number 
       const key = `${row.part}\0${candidate.boundary}`;
       const tally = running.get(key) ?? { sums: [], count: 0 };
       const expected = references.get(`${row.part}\0${row.sampleId}`) ?? [""];
-      const statistics = inputs.primary.statistics(withoutThoughts(row.output), expected);
+      const statistics = inputs.primary.statistics(scoredText(row.output, inputs.extract), expected);
       tally.sums = statistics.map((value, i) => value + (tally.sums[i] ?? 0));
       tally.count += 1;
       running.set(key, tally);
@@ -275,17 +248,28 @@ function evaluationOf(context: Run, counts: { generated: number; reused: number 
 function scoreAll(
   answers: readonly Answers[],
   samples: readonly PlannedSample[],
-  { metrics }: SweepInputs,
+  inputs: SweepInputs,
 ): CandidateScores[] {
   const plain = samples.map(({ sample }) => sample);
-  return answers.map((answer) => scoreAnswers(answer, plain, metrics));
+  return answers.map((answer) => scoreAnswers(answer, plain, inputs));
 }
 
-/** Candidates without those whose mask occurred before. */
+function isSame(a: Candidate, b: Candidate): boolean {
+  return maskKey(a.mask) === maskKey(b.mask);
+}
+
+function mustLast<T>(items: readonly T[]): T {
+  const last = items.at(-1);
+  if (last === undefined) throw new RangeError("nothing to choose from");
+  return last;
+}
+
+/** Candidates without those whose mask occurred before, by ascending K. */
 function distinct(candidates: readonly Candidate[]): Candidate[] {
   const seen = new Set<string>();
-  return candidates.filter(({ mask }) => {
+  const first = candidates.filter(({ mask }) => {
     const key = maskKey(mask);
     return seen.has(key) ? false : Boolean(seen.add(key));
   });
+  return first.sort((a, b) => a.boundary - b.boundary);
 }

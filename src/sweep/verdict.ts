@@ -1,5 +1,7 @@
 import type { Candidate } from "../adapter/mask.js";
 import type { Comparison, Confirmation, PairedDifference } from "./confirm.js";
+import { points, signed } from "./points.js";
+import type { RuleName } from "./rules.js";
 
 /** The answer in words. */
 export interface Verdict {
@@ -8,15 +10,27 @@ export interface Verdict {
   readonly sentences: readonly string[];
 }
 
+/** What the verdict needs of a candidate. */
+type CandidateFacts = Pick<Candidate, "boundary" | "keptModules" | "bytes">;
+
 /** What the verdict is about. */
 export interface VerdictInput {
-  readonly chosen: Candidate;
-  readonly full: Candidate;
+  readonly chosen: CandidateFacts;
+  readonly full: CandidateFacts;
   readonly layerCount: number;
   /** The primary metric's name. */
   readonly primary: string;
+  readonly rule: RuleName;
+  /** Why that K: the rule's sentences, the most important first. */
+  readonly reasons: readonly string[];
   readonly confirmation: Confirmation;
 }
+
+const WHERE: Readonly<Record<Confirmation["part"], (samples: number) => string>> = {
+  holdout: (samples) => `On ${countOf(samples, "holdout ")}`,
+  folds: (samples) => `By cross-validation over ${countOf(samples)}, each answered by the choice of the other folds`,
+  selection: (samples) => `In-sample (no holdout, so this flatters the choice), on ${countOf(samples)}`,
+};
 
 /** Says in words what was chosen and what the holdout makes of it; also when the honest answer is that nothing helps. */
 export function verdict(input: VerdictInput): Verdict {
@@ -24,16 +38,14 @@ export function verdict(input: VerdictInput): Verdict {
   const main = confirmation.comparisons.find(({ metric }) => metric === primary);
   if (!main) throw new RangeError(`the primary metric ${primary} was not confirmed`);
   const beside = confirmation.comparisons.filter((comparison) => comparison !== main);
-  const where =
-    confirmation.part === "holdout"
-      ? `On ${countOf(confirmation.samples, "holdout ")}`
-      : `In-sample (no holdout, so this flatters the choice), on ${countOf(confirmation.samples)}`;
-  if (chosen.mask.size === 0) {
+  const where = WHERE[confirmation.part](confirmation.samples);
+  if (chosen.keptModules === 0) {
     return {
       kind: "adapter-does-not-help",
       sentences: [
-        "The adapter does not help at all: no boundary scored higher than the base model. Use the base model without it.",
-        `${where}: ${primary} ${points(main.base)} for the base, ${points(main.full)} for the full adapter${trustOfBase(main)}.`,
+        baseHeadline(input),
+        ...input.reasons,
+        `${where}: ${main.label} ${points(main.base)} for the base, ${points(main.full)} for the full adapter${trustOfBase(main)}.`,
         ...besideSentences(beside, "the full adapter", (comparison) => comparison.chosenMinusFull),
       ],
     };
@@ -42,8 +54,9 @@ export function verdict(input: VerdictInput): Verdict {
     return {
       kind: "keep-everything",
       sentences: [
-        `No boundary helps: keep everything (K=${full.boundary}).`,
-        `${where}: ${primary} ${points(main.full)} for the full adapter, ${points(main.base)} for the base ${interval(main.chosenMinusBase)}.`,
+        keepHeadline(input),
+        ...input.reasons,
+        `${where}: ${main.label} ${points(main.full)} for the full adapter, ${points(main.base)} for the base ${interval(main.chosenMinusBase)}.`,
         ...besideSentences(beside, "the base", (comparison) => comparison.chosenMinusBase),
       ],
     };
@@ -52,11 +65,26 @@ export function verdict(input: VerdictInput): Verdict {
     kind: "trim",
     sentences: [
       headline(input),
-      `${where}: ${againstBoth(primary, main)}.`,
+      ...input.reasons,
+      `${where}: ${againstBoth(main)}.`,
       trust(main, confirmation),
+      ...corrected(confirmation, main),
       ...losses(beside),
     ],
   };
+}
+
+/** K=0 by the highest score says that the adapter is useless; by another rule, that it is not worth its cost. */
+function baseHeadline({ rule }: VerdictInput): string {
+  return rule === "best"
+    ? "The adapter does not help at all: no boundary scored higher than the base model. Use the base model without it."
+    : "The base model without the adapter is good enough by this rule: drop the adapter (K=0).";
+}
+
+function keepHeadline({ rule, full }: VerdictInput): string {
+  return rule === "no-worse"
+    ? `No smaller boundary is shown to be as good: keep everything (K=${full.boundary}).`
+    : `No boundary helps: keep everything (K=${full.boundary}).`;
 }
 
 function headline({ chosen, full, layerCount }: VerdictInput): string {
@@ -65,24 +93,37 @@ function headline({ chosen, full, layerCount }: VerdictInput): string {
   return `Keep the adapter in ${kept} and drop it above (K=${chosen.boundary} of ${layerCount}): ${share} % of its tensors' bytes go.`;
 }
 
-function againstBoth(primary: string, main: Comparison): string {
+function againstBoth(main: Comparison): string {
   const full = `${points(main.full)} for the full adapter ${interval(main.chosenMinusFull)}`;
   const base = `${points(main.base)} for the base ${interval(main.chosenMinusBase)}`;
-  return `${primary} ${points(main.chosen)}, against ${full} and ${base}`;
+  return `${main.label} ${points(main.chosen)}, against ${full} and ${base}`;
 }
 
-function trust({ chosenMinusFull }: Comparison, { part, samples }: Confirmation): string {
-  if (chosenMinusFull.high < 0)
-    return "The holdout contradicts the choice: it is worse than the full adapter. Keep everything.";
-  if (chosenMinusFull.low > 0) {
-    return part === "holdout"
-      ? "The holdout confirms it: better than the full adapter."
-      : "Better than the full adapter on the samples that chose it; only a holdout could confirm that.";
+function trust({ chosenMinusFull, label }: Comparison, { part, samples }: Confirmation): string {
+  const { high, low, smallestDetectable } = chosenMinusFull;
+  const place = part === "folds" ? "Cross-validation" : "The holdout";
+  if (high < 0) {
+    return part === "selection"
+      ? "It is worse than the full adapter even on the samples that chose it: keep everything."
+      : `${place} contradicts the choice: it is worse than the full adapter. Keep everything.`;
   }
-  const { worse, low } = chosenMinusFull;
-  // Where no sample got worse, the bootstrap sees no loss at all; the rule of three bounds what so many samples can miss.
-  const unseen = worse === 0 ? Math.min(100, 300 / samples) : Math.max(0, -low);
-  return `No difference to the full adapter that ${countOf(samples)} can show; a loss of up to ${points(unseen)} points is not ruled out.`;
+  if (low > 0) {
+    return part === "selection"
+      ? "Better than the full adapter on the samples that chose it; only a holdout could confirm that."
+      : `${place} confirms it: better than the full adapter.`;
+  }
+  const power =
+    smallestDetectable === undefined
+      ? ""
+      : ` A true difference of ${points(smallestDetectable)} points in ${label} would have been found four times in five.`;
+  return `No difference to the full adapter that ${countOf(samples)} can show; a loss of up to ${points(Math.max(0, -low))} points is not ruled out.${power}`;
+}
+
+function corrected({ corrected: own }: Confirmation, { label }: Comparison): string[] {
+  if (own === undefined) return [];
+  return [
+    `Corrected for having been picked, ${label} differs from the full adapter's by ${signed(own.difference)} points.`,
+  ];
 }
 
 function countOf(samples: number, kind = ""): string {
@@ -110,7 +151,7 @@ function besideSentences(
     const change = difference.difference;
     const verb =
       Math.abs(change) < 0.05 ? "stays the same" : change > 0 ? `gains ${points(change)}` : `loses ${points(-change)}`;
-    return `${label(comparison.metric)} ${verb} (${range(difference)})`;
+    return `${comparison.label} ${verb} (${range(difference)})`;
   });
   return [`Against ${against}, ${parts.join(", ")}.`];
 }
@@ -121,17 +162,4 @@ function interval(difference: PairedDifference): string {
 
 function range({ low, high }: PairedDifference): string {
   return `${signed(low)} to ${signed(high)}`;
-}
-
-function label(metric: string): string {
-  return /^(em|f1)$/.test(metric) ? metric.toUpperCase() : metric;
-}
-
-function points(value: number): string {
-  return value.toFixed(1);
-}
-
-function signed(value: number): string {
-  const text = value.toFixed(1);
-  return value > 0 && text !== "0.0" ? `+${text}` : text.replace(/^-0\.0$/, "0.0");
 }

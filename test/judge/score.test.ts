@@ -4,7 +4,7 @@ import { JudgeCache } from "../../src/judge/cache.js";
 import { JudgeError } from "../../src/judge/judge-model.js";
 import { judgeScore, pairedJudgeScores } from "../../src/judge/score.js";
 import { judgeScores, type JudgedScores } from "../../src/judge/scores.js";
-import { pairedDifference } from "../../src/statistics/bootstrap.js";
+import { comparePaired } from "../../src/statistics/paired.js";
 import { version } from "../../src/version.js";
 import { failureOf } from "../support/failure.js";
 import { fakeJudge } from "./fake-judge.js";
@@ -88,7 +88,7 @@ describe("pairedJudgeScores", () => {
       [0.7, 0.2],
     ]);
     const [a, b] = scores;
-    expect(pairedDifference(b!.perSample, a!.perSample, { seed: 1 }).difference).toBeCloseTo(10, 12);
+    expect(comparePaired(b!, a!, { seed: 1 }).estimate).toBeCloseTo(10, 12);
     expect(pairedJudgeScores([])).toEqual([]);
   });
 

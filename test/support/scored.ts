@@ -10,13 +10,15 @@ export function candidateAt(boundary: number): Candidate {
   return boundaryCandidates(adapter, 4, [boundary])[0]!;
 }
 
+const LABELS: Readonly<Record<string, string>> = { em: "EM", f1: "F1" };
+
 /** A candidate with these per-sample values (0-1) in each metric. */
 export function scoredAt(boundary: number, perSample: Readonly<Record<string, readonly number[]>>): CandidateScores {
   const entries = Object.entries(perSample).map(([name, values]) => {
     const value = (100 * values.reduce((sum, one) => sum + one, 0)) / values.length;
     const scored: Score = {
       metric: name,
-      label: name,
+      label: LABELS[name] ?? name,
       isBinary: values.every((one) => one === 0 || one === 1),
       value,
       n: values.length,
@@ -31,6 +33,7 @@ export function scoredAt(boundary: number, perSample: Readonly<Record<string, re
   return {
     candidate: candidateAt(boundary),
     scores: new Map(entries),
-    answers: { count, meanTokens: 2, cutAtLimit: 0, empty: 0 },
+    groups: new Map(),
+    answers: { count, meanTokens: 2, cutAtLimit: 0, empty: 0, looping: 0 },
   };
 }

@@ -37,7 +37,8 @@ export function sampleLines(count: number): string {
   const rows = Array.from({ length: count }, (_, i) => {
     const topic = topics[i % topics.length] ?? "thing";
     const context = `The ${topic} number ${i} stands by the ${topics[(i + 5) % topics.length] ?? "wall"}.`;
-    return { id: `s${i}`, question: `Where does the ${topic} number ${i} stand?`, context, answers: letters(i) };
+    const question = `Where does the ${topic} number ${i} stand?`;
+    return { id: `s${i}`, question, context, answers: letters(i), kind: i % 3 === 0 ? "third" : "other" };
   });
   return rows.map((row) => `${JSON.stringify(row)}\n`).join("");
 }

@@ -1,17 +1,28 @@
 import { RESULT_SCHEMA_VERSION, type SweepResult } from "../../src/sweep/result.js";
 
-const paired = { difference: -2.5, low: -10, high: 5, better: 1, worse: 2, same: 17 };
+const paired = {
+  difference: -2.5,
+  low: -10,
+  high: 5,
+  better: 1,
+  worse: 2,
+  same: 17,
+  method: "Tango",
+  p: { bootstrap: 0.5, randomization: 0.625, mcnemar: 0.75 },
+  effect: { oddsRatio: 0.5 },
+};
 
 function candidate(boundary: number, value: number, bytes: number): SweepResult["candidates"][number] {
-  const score = { value, low: value - 5, high: value + 5, n: 20, signature: "nrefs:1" };
+  const score = { value, low: value - 5, high: value + 5, method: "BCa", n: 20, signature: "nrefs:1" };
   return {
     boundary,
     boundaries: boundary === 4 ? [4, 5, 6] : [boundary],
     keptModules: boundary,
     bytes,
     selection: {
-      answers: { count: 20, meanTokens: 3.25, cutAtLimit: 0, empty: 0 },
+      answers: { count: 20, meanTokens: 3.25, cutAtLimit: 0, empty: 0, looping: 0 },
       scores: { em: score, contains: { ...score, value: value + 1 } },
+      groups: {},
     },
   };
 }
@@ -49,14 +60,23 @@ export function sweepResult(): SweepResult {
     },
     metric: "contains",
     candidates: [candidate(0, 10, 0), candidate(2, 45, 1_234_567), candidate(4, 44, 2_469_134)],
-    choice: { rule: "best", boundary: 2, layers: 6 },
+    labels: { em: "EM", contains: "contains" },
+    choice: {
+      rule: "best",
+      floors: [],
+      boundary: 2,
+      layers: 6,
+      bestBoundary: 2,
+      reasons: ["K=2 has the highest score."],
+      excluded: [],
+      steps: [],
+    },
     confirmation: {
       part: "holdout",
       samples: 20,
-      method: "paired",
       comparisons: [
-        { metric: "em", ...comparison },
-        { metric: "contains", ...comparison },
+        { metric: "em", label: "EM", ...comparison },
+        { metric: "contains", label: "contains", ...comparison },
       ],
     },
     verdict: { kind: "trim", sentences: ["Keep the adapter in layers 0 to 1.", "It is so."] },

@@ -22,7 +22,8 @@ describe("settings", () => {
     expect(resolveConfig(required)).toEqual({
       ...required,
       task: "qa",
-      boundaries: "all",
+      rule: "no-worse",
+      margin: 2,
       seed: 0,
       holdout: 0.5,
       gpu: "auto",
@@ -38,8 +39,8 @@ describe("settings", () => {
     const flags = { ...required, seed: 1, limit: undefined };
     const file = { seed: 2, limit: 20, maxTokens: null, adapter: "other.gguf" };
     const config = resolveConfig(flags, file);
-    expect(config).toMatchObject({ seed: 1, limit: 20, adapter: "lora.gguf", boundaries: "all" });
-    expect(config.maxTokens).toBeUndefined();
+    expect(config).toMatchObject({ seed: 1, limit: 20, adapter: "lora.gguf", holdout: 0.5 });
+    expect([config.maxTokens, config.boundaries]).toEqual([undefined, undefined]);
   });
 
   it("that are missing are all named at once", async () => {
@@ -63,6 +64,18 @@ describe("settings", () => {
     [{ onOverflow: "cut" }, '--on-overflow is "cut": '],
     [{ sequences: 257 }, "--sequences is 257: "],
     [{ model: ["a"] }, '--model is ["a"]: '],
+    [{ rule: "luck" }, '--rule is "luck": '],
+    [{ margin: 0 }, "--margin is 0: "],
+    [{ margin: -1 }, "--margin is -1: "],
+    [{ margin: 101 }, "--margin is 101: "],
+    [{ margin: "two" }, '--margin is "two": '],
+    [{ folds: 1 }, "--folds is 1: "],
+    [{ folds: 51 }, "--folds is 51: "],
+    [{ folds: 2.5 }, "--folds is 2.5: "],
+    [{ floor: "" }, '--floor is "": '],
+    [{ metrics: ["em", "f1"] }, '--metrics is ["em","f1"]: '],
+    [{ groupBy: 3 }, "--group-by is 3: "],
+    [{ extract: "" }, '--extract is "": '],
   ])("of a wrong type or range name their flag: %j", async (wrong, words) => {
     const error = await failureOf(UsageError, () => resolveConfig({ ...required, ...wrong }));
     expect(error.message).toContain(words);
@@ -73,11 +86,34 @@ describe("settings", () => {
     const error = await failureOf(UsageError, () => resolveConfig({ ...required, modle: "x", maxToken: 3 }));
     expect(error.message).toContain("unknown setting modle (did you mean model?)");
     expect(error.message).toContain("unknown setting maxToken (did you mean maxTokens?)");
+    const scoring = await failureOf(UsageError, () => resolveConfig({ ...required, margn: 2, flor: "f1=-1", ruel: "best" }));
+    expect(scoring.message).toContain("unknown setting margn (did you mean margin?)");
+    expect(scoring.message).toContain("unknown setting flor (did you mean floor?)");
+    expect(scoring.message).toContain("unknown setting ruel (did you mean rule?)");
+  });
+
+  it("of how to choose and score are taken as they are given", () => {
+    const how = {
+      rule: "one-se",
+      margin: 0.5,
+      floor: "f1=-1.0,bleu:tok=zh=-2",
+      folds: 5,
+      metric: "f1",
+      metrics: "em,f1",
+      groupBy: "length:question",
+      extract: "is (.+)",
+    };
+    expect(resolveConfig({ ...required, ...how })).toMatchObject(how);
+    for (const rule of ["best", "one-se", "no-worse", "paper"]) {
+      expect(resolveConfig({ ...required, rule }).rule).toBe(rule);
+    }
   });
 
   it("are named in kebab case", () => {
     expect(kebabCase("onOverflow")).toBe("on-overflow");
-    expect(settingNames).toEqual(expect.arrayContaining(["model", "gpu-layers", "context-size", "on-overflow"]));
+    expect(settingNames).toEqual(
+      expect.arrayContaining(["model", "gpu-layers", "context-size", "on-overflow", "group-by", "target-language"]),
+    );
   });
 });
 
@@ -96,6 +132,23 @@ describe("a configuration file", () => {
     expect(settings('boundaries: "0-30:5"')).toEqual({ boundaries: "0-30:5" });
   });
 
+  it("says how to choose and score", () => {
+    const yaml =
+      "rule: best\nmargin: 1.5\nfloor: f1=-1.0\nfolds: 4\nmetric: f1\nmetrics: em,f1\ngroup-by: type\nextract: 'is (.+)'\n";
+    const found = settings(yaml) as Record<string, unknown>;
+    expect(found).toEqual({
+      rule: "best",
+      margin: 1.5,
+      floor: "f1=-1.0",
+      folds: 4,
+      metric: "f1",
+      metrics: "em,f1",
+      groupBy: "type",
+      extract: "is (.+)",
+    });
+    expect(resolveConfig(required, found)).toMatchObject({ rule: "best", folds: 4, groupBy: "type" });
+  });
+
   it("may be empty, or leave a value open", () => {
     expect(settings("")).toEqual({});
     expect(settings("# nothing yet\n")).toEqual({});
@@ -106,6 +159,12 @@ describe("a configuration file", () => {
     ["max-token: 8", "max-token", "max-tokens"],
     ["maxTokens: 8", "maxTokens", "max-tokens"],
     ["boundary: 8", "boundary", "boundaries"],
+    ["groupBy: type", "groupBy", "group-by"],
+    ["group_by: type", "group_by", "group-by"],
+    ["margins: 2", "margins", "margin"],
+    ["floors: f1=-1", "floors", "floor"],
+    ["fold: 3", "fold", "folds"],
+    ["extraction: x", "extraction", "extract"],
     ["__proto__: 8", "__proto__", ""],
   ])("with the unknown key of %j is refused with the nearest name", async (yaml, key, nearest) => {
     const error = await failureOf(UsageError, () => settings(yaml));
@@ -160,6 +219,15 @@ describe("what goes into a result", () => {
     expect(Object.keys(shown)).toEqual(Object.keys(shown).sort());
     expect(shown).not.toHaveProperty("out");
     expect(shown).not.toHaveProperty("limit");
+  });
+
+  it("says how K was chosen only where that was not the default", () => {
+    const usual = resolveConfig({ ...required, rule: "no-worse", margin: 2 });
+    expect(recipe(usual)).toBe("boundary sweep --adapter lora.gguf --data v.jsonl --model base.gguf --out RUN");
+    const other = resolveConfig({ ...required, rule: "best", floor: "f1=-1.0", groupBy: "type", folds: 5 });
+    expect(recipe(other)).toBe(
+      "boundary sweep --adapter lora.gguf --data v.jsonl --floor f1=-1.0 --folds 5 --group-by type --model base.gguf --rule best --out RUN",
+    );
   });
 
   it("is a command with what differs from the defaults, ready to be pasted into a shell", () => {

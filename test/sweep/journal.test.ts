@@ -108,6 +108,33 @@ describe("a journal that a crash cut off", () => {
   });
 });
 
+describe("reading a journal that nobody writes to", () => {
+  it("gives its rows in the order of the file, the last of those with one key", async () => {
+    const path = await written(journalRow({ key: "b" }), journalRow({ key: "a", output: "漢字" }));
+    await appendFile(path, `${JSON.stringify(journalRow({ key: "b", output: "again" }))}\n`);
+    expect((await Journal.read(path)).map(({ key, output }) => [key, output])).toEqual([
+      ["b", "again"],
+      ["a", "漢字"],
+    ]);
+  });
+
+  it("leaves a line out that a crash cut off, and the file as it is", async () => {
+    const path = await written(journalRow({ key: "a" }));
+    await appendFile(path, '{"key":"b","bound');
+    const before = await readFile(path, "utf8");
+    expect((await Journal.read(path)).map(({ key }) => key)).toEqual(["a"]);
+    expect(await readFile(path, "utf8")).toBe(before);
+  });
+
+  it("finds nothing where there is no file, and makes none", async () => {
+    const path = newPath();
+    expect(await Journal.read(path)).toEqual([]);
+    const error = await failureOf(FileError, () => Journal.read(folder.path));
+    expect(error.message).toContain(`cannot read ${folder.path}: found a folder`);
+    await expect(readFile(path)).rejects.toThrow("ENOENT");
+  });
+});
+
 describe("a damaged journal", () => {
   const good = JSON.stringify(journalRow({ key: "a" }));
   it.each([
@@ -119,6 +146,7 @@ describe("a damaged journal", () => {
   ])("names the line: %s", async (_what, line) => {
     const path = newPath();
     await writeFile(path, `${good}\n${line}\n${good}\n`);
+    await failureOf(FormatError, () => Journal.read(path));
     const error = await failureOf(FormatError, () => Journal.open(path));
     expect(error.message).toContain(`${path}: line 2 of the journal is damaged`);
     expect(error.message).toContain("Delete that line to have its answer generated again, or pass --fresh");

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { sweepResultSchema } from "../../src/sweep/result.js";
+import { RESULT_SCHEMA_VERSION, sweepResultSchema } from "../../src/sweep/result.js";
 import { stableJson } from "../../src/formats/stable-json.js";
 import { sweepResult } from "../support/sweep-result.js";
 
@@ -40,11 +40,41 @@ describe("stable JSON", () => {
 
 describe("the schema of result.json", () => {
   it("takes a result back from its text", () => {
+    expect(RESULT_SCHEMA_VERSION).toBe(2);
     expect(sweepResultSchema.parse(JSON.parse(stableJson(sweepResult())))).toEqual(sweepResult());
   });
 
+  it("takes what only some sweeps have: folds, a correction, a margin, floors and groups", () => {
+    const result = sweepResult();
+    const [first] = result.candidates;
+    const step = { boundary: 2, score: 45, against: 4, difference: 1, low: -1, limit: -2, passed: true };
+    const other = {
+      ...result,
+      candidates: [{ ...first, selection: { ...first?.selection, groups: { bridge: { em: { value: 50, n: 4 } } } } }],
+      choice: {
+        ...result.choice,
+        rule: "no-worse",
+        margin: 2,
+        floors: [{ metric: "em", points: -1 }],
+        excluded: [{ boundary: 0, metric: "em", difference: -20, floor: -1 }],
+        steps: [step],
+      },
+      confirmation: {
+        ...result.confirmation,
+        part: "folds",
+        foldBoundaries: [2, 4],
+        corrected: { difference: -1, optimism: 0.5, method: "bootstrap" },
+      },
+    };
+    expect(sweepResultSchema.parse(JSON.parse(stableJson(other)))).toEqual(other);
+  });
+
   it.each([
-    ["another version", { schemaVersion: 2 }],
+    ["an older version", { schemaVersion: RESULT_SCHEMA_VERSION - 1 }],
+    ["a newer version", { schemaVersion: RESULT_SCHEMA_VERSION + 1 }],
+    ["a rule that there is not", { choice: { ...sweepResult().choice, rule: "luck" } }],
+    ["a choice without reasons", { choice: { ...sweepResult().choice, reasons: undefined } }],
+    ["a confirmation on another part", { confirmation: { ...sweepResult().confirmation, part: "all" } }],
     ["a field that nobody knows", { extra: 1 }],
     ["a verdict of another kind", { verdict: { kind: "maybe", sentences: [] } }],
     ["a missing choice", { choice: undefined }],

@@ -23,6 +23,7 @@ const take = (who: RunIdentity = identity, fresh = false): Promise<RunFolder> =>
 async function earlierRun(): Promise<void> {
   const run = await take();
   await writeFile(run.file("journal"), "rows\n");
+  await writeFile(run.file("samples"), "samples");
   await writeFile(run.file("trimmed"), "trimmed");
   await run.release();
 }
@@ -43,7 +44,9 @@ describe("the folder of a run", () => {
     const run = await take({ seed: "0", model: identity.model });
     expect(await readFile(run.file("journal"), "utf8")).toBe("rows\n");
     await run.release();
-    expect((await readdir(path)).sort()).toEqual(["journal.jsonl", "notes.txt", "run.json", "trimmed.gguf"]);
+    expect((await readdir(path)).sort()).toEqual([
+      ...["journal.jsonl", "notes.txt", "run.json", "samples.jsonl", "trimmed.gguf"],
+    ]);
   });
 
   it("loses its pieces and its lock when it is released", async () => {

@@ -1,12 +1,13 @@
 import { readFile, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
 import { readGgufHeader } from "../../src/formats/gguf-reader.js";
 import { openEngine } from "../../src/engine/process-engine.js";
 import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
 import { sweepResultSchema, type SweepResult } from "../../src/sweep/result.js";
 import { planOnly, sweep } from "../../src/sweep/sweep.js";
+import { closeEngines } from "../support/pooled-engine.js";
 import { writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyAdapter } from "../support/tiny-model.js";
@@ -19,6 +20,10 @@ interface OutputRow {
   tokens: number[];
 }
 
+vi.mock("../../src/engine/process-engine.js", async (original) =>
+  (await import("../support/pooled-engine.js")).pooledEngines(await original()),
+);
+
 const folder = temporaryFolder();
 let fixture: SweepFixture;
 
@@ -27,7 +32,7 @@ beforeAll(async () => {
 });
 
 function configFor(name: string, more: Record<string, unknown> = {}): SweepConfig {
-  const fixed = { gpu: "off", threads: 1, maxTokens: 6, sequences: 3, metric: "contains-plain" };
+  const fixed = { gpu: "off", threads: 1, maxTokens: 6, sequences: 3, metric: "contains-plain", rule: "best" };
   return resolveConfig({ ...fixture, out: join(folder.path, name), ...fixed, ...more });
 }
 
@@ -50,7 +55,7 @@ describe("a sweep on a tiny model", () => {
 
   it("writes the files that it promises, and nothing else stays", async () => {
     const files = (await readdir(join(folder.path, "whole"))).sort();
-    const expected = ["journal.jsonl", "outputs.jsonl", "result.json", "run.json"];
+    const expected = ["journal.jsonl", "outputs.jsonl", "result.json", "run.json", "samples.jsonl"];
     expect(files).toEqual(result.trimmed ? ["Modelfile", ...expected, "trimmed.gguf"] : expected);
     const written: unknown = JSON.parse(await readFile(join(folder.path, "whole", "result.json"), "utf8"));
     expect(sweepResultSchema.parse(written)).toEqual(result);
@@ -77,7 +82,8 @@ describe("a sweep on a tiny model", () => {
     expect(new Set(values.map(({ value }) => value)).size).toBeGreaterThan(1);
   });
 
-  it("gives the same result file again, timings apart", async () => {
+  it("gives the same result file again, timings apart, by another process of the engine", async () => {
+    await closeEngines();
     const again = await sweep(configFor("again"));
     expect(withoutTimings(again)).toEqual(withoutTimings(result));
     expect(again.timings.answersGenerated).toBeGreaterThan(0);
@@ -97,7 +103,7 @@ describe("a sweep on a tiny model", () => {
 
   it("K=0 equals no adapter and K=L the untouched file, output for output", async () => {
     const rows = (await outputsOf("whole")).filter(({ part }) => part === "selection");
-    const engine = await openEngine({ modelPath: fixture.model, gpu: "off", gpuLayers: 0, threads: 1 });
+    const engine = await openEngine({ modelPath: fixture.model, gpu: "off", gpuLayers: "auto", threads: 1 });
     try {
       const { plan } = await planOnly(configFor("unused"));
       const context = plan.generation.context;
@@ -123,11 +129,15 @@ describe("a sweep on a tiny model", () => {
 
 describe("what a sweep exports", () => {
   it("loaded alone gives token for token what the sweep saw", async () => {
-    const first = await sweep(configFor("export", { boundaries: "1-3", holdout: 0 }));
+    const first = await sweep(configFor("export", { rule: "paper", boundaries: "1-3", holdout: 0 }));
+    // Of four layers the paper's 15 of 32 keep two.
+    expect(first.choice.boundary).toBe(2);
     const trimmed = join(folder.path, "export", "trimmed.gguf");
     const alone = await sweep(configFor("alone", { adapter: trimmed, boundaries: "full", holdout: 0 }));
     const seen = (await outputsOf("export")).filter(({ boundary }) => boundary === first.choice.boundary);
-    expect((await outputsOf("alone")).map(({ tokens }) => tokens)).toEqual(seen.map(({ tokens }) => tokens));
+    expect(seen).toHaveLength(12);
+    const ownFull = (await outputsOf("alone")).filter(({ boundary }) => boundary === 4);
+    expect(ownFull.map(({ tokens }) => tokens)).toEqual(seen.map(({ tokens }) => tokens));
     const { coverage } = await loadGgufAdapter(trimmed);
     expect(coverage).toEqual(Array.from({ length: first.choice.boundary }, (_, layer) => layer));
     expect(alone.adapter.coverage).toEqual(coverage);

@@ -1,0 +1,79 @@
+import { Command, Option } from "commander";
+import { compare } from "../compare/compare.js";
+import { compareConfigSchema } from "../compare/config.js";
+import { gpuChoices } from "../engine/engine.js";
+import { stableJson } from "../formats/stable-json.js";
+import { comparisonMarkdown, comparisonReport } from "../report/comparison.js";
+import { resolveSettings, type SweepSettings } from "../sweep/config.js";
+import { settingFlag } from "./scoring-flags.js";
+import { numberOrText, wholeNumber } from "./values.js";
+
+interface CompareFlags extends SweepSettings {
+  readonly json?: boolean;
+  readonly md?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** `boundary compare`: two or more of base, full, a boundary, other adapters and finished runs on the same samples. */
+export function compareCommand(signal: AbortSignal): Command {
+  const own = (flags: string, name: "against" | "failIf" | "out" | "show"): Option =>
+    new Option(flags, compareConfigSchema.shape[name].description ?? "");
+  const collect = (value: string, earlier: readonly string[] = []): string[] => [...earlier, value];
+  return new Command("compare")
+    .description("compare base, full, a boundary, other adapters or finished runs on the same samples, paired")
+    .addOption(settingFlag("-m, --model <gguf>", "model"))
+    .addOption(settingFlag("-a, --adapter <gguf>", "adapter"))
+    .addOption(own("--against <system>", "against").argParser(collect))
+    .addOption(settingFlag("-d, --data <file>", "data"))
+    .addOption(settingFlag("--references <files>", "references"))
+    .addOption(settingFlag("-t, --task <name>", "task"))
+    .addOption(own("-o, --out <folder>", "out"))
+    .addOption(settingFlag("--metrics <list>", "metrics"))
+    .addOption(settingFlag("--metric <name>", "metric"))
+    .addOption(settingFlag("--group-by <field>", "groupBy"))
+    .addOption(settingFlag("--extract <regex>", "extract"))
+    .addOption(settingFlag("--rules <script>", "rules").choices(["auto", "squad", "squad2", "hotpotqa"]))
+    .addOption(own("--fail-if <condition>", "failIf").argParser(collect))
+    .addOption(own("--show <n>", "show").argParser(wholeNumber))
+    .addOption(settingFlag("--limit <n>", "limit").argParser(wholeNumber))
+    .addOption(settingFlag("--seed <n>", "seed").argParser(wholeNumber))
+    .addOption(settingFlag("--max-tokens <n>", "maxTokens").argParser(wholeNumber))
+    .addOption(settingFlag("--gpu <backend>", "gpu").choices(gpuChoices))
+    .addOption(settingFlag("--gpu-layers <n|auto|max>", "gpuLayers").argParser(numberOrText))
+    .addOption(settingFlag("--threads <n>", "threads").argParser(wholeNumber))
+    .addOption(settingFlag("--context-size <n>", "contextSize").argParser(wholeNumber))
+    .addOption(settingFlag("--sequences <n|auto>", "sequences").argParser(numberOrText))
+    .addOption(settingFlag("--prompt <file>", "prompt"))
+    .addOption(settingFlag("--system <text>", "system"))
+    .addOption(settingFlag("--template <kind>", "template").choices(["chat", "raw"]))
+    .addOption(settingFlag("--map <fields>", "map"))
+    .addOption(settingFlag("--source-language <tag>", "sourceLanguage"))
+    .addOption(settingFlag("--target-language <tag>", "targetLanguage"))
+    .addOption(settingFlag("--context <paragraphs>", "context").choices(["supporting", "all"]))
+    .addOption(settingFlag("--on-overflow <what>", "onOverflow").choices(["fail", "skip"]))
+    .option("--json", "one JSON document on stdout, nothing else")
+    .option("--md", "Markdown on stdout, for pull requests")
+    .option("--quiet", "no progress")
+    .addHelpText(
+      "after",
+      "\nThe first system is what the others are compared with: full, where --adapter is given and --against does not name it.",
+    )
+    .action(async ({ json, md, quiet, ...flags }: CompareFlags) => {
+      const config = resolveSettings(compareConfigSchema, "compare", [flags]);
+      const result = await compare(config, { signal, ...(quiet || json ? {} : { onProgress: showProgress() }) });
+      const text = json ? stableJson(result) : `${md ? comparisonMarkdown(result) : comparisonReport(result)}\n`;
+      process.stdout.write(text);
+      if (result.failures.length > 0) process.exitCode = 1;
+    });
+}
+
+/** A line on stderr for each system, and one now and then. */
+function showProgress(): (progress: { system: string; done: number; total: number }) => void {
+  let last = 0;
+  return ({ system, done, total }) => {
+    const now = performance.now();
+    if (done < total && now - last < 10_000) return;
+    last = now;
+    process.stderr.write(`${system}: ${done}/${total} answers\n`);
+  };
+}

@@ -1,0 +1,32 @@
+import { Option } from "commander";
+import { ruleNames } from "../sweep/rules.js";
+import { sweepConfigSchema, type SweepConfig } from "../sweep/config.js";
+import { numberOrText } from "./values.js";
+
+/** Flags that decide how answers are scored and K is chosen, and nothing of how they are generated. */
+export type ScoringFlags = Partial<
+  Pick<
+    SweepConfig,
+    "rule" | "margin" | "floor" | "metric" | "metrics" | "groupBy" | "extract" | "rules" | "targetLanguage"
+  >
+>;
+
+/** An option of a command that is a setting of the sweep: its description is the setting's. */
+export function settingFlag(flags: string, name: keyof SweepConfig): Option {
+  return new Option(flags, sweepConfigSchema.shape[name].description ?? "");
+}
+
+/** The options behind {@link ScoringFlags}. */
+export function scoringFlags(): Option[] {
+  return [
+    settingFlag("--metrics <list>", "metrics"),
+    settingFlag("--metric <name>", "metric"),
+    settingFlag("--rule <name>", "rule").choices(ruleNames),
+    settingFlag("--margin <points>", "margin").argParser(numberOrText),
+    settingFlag("--floor <bounds>", "floor"),
+    settingFlag("--group-by <field>", "groupBy"),
+    settingFlag("--extract <regex>", "extract"),
+    settingFlag("--rules <script>", "rules").choices(["auto", "squad", "squad2", "hotpotqa"]),
+    settingFlag("--target-language <tag>", "targetLanguage"),
+  ];
+}

@@ -1,0 +1,53 @@
+import { UsageError } from "../errors.js";
+import type { Sample, SampleFormat } from "../samples/sample.js";
+import { loadRun, type FinishedRun } from "../sweep/load-run.js";
+import type { SystemAnswers } from "./answers.js";
+import type { System } from "./systems.js";
+
+/** What a finished run answered, with its samples. */
+export interface RunAnswers extends SystemAnswers {
+  readonly samples: readonly Sample[];
+  readonly format: SampleFormat;
+}
+
+type RunSystem = Extract<System, { kind: "run" }>;
+
+/**
+ * The answers of one candidate of a finished run: those to its holdout, or to its selection where it has none, since answers that chose K
+ * flatter it.
+ * @throws RunFolderError when the folder holds no finished run; UsageError when that candidate did not answer.
+ */
+export async function runAnswers({ name, folder, which }: RunSystem): Promise<RunAnswers> {
+  const run = await loadRun(folder);
+  const part = run.result.data.holdout.length > 0 ? "holdout" : "selection";
+  const boundary = boundaryOf(run, which);
+  const rows = run.answers(boundary, part);
+  if (!rows) {
+    const there = run.result.candidates.filter((candidate) => candidate[part]).map((candidate) => candidate.boundary);
+    throw new UsageError({
+      what: `${folder} has no answers of K=${boundary} to its ${part}`,
+      expected: `K=${there.join(", K=")}`,
+      fix: "Compare one of those, or run the comparison with the model: --against K=...",
+    });
+  }
+  return {
+    name,
+    adapterBytes: run.result.candidates.find((candidate) => candidate.boundary === boundary)?.bytes,
+    rows,
+    format: run.result.data.format,
+    samples: run.samples.filter((one) => one.part === part).map(({ sample }) => sample),
+  };
+}
+
+/** The smallest of the boundaries that are one candidate stands for all of them. */
+function boundaryOf({ result }: FinishedRun, which: string): number {
+  const wanted =
+    which === "base"
+      ? 0
+      : which === "full"
+        ? result.choice.layers
+        : which === "chosen"
+          ? result.choice.boundary
+          : Number(which.slice(2));
+  return result.candidates.find(({ boundaries }) => boundaries.includes(wanted))?.boundary ?? wanted;
+}

@@ -1,0 +1,93 @@
+import type { Metric } from "../metrics/metric.js";
+import { scoreIntervals } from "../statistics/interval.js";
+import type { Choice } from "./choose.js";
+import type { Confirmation } from "./confirm.js";
+import type { SweepResult } from "./result.js";
+import type { Floor } from "./rules.js";
+import { scoreOf, type CandidateScores } from "./scores.js";
+
+type CandidateEntry = SweepResult["candidates"][number];
+type PartEntry = NonNullable<CandidateEntry["selection"]>;
+
+/** The candidates as `result.json` holds them, by ascending K, each with its scores on the parts that it answered. */
+export function candidateEntries(
+  selection: readonly CandidateScores[],
+  holdout: readonly CandidateScores[],
+  seed: number,
+): CandidateEntry[] {
+  const byBoundary = new Map<number, CandidateEntry>();
+  for (const [part, scored] of [
+    ["selection", selection],
+    ["holdout", holdout],
+  ] as const) {
+    const parts = partEntries(scored, seed);
+    for (const [at, { candidate }] of scored.entries()) {
+      const { boundary, boundaries, keptModules, bytes } = candidate;
+      const entry = byBoundary.get(boundary) ?? { boundary, boundaries: [...boundaries], keptModules, bytes };
+      const own = parts[at];
+      byBoundary.set(boundary, own === undefined ? entry : { ...entry, [part]: own });
+    }
+  }
+  return [...byBoundary.values()].sort((a, b) => a.boundary - b.boundary);
+}
+
+/** Each candidate's scores with intervals from the same resamples. */
+function partEntries(scored: readonly CandidateScores[], seed: number): PartEntry[] {
+  const names = [...(scored[0]?.scores.keys() ?? [])];
+  const intervals = new Map(
+    names.map((name) => [
+      name,
+      scoreIntervals(
+        scored.map((one) => scoreOf(one, name)),
+        { seed },
+      ),
+    ]),
+  );
+  return scored.map(({ scores, groups, answers }, at) => ({
+    answers: { ...answers },
+    scores: Object.fromEntries(
+      [...scores].map(([name, { value, n, signature }]) => {
+        const { low, high, method } = intervals.get(name)?.[at] ?? { low: value, high: value, method: "" };
+        return [name, { value, low, high, method, n, signature }];
+      }),
+    ),
+    groups: Object.fromEntries(
+      [...groups].map(([group, own]) => [
+        group,
+        Object.fromEntries([...own].map(([name, { value, n }]) => [name, { value, n }])),
+      ]),
+    ),
+  }));
+}
+
+/** A choice as `result.json` holds it. */
+export function choiceEntry(
+  { chosen, rule, reasons, bestBoundary, excluded, steps }: Choice,
+  { margin, floors, layers }: { margin: number; floors: readonly Floor[]; layers: number },
+): SweepResult["choice"] {
+  return {
+    rule,
+    ...(rule === "no-worse" ? { margin } : {}),
+    floors: [...floors],
+    boundary: chosen.candidate.boundary,
+    layers,
+    bestBoundary,
+    reasons: [...reasons],
+    excluded: [...excluded],
+    steps: [...steps],
+  };
+}
+
+/** A confirmation as `result.json` holds it. */
+export function confirmationEntry({ comparisons, foldBoundaries, ...rest }: Confirmation): SweepResult["confirmation"] {
+  return {
+    ...rest,
+    comparisons: [...comparisons],
+    ...(foldBoundaries === undefined ? {} : { foldBoundaries: [...foldBoundaries] }),
+  };
+}
+
+/** Headings by the metrics' names. */
+export function labelsOf(metrics: readonly Metric[]): Record<string, string> {
+  return Object.fromEntries(metrics.map(({ name, label }) => [name, label]));
+}

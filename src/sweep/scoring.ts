@@ -1,0 +1,83 @@
+import { UsageError } from "../errors.js";
+import type { Metric } from "../metrics/metric.js";
+import type { QaRules } from "../metrics/qa.js";
+import { metricByName, metricsByList, type MetricContext } from "../metrics/registry.js";
+import type { LoadedSamples } from "../samples/sample.js";
+import { regexExtraction, type Extraction } from "../tasks/extraction.js";
+import type { Task } from "../tasks/task.js";
+import type { Floor } from "./rules.js";
+import type { SweepConfig } from "./config.js";
+
+/** What answers are scored with. */
+export interface Scoring {
+  readonly rules: QaRules;
+  readonly metrics: readonly Metric[];
+  /** The metric that chooses the boundary. */
+  readonly primary: Metric;
+  readonly floors: readonly Floor[];
+  /** Takes the scored answer out of an output. */
+  readonly extract: Extraction | undefined;
+}
+
+/**
+ * The metrics of a task and a configuration. The primary metric and those with a floor are among the metrics, asked for or not.
+ * @throws UsageError for unknown metrics and options, for a primary metric of which less is better, and for floors that cannot be read.
+ */
+export function scoringOf(
+  config: ScoringConfig,
+  task: Task,
+  data: Pick<LoadedSamples, "format" | "targetLanguage">,
+): Scoring {
+  const rules = rulesFor(config, data);
+  const context: MetricContext = { rules, targetLanguage: data.targetLanguage ?? config.targetLanguage };
+  const asked = metricsByList(config.metrics ?? task.metrics.join(","), context);
+  const usual = metricByName(task.primary, context);
+  const primary =
+    config.metric === undefined
+      ? (asked.find(({ name }) => name === usual.name) ?? asked.find(({ lowerIsBetter }) => !lowerIsBetter) ?? usual)
+      : metricByName(config.metric, context);
+  if (primary.lowerIsBetter) {
+    throw new UsageError({
+      what: `${primary.name} cannot choose a boundary: less of it is better`,
+      fix: `Choose by another metric (--metric ${usual.name}) and name this one in --metrics.`,
+    });
+  }
+  const floors = parseFloors(config.floor ?? "", context);
+  const needed = [primary, ...floors.map(({ metric }) => metricByName(metric, context))];
+  const missing = needed.filter(({ name }) => !asked.some((metric) => metric.name === name));
+  return {
+    rules,
+    metrics: [...new Map([...asked, ...missing].map((metric) => [metric.name, metric])).values()],
+    primary,
+    floors,
+    extract: config.extract === undefined ? undefined : regexExtraction(config.extract),
+  };
+}
+
+/** Settings that decide how answers are scored, and nothing of how they are generated. */
+export type ScoringConfig = Pick<SweepConfig, "rules" | "metric" | "metrics" | "floor" | "extract" | "targetLanguage">;
+
+function parseFloors(list: string, context: MetricContext): Floor[] {
+  return list
+    .split(",")
+    .filter((piece) => piece.trim() !== "")
+    .map((piece) => {
+      // A metric's own options have equals signs too: the last one parts it from its points.
+      const at = piece.lastIndexOf("=");
+      const points = Number(piece.slice(at + 1));
+      if (at < 1 || piece.slice(at + 1).trim() === "" || !Number.isFinite(points) || points > 0) {
+        throw new UsageError({
+          what: "a piece of --floor cannot be read",
+          actual: JSON.stringify(piece),
+          expected: "METRIC=-POINTS, such as f1=-1.0: at most one point below the full adapter",
+        });
+      }
+      return { metric: metricByName(piece.slice(0, at), context).name, points };
+    });
+}
+
+function rulesFor(config: ScoringConfig, data: Pick<LoadedSamples, "format">): QaRules {
+  if (config.rules !== "auto") return config.rules;
+  if (data.format === "hotpotqa") return "hotpotqa";
+  return data.format === "squad2.0" ? "squad2" : "squad";
+}

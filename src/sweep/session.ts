@@ -1,0 +1,54 @@
+import type { Engine } from "../engine/engine.js";
+import { openEngine } from "../engine/process-engine.js";
+import { EngineCrashError, InterruptedError } from "../errors.js";
+import type { SweepConfig } from "./config.js";
+import { loadInputs, type SweepInputs } from "./inputs.js";
+import { planSweep, type SweepPlan } from "./plan.js";
+
+/** Loads the inputs and opens the engine for them; closes both afterwards. */
+export async function withSession<T>(
+  config: SweepConfig,
+  signal: AbortSignal | undefined,
+  use: (inputs: SweepInputs, engine: Engine) => Promise<T>,
+): Promise<T> {
+  const inputs = await loadInputs(config);
+  try {
+    return await withEngine(config, inputs, signal, (engine) => use(inputs, engine));
+  } finally {
+    await inputs.close();
+  }
+}
+
+/** Opens the engine for the model, closes it afterwards, and at once when the signal fires. */
+async function withEngine<T>(
+  config: SweepConfig,
+  inputs: SweepInputs,
+  signal: AbortSignal | undefined,
+  use: (engine: Engine) => Promise<T>,
+): Promise<T> {
+  const { gpu, gpuLayers, threads } = config;
+  const engine = await openEngine({
+    modelPath: inputs.model.path,
+    gpu,
+    gpuLayers,
+    ...(threads === undefined ? {} : { threads }),
+  });
+  const stop = (): void => void engine.close();
+  signal?.addEventListener("abort", stop);
+  try {
+    if (signal?.aborted) throw new InterruptedError({ what: "stopped" });
+    return await use(engine);
+  } catch (error) {
+    if (signal?.aborted && error instanceof EngineCrashError)
+      throw new InterruptedError({ what: "stopped", cause: error });
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", stop);
+    await engine.close();
+  }
+}
+
+/** Lays out a sweep with the tokens that this engine makes of the prompts. */
+export async function planSession(engine: Engine, config: SweepConfig, inputs: SweepInputs): Promise<SweepPlan> {
+  return planSweep(config, inputs, engine.info, await engine.tokenize(inputs.samples.map(({ text }) => text)));
+}
