@@ -7,6 +7,9 @@ import { version } from "../version.js";
 /** What makes each command. Loading all of them takes several times as long as a small job, so only the one asked for is loaded. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   sweep: async () => (await import("./sweep.js")).sweepCommand(interruption.signal),
+  compare: async () => (await import("./compare.js")).compareCommand(interruption.signal),
+  score: async () => (await import("./score.js")).scoreCommand(),
+  judge: async () => (await import("./judge.js")).judgeCommand(interruption.signal),
   trim: async () => (await import("./trim.js")).trimCommand(),
   inspect: async () => (await import("./inspect.js")).inspectCommand(),
   convert: async () => (await import("./convert.js")).convertCommand(),

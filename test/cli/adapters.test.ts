@@ -1,14 +1,19 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
 import { loadPeftAdapter } from "../../src/adapter/load-peft-adapter.js";
 import { exists } from "../../src/formats/atomic-file.js";
 import { writeFile } from "node:fs/promises";
 import { runCli } from "../support/cli.js";
+import { callCli } from "../support/command.js";
 import { sampleLines, sweepArguments } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
+
+vi.mock("../../src/engine/process-engine.js", async (original) =>
+  (await import("../support/pooled-engine.js")).pooledEngines(await original()),
+);
 
 const folder = temporaryFolder();
 const at = (name: string): string => join(folder.path, name);
@@ -17,15 +22,15 @@ const base = fixture("base.gguf");
 
 describe("boundary inspect", () => {
   it("shows a row for each layer of a PEFT folder and of the file made from it", async () => {
-    const peft = await runCli(["inspect", fixture("plain"), "--model", base]);
+    const peft = await callCli(["inspect", fixture("plain"), "--model", base]);
     expect(peft.code).toBe(0);
     expect(peft.stdout).toMatch(/28 modules in 4 layers \(0 to 3\)/);
     expect(peft.stdout).toMatch(/^3 .*q_proj.* 4 +8 +2 +F32/m);
-    await runCli(["convert", fixture("plain"), "--model", base, "--out", at("plain.gguf")]);
-    const gguf = await runCli(["inspect", at("plain.gguf"), "--model", base, "--json"]);
+    await callCli(["convert", fixture("plain"), "--model", base, "--out", at("plain.gguf")]);
+    const gguf = await callCli(["inspect", at("plain.gguf"), "--model", base, "--json"]);
     expect(gguf.code).toBe(0);
     const { modules } = JSON.parse(gguf.stdout) as { modules: { name: string; scale: number; norm: number }[] };
-    const { modules: ofPeft } = JSON.parse((await runCli(["inspect", fixture("plain"), "--json"])).stdout) as {
+    const { modules: ofPeft } = JSON.parse((await callCli(["inspect", fixture("plain"), "--json"])).stdout) as {
       modules: { name: string; scale: number; norm: number }[];
     };
     const sum = (all: { norm: number }[]): number => all.reduce((total, { norm }) => total + norm, 0);
@@ -37,13 +42,13 @@ describe("boundary inspect", () => {
     const { code, stdout } = await runCli(["inspect", fixture("refused/dora")]);
     expect(code).toBe(1);
     expect(stdout).toMatch(/error: DoRA/);
-    const nan = await runCli(["inspect", fixture("refused/nan-in-b")]);
+    const nan = await callCli(["inspect", fixture("refused/nan-in-b")]);
     expect([nan.code, nan.stdout]).toEqual([1, expect.stringContaining("NaN or infinite")]);
   });
 
   it("says when the adapter does not fit the model", async () => {
     const other = fileURLToPath(new URL("../oracle/fixtures/qwen3/base.gguf", import.meta.url));
-    const { code, stdout } = await runCli(["inspect", fixture("plain"), "--model", other]);
+    const { code, stdout } = await callCli(["inspect", fixture("plain"), "--model", other]);
     expect(code).toBe(1);
     expect(stdout).toMatch(/error: .*shape of blk\.0\./);
   });
@@ -51,9 +56,9 @@ describe("boundary inspect", () => {
 
 describe("boundary convert", () => {
   it("there and back leaves every tensor as it was", async () => {
-    expect((await runCli(["convert", fixture("plain"), "--model", base, "--out", at("there.gguf")])).code).toBe(0);
+    expect((await callCli(["convert", fixture("plain"), "--model", base, "--out", at("there.gguf")])).code).toBe(0);
     expect(
-      (await runCli(["convert", at("there.gguf"), "--model", base, "--to", "peft", "--out", at("back")])).code,
+      (await callCli(["convert", at("there.gguf"), "--model", base, "--to", "peft", "--out", at("back")])).code,
     ).toBe(0);
     const [before, after] = await Promise.all([loadPeftAdapter(fixture("plain")), loadPeftAdapter(at("back"))]);
     expect(after.modules.map(({ modulePath, scale }) => [modulePath, scale]).sort()).toEqual(
@@ -74,14 +79,14 @@ describe("boundary convert", () => {
   });
 
   it("refuses to overwrite, to convert into the same form, and what cannot be computed", async () => {
-    await runCli(["convert", fixture("rslora"), "--model", base, "--out", at("once.gguf")]);
-    const again = await runCli(["convert", fixture("rslora"), "--model", base, "--out", at("once.gguf")]);
+    await callCli(["convert", fixture("rslora"), "--model", base, "--out", at("once.gguf")]);
+    const again = await callCli(["convert", fixture("rslora"), "--model", base, "--out", at("once.gguf")]);
     expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("--force")]);
-    const same = await runCli(["convert", at("once.gguf"), "--model", base, "--to", "gguf", "--out", at("twice.gguf")]);
+    const same = await callCli(["convert", at("once.gguf"), "--model", base, "--to", "gguf", "--out", at("twice.gguf")]);
     expect(same.code).toBe(2);
-    const dora = await runCli(["convert", fixture("refused/dora"), "--model", base, "--out", at("dora.gguf")]);
+    const dora = await callCli(["convert", fixture("refused/dora"), "--model", base, "--out", at("dora.gguf")]);
     expect([dora.code, dora.stderr]).toEqual([1, expect.stringContaining("DoRA")]);
-    const pickle = await runCli(["convert", fixture("refused/bin-only"), "--model", base, "--out", at("bin.gguf")]);
+    const pickle = await callCli(["convert", fixture("refused/bin-only"), "--model", base, "--out", at("bin.gguf")]);
     expect([pickle.code, pickle.stderr]).toEqual([1, expect.stringContaining("save_file(torch.load(")]);
     for (const name of ["dora.gguf", "bin.gguf", "twice.gguf"]) expect(await exists(at(name))).toBe(false);
   });
@@ -89,7 +94,7 @@ describe("boundary convert", () => {
 
 describe("boundary trim on a PEFT folder", () => {
   it("keeps the tensors' bytes and says in the configuration what is left", async () => {
-    const { code, stdout } = await runCli([
+    const { code, stdout } = await callCli([
       "trim",
       fixture("plain"),
       "--layers",
@@ -118,7 +123,7 @@ describe("boundary trim on a PEFT folder", () => {
   });
 
   it("an embedding beside some layers becomes one exact expression", async () => {
-    await runCli(["trim", fixture("embed-and-head"), "--keep", "2", "--out", at("embed")]);
+    await callCli(["trim", fixture("embed-and-head"), "--keep", "2", "--out", at("embed")]);
     const config = JSON.parse(await readFile(join(at("embed"), "adapter_config.json"), "utf8")) as Record<
       string,
       unknown
@@ -134,13 +139,14 @@ it("a sweep takes a PEFT folder and gives the trimmed adapter in both forms", as
   const data = at("validation.jsonl");
   await writeFile(data, sampleLines(8));
   const out = at("sweep");
-  const flags = ["--boundaries", "1-3", "--holdout", "0", "--template", "raw", "--json"];
-  const { code, stdout, stderr } = await runCli(
+  const flags = ["--boundaries", "1-3", "--rule", "paper", "--holdout", "0", "--template", "raw", "--json"];
+  const { code, stdout, stderr } = await callCli(
     sweepArguments({ model: base, adapter: fixture("rslora"), data }, out, ...flags),
   );
   expect(stderr).toBe("");
   expect(code).toBe(0);
   const result = JSON.parse(stdout) as { choice: { boundary: number }; trimmed: { peft: string } };
+  expect(result.choice.boundary).toBe(2);
   const layers = Array.from({ length: result.choice.boundary }, (_, layer) => layer);
   expect((await loadGgufAdapter(join(out, "trimmed.gguf"))).coverage).toEqual(layers);
   expect((await loadPeftAdapter(join(out, result.trimmed.peft))).coverage).toEqual(layers);

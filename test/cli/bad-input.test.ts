@@ -1,12 +1,18 @@
 import { cp, mkdir, readdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { exists } from "../../src/formats/atomic-file.js";
+import { RESULT_SCHEMA_VERSION } from "../../src/sweep/result.js";
 import { runCli, type CliResult } from "../support/cli.js";
+import { callCli } from "../support/command.js";
 import { sampleLines, sweepArguments, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyAdapter, writeTinyModel } from "../support/tiny-model.js";
+
+vi.mock("../../src/engine/process-engine.js", async (original) =>
+  (await import("../support/pooled-engine.js")).pooledEngines(await original()),
+);
 
 const folder = temporaryFolder();
 let fixture: SweepFixture;
@@ -22,8 +28,16 @@ function at(name: string): string {
 
 /** Runs a sweep that must fail, and checks that it says so in one clear line and leaves nothing half written. */
 async function failingSweep(changes: Partial<SweepFixture>, ...more: string[]): Promise<CliResult> {
+  return failingSweepBy(callCli, changes, ...more);
+}
+
+async function failingSweepBy(
+  run: (args: readonly string[]) => Promise<CliResult>,
+  changes: Partial<SweepFixture>,
+  ...more: string[]
+): Promise<CliResult> {
   const out = at(`failing-${runs++}`);
-  const result = await runCli(sweepArguments({ ...fixture, ...changes }, out, ...more));
+  const result = await run(sweepArguments({ ...fixture, ...changes }, out, ...more));
   expect(result.stdout).toBe("");
   expect(result.stderr).toContain("error: ");
   expect(result.stderr).not.toMatch(/\n\s+at /);
@@ -37,6 +51,30 @@ async function write(name: string, text: string): Promise<string> {
   await writeFile(at(name), text);
   return at(name);
 }
+
+describe("as a process of its own, with its exit code", () => {
+  it("what a user can mend is 1, a wrong call 2", async () => {
+    const missing = await failingSweepBy(runCli, { model: at("nowhere.gguf") });
+    expect([missing.code, missing.stderr.split("\n")]).toEqual([1, [expect.stringContaining("nowhere.gguf"), ""]]);
+    const metric = await failingSweepBy(runCli, {}, "--metric", "contians");
+    expect([metric.code, metric.stderr.split("\n")]).toEqual([2, [expect.stringContaining("Did you mean"), ""]]);
+  });
+
+  it("unknown flags and commands are 2, and are said", async () => {
+    const unknown = await runCli(["sweep", "--modle", "x"]);
+    expect([unknown.code, unknown.stdout]).toEqual([2, ""]);
+    expect(unknown.stderr).toContain("(Did you mean --model?)");
+    const command = await runCli(["swep"]);
+    expect([command.code, command.stdout]).toEqual([2, ""]);
+    expect(command.stderr).toContain("(Did you mean sweep?)");
+  });
+
+  it("a failure of the engine is 1", async () => {
+    const adapter = await writeTinyAdapter(folder.path, "idle.gguf", { architecture: "llama", strength: 0 });
+    const { code, stderr } = await failingSweepBy(runCli, { adapter }, "--json");
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^error: .*changes nothing.*\n$/)]);
+  });
+});
 
 describe("a model or adapter that cannot be used", () => {
   it("missing", async () => {
@@ -126,7 +164,7 @@ describe("samples that cannot be used", () => {
     const { code, stderr } = await failingSweep({ data });
     expect(code).toBe(1);
     expect(stderr).toMatch(/epic does not fit the context.*--on-overflow skip/);
-    const skipped = await runCli(
+    const skipped = await callCli(
       sweepArguments({ ...fixture, data }, at("skipped"), "--on-overflow", "skip", "--boundaries", "0,full"),
     );
     expect(skipped.code).toBe(0);
@@ -153,11 +191,11 @@ describe("flags and settings that cannot be", () => {
   });
 
   it("unknown flags and backends exit with 2", async () => {
-    const unknown = await runCli(["sweep", "--modle", "x"]);
+    const unknown = await callCli(["sweep", "--modle", "x"]);
     expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining("--model")]);
-    const backend = await runCli(["sweep", "--gpu", "abacus"]);
+    const backend = await callCli(["sweep", "--gpu", "abacus"]);
     expect([backend.code, backend.stderr]).toEqual([2, expect.stringContaining("auto, cuda, metal, vulkan, off")]);
-    expect((await runCli(["sweep"])).stderr).toContain("--model is missing");
+    expect((await callCli(["sweep"])).stderr).toContain("--model is missing");
   });
 
   it("an unknown key in the YAML file, with the nearest name", async () => {
@@ -178,7 +216,7 @@ describe("folders that cannot be written", () => {
   it("a folder with other files", async () => {
     await mkdir(at("full-of-things"));
     await writeFile(join(at("full-of-things"), "thesis.txt"), "mine");
-    const { code, stderr } = await runCli(sweepArguments(fixture, at("full-of-things")));
+    const { code, stderr } = await callCli(sweepArguments(fixture, at("full-of-things")));
     expect(code).toBe(2);
     expect(stderr).toMatch(/not the folder of a run.*thesis\.txt/);
     expect(await readdir(at("full-of-things"))).toEqual(["thesis.txt"]);
@@ -186,7 +224,7 @@ describe("folders that cannot be written", () => {
 
   it.each(["/proc/boundary-run", "validation.jsonl/run"])("a place that cannot be: %s", async (place) => {
     const out = resolve(folder.path, place);
-    const { code, stderr } = await runCli(sweepArguments(fixture, out));
+    const { code, stderr } = await callCli(sweepArguments(fixture, out));
     expect(code).toBe(1);
     expect(stderr).toContain(`cannot write ${out}`);
   });
@@ -198,11 +236,11 @@ describe("folders that cannot be written", () => {
     const disk = await mountedDisk(options);
     if (disk === undefined) return;
     try {
-      const { code, stderr } = await runCli(sweepArguments(fixture, join(disk.path, "run")));
+      const { code, stderr } = await callCli(sweepArguments(fixture, join(disk.path, "run")));
       expect(code).toBe(1);
       expect(stderr).toContain(message);
       expect(await exists(join(disk.path, "run", "result.json"))).toBe(false);
-      const trim = await runCli(["trim", fixture.adapter, "--keep", "4", "--out", join(disk.path, "trimmed.gguf")]);
+      const trim = await callCli(["trim", fixture.adapter, "--keep", "4", "--out", join(disk.path, "trimmed.gguf")]);
       expect(trim.code).toBe(1);
       expect((await readdir(disk.path)).filter((name) => name.startsWith("trimmed"))).toEqual([]);
     } finally {
@@ -226,17 +264,17 @@ describe("folders that cannot be written", () => {
 describe("boundary trim", () => {
   it("writes the kept layers, refuses to overwrite, and refuses nothing and too much", async () => {
     const out = at("trimmed.gguf");
-    const first = await runCli(["trim", fixture.adapter, "--keep", "2", "--out", out]);
+    const first = await callCli(["trim", fixture.adapter, "--keep", "2", "--out", out]);
     expect([first.code, first.stdout]).toEqual([0, expect.stringContaining("14 modules kept")]);
-    const again = await runCli(["trim", fixture.adapter, "--keep", "2", "--out", out]);
+    const again = await callCli(["trim", fixture.adapter, "--keep", "2", "--out", out]);
     expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("--force")]);
-    const nothing = await runCli(["trim", fixture.adapter, "--keep", "0", "--out", at("zero.gguf")]);
+    const nothing = await callCli(["trim", fixture.adapter, "--keep", "0", "--out", at("zero.gguf")]);
     expect([nothing.code, nothing.stderr]).toEqual([
       2,
       expect.stringContaining("Use the base model without an adapter"),
     ]);
     expect(await exists(at("zero.gguf"))).toBe(false);
-    const tooMuch = await runCli(["trim", fixture.adapter, "--keep", "9", "--out", at("nine.gguf")]);
+    const tooMuch = await callCli(["trim", fixture.adapter, "--keep", "9", "--out", at("nine.gguf")]);
     expect([tooMuch.code, tooMuch.stderr]).toEqual([2, expect.stringContaining("0 to 4")]);
   });
 });
@@ -247,12 +285,12 @@ describe("output", () => {
       sweepArguments(fixture, at("json"), "--json", "--boundaries", "0,full"),
     );
     expect([code, stderr]).toEqual([0, ""]);
-    expect((JSON.parse(stdout) as { schemaVersion: number }).schemaVersion).toBe(1);
+    expect((JSON.parse(stdout) as { schemaVersion: number }).schemaVersion).toBe(RESULT_SCHEMA_VERSION);
     expect(stdout).not.toContain("\u001b");
   });
 
   it("--plan prints what would be done and writes nothing", async () => {
-    const { code, stdout } = await runCli(sweepArguments(fixture, at("planned"), "--plan"));
+    const { code, stdout } = await callCli(sweepArguments(fixture, at("planned"), "--plan"));
     expect(code).toBe(0);
     expect(stdout).toMatch(/samples\s+6 choose K, 6 confirm it/);
     expect(stdout).toMatch(/time\s+about/);
@@ -272,7 +310,7 @@ describe("output", () => {
         "boundaries: [0, 4]",
       ].join("\n"),
     );
-    const { code, stdout } = await runCli([
+    const { code, stdout } = await callCli([
       "sweep",
       "--config",
       config,
@@ -294,10 +332,15 @@ describe("output", () => {
     const { code, stdout, stderr } = await runCli(sweepArguments(fixture, at("table"), "--boundaries", "0-full:2"));
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /K\s+EM\s+F1\s+contains\s+contains-plain\s+tokens\/answer\s+prefill tok\/s\s+decode tok\/s\s+adapter bytes/,
+      /K\s+EM\s+F1\s+contains\s+contains \(plain\)\s+tokens\/answer\s+prefill tok\/s\s+decode tok\/s\s+adapter bytes/,
     );
-    expect(stdout).toContain("contains-plain against K (selection)");
-    expect(stdout).toMatch(/(Keep the adapter in|No boundary helps|The adapter does not help)/);
+    expect(stdout).toContain("contains (plain) against K (selection)");
+    expect(stdout).toMatch(
+      /metric\s+base\s+full\s+chosen \(K=4\)\s+chosen - full\s+95 % interval\s+p\s+better\/worse/,
+    );
+    // Six samples cannot show a loss below two points, whatever they are.
+    expect(stdout).toMatch(/^No smaller boundary is shown to be as good: keep everything \(K=4\)\.$/m);
+    expect(stdout).toContain("6 samples cannot show it");
     expect(stderr).toContain("jsonl");
     expect(stderr).toMatch(/\d+\/\d+ answers, selection K=/);
     expect(stdout).not.toContain("\u001b");
@@ -308,7 +351,7 @@ it("gemma and qwen2 models go through the whole sweep as well", async () => {
   for (const architecture of ["gemma", "qwen2"] as const) {
     const model = await writeTinyModel(folder.path, `${architecture}.gguf`, { architecture });
     const adapter = await writeTinyAdapter(folder.path, `${architecture}-lora.gguf`, { architecture });
-    const { code, stdout } = await runCli(
+    const { code, stdout } = await callCli(
       sweepArguments({ ...fixture, model, adapter }, at(`run-${architecture}`), "--json"),
     );
     expect(code).toBe(0);

@@ -1,10 +1,15 @@
 import { cp, readFile, truncate, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { exists } from "../../src/formats/atomic-file.js";
 import { finished, killGroup, runCli, startCli } from "../support/cli.js";
+import { callCli } from "../support/command.js";
 import { sweepArguments, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
+
+vi.mock("../../src/engine/process-engine.js", async (original) =>
+  (await import("../support/pooled-engine.js")).pooledEngines(await original()),
+);
 
 const folder = temporaryFolder();
 let fixture: SweepFixture;
@@ -12,7 +17,7 @@ let unbroken: unknown;
 
 beforeAll(async () => {
   fixture = await writeSweepFixture(folder.path);
-  const { code } = await runCli(sweepArguments(fixture, join(folder.path, "unbroken"), "--quiet"));
+  const { code } = await callCli(sweepArguments(fixture, join(folder.path, "unbroken"), "--quiet"));
   expect(code).toBe(0);
   unbroken = await resultOf("unbroken");
 });
@@ -44,7 +49,7 @@ describe("a sweep that is killed", () => {
     expect(await exists(join(folder.path, name, "result.json"))).toBe(false);
     const kept = await journalLines(name);
 
-    const { code } = await runCli(arguments_);
+    const { code } = await callCli(arguments_);
     expect(code).toBe(0);
     expect(await resultOf(name)).toEqual(unbroken);
     const { timings } = JSON.parse(await readFile(join(folder.path, name, "result.json"), "utf8")) as {
@@ -82,7 +87,7 @@ describe("Ctrl-C", () => {
     expect(stderr).toContain("run the same command again");
     expect(await exists(join(folder.path, name, ".pieces"))).toBe(false);
     expect(await exists(join(folder.path, name, ".lock"))).toBe(false);
-    expect((await runCli(arguments_)).code).toBe(0);
+    expect((await callCli(arguments_)).code).toBe(0);
     expect(await resultOf(name)).toEqual(unbroken);
   });
 });
@@ -93,7 +98,7 @@ describe("a folder with another run", () => {
     ["another --seed", ["--seed", "5"], "seed"],
     ["another --system", ["--system", "Be brief."], "system"],
   ])("%s is refused and said", async (_title, flags, word) => {
-    const { code, stderr } = await runCli([...sweepArguments(fixture, join(folder.path, "unbroken")), ...flags]);
+    const { code, stderr } = await callCli([...sweepArguments(fixture, join(folder.path, "unbroken")), ...flags]);
     expect(code).toBe(2);
     expect(stderr).toContain("holds another run");
     expect(stderr).toContain(word);
@@ -102,7 +107,7 @@ describe("a folder with another run", () => {
 
   it("--fresh starts over", async () => {
     await cp(join(folder.path, "unbroken"), join(folder.path, "fresh"), { recursive: true });
-    const { code } = await runCli([
+    const { code } = await callCli([
       ...sweepArguments(fixture, join(folder.path, "fresh"), "--fresh"),
       "--max-tokens",
       "5",

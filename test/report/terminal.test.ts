@@ -39,9 +39,9 @@ describe("the report of a sweep", () => {
     const head = words.findIndex(([first]) => first === "metric");
     expect(words.slice(head - 1, head + 3)).toEqual([
       ["Holdout: 20 samples that chose nothing"],
-      ["metric", "base", "full", "chosen (K=2)", "chosen - full", "95 % interval", "better/worse"],
-      ["EM", "10.0", "42.5", "40.0", "-2.5", "-10.0 to +5.0", "1/2"],
-      ["contains", "10.0", "42.5", "40.0", "-2.5", "-10.0 to +5.0", "1/2"],
+      ["metric", "base", "full", "chosen (K=2)", "chosen - full", "95 % interval", "p", "better/worse"],
+      ["EM", "10.0", "42.5", "40.0", "-2.5", "-10.0 to +5.0", "0.750", "1/2"],
+      ["contains", "10.0", "42.5", "40.0", "-2.5", "-10.0 to +5.0", "0.750", "1/2"],
     ]);
   });
 
@@ -50,6 +50,54 @@ describe("the report of a sweep", () => {
     expect(report).toContain("contains against K (selection)");
     expect(report).toContain("46.0 ┤");
     expect(report.split("\n").slice(-3)).toEqual(["Keep the adapter in layers 0 to 1.", "It is so.", "Note: A note."]);
+  });
+
+  it("gives the p value of the randomisation where samples are not right or wrong alone", async () => {
+    const result = sweepResult();
+    const comparisons = result.confirmation.comparisons.map((comparison) => ({
+      ...comparison,
+      chosenMinusFull: { ...comparison.chosenMinusFull, p: { bootstrap: 0.5, randomization: 0.625 } },
+    }));
+    const report = await reportWith(false, { ...result, confirmation: { ...result.confirmation, comparisons } });
+    expect(report).toMatch(/^EM .* -10\.0 to \+5\.0 +0\.625 +1\/2$/m);
+  });
+
+  it("breaks base, full and chosen down by group: on the holdout where there is one", async () => {
+    const result = sweepResult();
+    const grouped = (value: number) => ({
+      bridge: { em: { value: 1, n: 15 }, contains: { value, n: 15 } },
+      "(none)": { em: { value: 1, n: 5 }, contains: { value: value + 1, n: 5 } },
+    });
+    const candidates = result.candidates.map((candidate, i) => {
+      const { selection } = candidate;
+      if (!selection) throw new Error("a candidate has a selection");
+      return {
+        ...candidate,
+        selection: { ...selection, groups: grouped(30 + 10 * i) },
+        holdout: { ...selection, groups: grouped(60 + 10 * i) },
+      };
+    });
+    const words = (report: string): string[][] => report.split("\n").map((line) => line.trim().split(/ {2,}/));
+    const onHoldout = words(await reportWith(false, { ...result, candidates }));
+    const title = onHoldout.findIndex(([first]) => first === "contains by group (holdout)");
+    expect(onHoldout.slice(title + 1, title + 4)).toEqual([
+      ["group", "n", "K=0 base", "K=2 *", "K=4 (= 5-6) full"],
+      ["bridge", "15", "60.0", "70.0", "80.0"],
+      ["(none)", "5", "61.0", "71.0", "81.0"],
+    ]);
+    const without = { ...result, candidates, data: { ...result.data, holdout: [] } };
+    const inSample = words(await reportWith(false, without));
+    const other = inSample.findIndex(([first]) => first === "contains by group (selection)");
+    expect(inSample[other + 2]).toEqual(["bridge", "15", "30.0", "40.0", "50.0"]);
+    expect(await reportWith(false)).not.toContain("by group");
+  });
+
+  it("names what each fold chose", async () => {
+    const result = sweepResult();
+    const folds = { ...result.confirmation, part: "folds" as const, foldBoundaries: [2, 2, 4] };
+    expect(await reportWith(false, { ...result, confirmation: folds })).toContain(
+      "Cross-validation: 20 samples, each by the choice of the other folds (K=2, 2, 4)",
+    );
   });
 
   it("says it when the samples that confirm are those that chose", async () => {
