@@ -135,7 +135,7 @@ async function workOfRun(folder: string, { systems: names, task, data }: JudgeFl
   const parsed = parseSystems(wanted.length === 1 ? [...wanted, ...wanted] : wanted, false).slice(0, wanted.length);
   const answers = await Promise.all(parsed.flatMap((system) => (system.kind === "run" ? [runAnswers(system)] : [])));
   return {
-    task: task ?? String(result.config["task"] ?? "custom"),
+    task: task ?? taskOf(result.config),
     samples: answers[0]?.samples ?? [],
     systems: answers.map(({ name, rows }) => ({
       name: name.slice(basename(folder).length + 1),
@@ -144,6 +144,10 @@ async function workOfRun(folder: string, { systems: names, task, data }: JudgeFl
     dataPath: folder,
     cachePath: join(folder, "judge.jsonl"),
   };
+}
+
+function taskOf({ task }: Readonly<Record<string, unknown>>): string {
+  return typeof task === "string" ? task : "custom";
 }
 
 async function workOfFile({ data, map, task }: JudgeFlags): Promise<Work> {

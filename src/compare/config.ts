@@ -21,9 +21,15 @@ export const compareConfigSchema = sweepConfigSchema
 export type CompareConfig = z.output<typeof compareConfigSchema>;
 
 /** The sweep whose machinery answers the samples: all of them, nothing chosen. */
-export function asSweep(
-  { against: _, failIf: __, show: ___, ...config }: CompareConfig,
-  inputs: Pick<SweepConfig, "model" | "data" | "adapter">,
-): SweepConfig {
-  return { ...config, ...inputs, out: config.out ?? "", boundaries: "0", rule: "best", margin: 1, holdout: 0 };
+export function asSweep(config: CompareConfig, inputs: Pick<SweepConfig, "model" | "data" | "adapter">): SweepConfig {
+  const { against, failIf, show, ...shared } = config;
+  return {
+    ...shared,
+    ...inputs,
+    out: config.out ?? "",
+    boundaries: "0",
+    rule: "best",
+    margin: 1,
+    holdout: 0,
+  };
 }
