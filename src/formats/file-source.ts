@@ -1,5 +1,7 @@
 import { open, stat, type FileHandle } from "node:fs/promises";
 import { createHash } from "node:crypto";
+import { readSync } from "node:fs";
+import { Worker } from "node:worker_threads";
 import { fileError, FileError, FormatError } from "../errors.js";
 
 /** Bytes read at once: large enough that calls cost nothing, small enough to stay in the cache. */
@@ -67,7 +69,18 @@ export class FileSource {
   async *stream(offset: number, length: number): AsyncGenerator<Buffer> {
     const buffer = Buffer.allocUnsafeSlow(Math.min(STREAM_BYTES, length));
     for (let done = 0; done < length; done += buffer.byteLength) {
-      yield await this.readInto(buffer.subarray(0, Math.min(buffer.byteLength, length - done)), offset + done);
+      const part = buffer.subarray(0, Math.min(buffer.byteLength, length - done));
+      // A synchronous read of cached data takes a quarter of the time that the way through the thread pool and back does.
+      const bytesRead = this.readNow(part, offset + done);
+      yield bytesRead === part.byteLength ? part : await this.readInto(part, offset + done);
+    }
+  }
+
+  private readNow(buffer: Buffer, offset: number): number {
+    try {
+      return readSync(this.handle.fd, buffer, 0, buffer.byteLength, offset);
+    } catch (cause) {
+      throw fileError(this.path, "read", cause);
     }
   }
 
@@ -86,11 +99,38 @@ export async function withFileSource<T>(path: string, use: (source: FileSource) 
   }
 }
 
+/** Files from this size on are hashed by a thread of their own, beside what else is being done with them. */
+const OWN_THREAD_BYTES = 32 << 20;
+
+/** What that thread runs: plain CommonJS, so that it needs no file of its own. */
+const HASHING = `
+const { workerData: { path, step }, parentPort } = require("node:worker_threads");
+const { openSync, readSync } = require("node:fs");
+const hash = require("node:crypto").createHash("sha256");
+const file = openSync(path, "r");
+const buffer = Buffer.allocUnsafeSlow(step);
+for (let read; (read = readSync(file, buffer, 0, step, null)) > 0; ) hash.update(buffer.subarray(0, read));
+parentPort.postMessage(hash.digest("hex"));
+`;
+
 /** SHA-256 of a whole file, lower-case hex. */
 export async function sha256File(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  await withFileSource(path, async (source) => {
+  return withFileSource(path, async (source) => {
+    if (source.size >= OWN_THREAD_BYTES) return hashInThread(path);
+    const hash = createHash("sha256");
     for await (const chunk of source.stream(0, source.size)) hash.update(chunk);
+    return hash.digest("hex");
   });
-  return hash.digest("hex");
+}
+
+function hashInThread(path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(HASHING, { eval: true, workerData: { path, step: STREAM_BYTES } });
+    worker.once("message", (digest) => {
+      resolve(String(digest));
+    });
+    worker.once("error", (cause) => {
+      reject(fileError(path, "read", cause));
+    });
+  });
 }

@@ -1,3 +1,4 @@
+import { writeSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 
 /** A tensor whose data comes in chunks. `data` must yield exactly `byteLength` bytes. */
@@ -14,7 +15,7 @@ interface TensorData {
 export async function writeTensorData(handle: FileHandle, tensor: TensorData): Promise<void> {
   let written = 0;
   for await (const chunk of tensor.data()) {
-    await writeAll(handle, chunk);
+    writeAll(handle, chunk);
     written += chunk.byteLength;
   }
   if (written !== tensor.byteLength) {
@@ -22,8 +23,7 @@ export async function writeTensorData(handle: FileHandle, tensor: TensorData): P
   }
 }
 
-async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.byteLength;) {
-    done += (await handle.write(bytes, done, bytes.byteLength - done)).bytesWritten;
-  }
+/** At the handle's own position. Synchronous for the reason that FileSource.stream has. */
+function writeAll({ fd }: FileHandle, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.byteLength;) done += writeSync(fd, bytes, done, bytes.byteLength - done);
 }

@@ -82,7 +82,16 @@ describe("boundary convert", () => {
     await callCli(["convert", fixture("rslora"), "--model", base, "--out", at("once.gguf")]);
     const again = await callCli(["convert", fixture("rslora"), "--model", base, "--out", at("once.gguf")]);
     expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("--force")]);
-    const same = await callCli(["convert", at("once.gguf"), "--model", base, "--to", "gguf", "--out", at("twice.gguf")]);
+    const same = await callCli([
+      "convert",
+      at("once.gguf"),
+      "--model",
+      base,
+      "--to",
+      "gguf",
+      "--out",
+      at("twice.gguf"),
+    ]);
     expect(same.code).toBe(2);
     const dora = await callCli(["convert", fixture("refused/dora"), "--model", base, "--out", at("dora.gguf")]);
     expect([dora.code, dora.stderr]).toEqual([1, expect.stringContaining("DoRA")]);

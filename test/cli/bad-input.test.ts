@@ -335,9 +335,7 @@ describe("output", () => {
       /K\s+EM\s+F1\s+contains\s+contains \(plain\)\s+tokens\/answer\s+prefill tok\/s\s+decode tok\/s\s+adapter bytes/,
     );
     expect(stdout).toContain("contains (plain) against K (selection)");
-    expect(stdout).toMatch(
-      /metric\s+base\s+full\s+chosen \(K=4\)\s+chosen - full\s+95 % interval\s+p\s+better\/worse/,
-    );
+    expect(stdout).toMatch(/metric\s+base\s+full\s+chosen \(K=4\)\s+chosen - full\s+95 % interval\s+p\s+better\/worse/);
     // Six samples cannot show a loss below two points, whatever they are.
     expect(stdout).toMatch(/^No smaller boundary is shown to be as good: keep everything \(K=4\)\.$/m);
     expect(stdout).toContain("6 samples cannot show it");

@@ -4,7 +4,7 @@ import { comparisonSchema } from "../../src/compare/result.js";
 import { sweep } from "../../src/sweep/sweep.js";
 import { runCli } from "../support/cli.js";
 import { callCli } from "../support/command.js";
-import { writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
+import { ENGINE_START_MS, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { tinySweep } from "../support/tiny-sweep.js";
 
@@ -22,7 +22,7 @@ beforeAll(async () => {
   const run = join(folder.path, "run");
   await sweep(tinySweep(fixture, run, { rule: "paper" }));
   ofRun = ["--against", `${run}#full`, "--against", `${run}#chosen`];
-});
+}, ENGINE_START_MS);
 
 const args = (...more: string[]): string[] => ["compare", ...ofRun, "--metrics", "contains-plain,em", ...more];
 
@@ -65,9 +65,12 @@ describe("boundary compare", () => {
     const flags = ["--fail-if", "em <= run#full + 0", "--fail-if", "em > 100"];
     const failing = await runCli(args(...flags));
     expect(failing.code).toBe(1);
-    expect(failing.stdout.trimEnd().split("\n").filter((line) => line.startsWith("FAILED"))).toEqual([
-      "FAILED: em <= run#full + 0",
-    ]);
+    expect(
+      failing.stdout
+        .trimEnd()
+        .split("\n")
+        .filter((line) => line.startsWith("FAILED")),
+    ).toEqual(["FAILED: em <= run#full + 0"]);
     const passing = await callCli(args("--fail-if", "em < run#full - 1.0"));
     expect([passing.code, passing.stdout.includes("FAILED")]).toEqual([0, false]);
     const markdown = await callCli(args("--fail-if", "em >= 0", "--md"));
@@ -90,6 +93,9 @@ describe("boundary compare", () => {
 
   it("refuses a condition that cannot be read", async () => {
     const { code, stderr } = await callCli(args("--fail-if", "em is bad"));
-    expect([code, stderr]).toEqual([2, expect.stringContaining('the condition of --fail-if cannot be read: found "em is bad"')]);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining('the condition of --fail-if cannot be read: found "em is bad"'),
+    ]);
   });
 });

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import { exists } from "../../src/formats/atomic-file.js";
 import { finished, killGroup, runCli, startCli } from "../support/cli.js";
 import { callCli } from "../support/command.js";
-import { sweepArguments, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
+import { ENGINE_START_MS, sweepArguments, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
 vi.mock("../../src/engine/process-engine.js", async (original) =>
@@ -20,7 +20,7 @@ beforeAll(async () => {
   const { code } = await callCli(sweepArguments(fixture, join(folder.path, "unbroken"), "--quiet"));
   expect(code).toBe(0);
   unbroken = await resultOf("unbroken");
-});
+}, ENGINE_START_MS);
 
 async function resultOf(name: string): Promise<unknown> {
   const rest = JSON.parse(await readFile(join(folder.path, name, "result.json"), "utf8")) as Record<string, unknown>;

@@ -7,7 +7,7 @@ import { sweepResultSchema } from "../../src/sweep/result.js";
 import { sweep } from "../../src/sweep/sweep.js";
 import { runCli } from "../support/cli.js";
 import { callCli } from "../support/command.js";
-import { writeSweepFixture } from "../support/sweep-fixture.js";
+import { ENGINE_START_MS, writeSweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { tinySweep } from "../support/tiny-sweep.js";
 
@@ -34,7 +34,15 @@ const rows = [
 interface ScoresDocument {
   readonly data: { path: string; format: string; sha256: string };
   readonly notes: string[];
-  readonly scores: { metric: string; label: string; value: number; low: number; high: number; n: number; signature: string }[];
+  readonly scores: {
+    metric: string;
+    label: string;
+    value: number;
+    low: number;
+    high: number;
+    n: number;
+    signature: string;
+  }[];
   readonly groups: Record<string, { metric: string; value: number; n: number }[]>;
   readonly samples: { id: string; prediction: string; values: Record<string, number> }[];
 }
@@ -110,7 +118,14 @@ describe("boundary score of a file of outputs", () => {
       await write("one.zh", ["灯是红色的。", "下雨。"]),
       await write("two.zh", ["灯是红的。", "在下雨。"]),
     ];
-    const { scores, data } = await scoresOf("--data", hypotheses, "--references", `${first},${second}`, "--metrics", "bleu,chrf");
+    const { scores, data } = await scoresOf(
+      "--data",
+      hypotheses,
+      "--references",
+      `${first},${second}`,
+      "--metrics",
+      "bleu,chrf",
+    );
     expect(data.format).toBe("parallel");
     expect(scores.map(({ metric }) => metric)).toEqual(["bleu:tok=zh", "chrf"]);
     expect(scores[0]?.signature).toMatch(/^nrefs:2\|case:mixed\|eff:no\|tok:zh\|smooth:exp\|version:/);
@@ -138,7 +153,16 @@ describe("boundary score of a file of outputs", () => {
     ]);
     const plain = await scoresOf("--data", data, "--metrics", "bleu", "--group-by", "lang");
     expect([plain.scores[0]?.metric, Object.keys(plain.groups)]).toEqual(["bleu", ["en", "zh"]]);
-    const chinese = await scoresOf("--data", data, "--metrics", "bleu", "--target-language", "zh", "--group-by", "lang");
+    const chinese = await scoresOf(
+      "--data",
+      data,
+      "--metrics",
+      "bleu",
+      "--target-language",
+      "zh",
+      "--group-by",
+      "lang",
+    );
     expect(chinese.scores[0]?.metric).toBe("bleu:tok=zh");
     expect(chinese.groups["zh"]?.[0]?.value).toBeCloseTo(100, 9);
     // One word of six is wrong; without a split into characters the Chinese line is one token, too short for BLEU's four.
@@ -161,8 +185,13 @@ describe("boundary score of a file of outputs", () => {
   it("names what is wrong: metrics, options, rows, files, flags", async () => {
     expect(await refused(2, "--data", predictions, "--metrics", "em,bleuu")).toContain("Did you mean bleu?");
     expect(await refused(2, "--data", predictions, "--metrics", "bleu:tok=zhh")).toMatch(/option tok.*"zhh"/);
-    const unreferenced = await write("unreferenced.jsonl", [...rows.map((row) => JSON.stringify(row)), '{"prediction": "x"}']);
-    expect(await refused(1, "--data", unreferenced)).toMatch(/unreferenced\.jsonl, line 5: the sample has no reference/);
+    const unreferenced = await write("unreferenced.jsonl", [
+      ...rows.map((row) => JSON.stringify(row)),
+      '{"prediction": "x"}',
+    ]);
+    expect(await refused(1, "--data", unreferenced)).toMatch(
+      /unreferenced\.jsonl, line 5: the sample has no reference/,
+    );
     const unanswered = await write("unanswered.jsonl", ['{"references": ["x"]}']);
     expect(await refused(1, "--data", unanswered)).toMatch(/unanswered\.jsonl, line 1: .*prediction/);
     expect(await refused(1, "--data", at("nowhere.jsonl"))).toContain("no such file");
@@ -171,12 +200,14 @@ describe("boundary score of a file of outputs", () => {
     expect(await refused(2, "--daat", predictions)).toContain("--data");
   });
 
-  it.each([["--rule", "best"], ["--metric", "em"], ["--floor", "f1=-1"], ["--margin", "1"]])(
-    "has no boundary to choose: %s %s is refused",
-    async (...flags) => {
-      expect(await refused(2, "--data", predictions, ...flags)).toContain("a file of outputs has none");
-    },
-  );
+  it.each([
+    ["--rule", "best"],
+    ["--metric", "em"],
+    ["--floor", "f1=-1"],
+    ["--margin", "1"],
+  ])("has no boundary to choose: %s %s is refused", async (...flags) => {
+    expect(await refused(2, "--data", predictions, ...flags)).toContain("a file of outputs has none");
+  });
 });
 
 describe("boundary score of a finished run", () => {
@@ -184,7 +215,7 @@ describe("boundary score of a finished run", () => {
   beforeAll(async () => {
     const fixture = await writeSweepFixture(folder.path);
     await sweep(tinySweep(fixture, run(), { rule: "best" }));
-  });
+  }, ENGINE_START_MS);
 
   it("is the run's result under other settings", async () => {
     const { code, stdout } = await callCli(["score", run(), "--rule", "paper", "--metric", "f1", "--json"]);
@@ -207,7 +238,11 @@ describe("boundary score of a finished run", () => {
   });
 
   it("has samples of its own", async () => {
-    for (const flags of [["--data", predictions], ["--references", "x"], ["--map", "a=b"]]) {
+    for (const flags of [
+      ["--data", predictions],
+      ["--references", "x"],
+      ["--map", "a=b"],
+    ]) {
       expect(await refused(2, run(), ...flags)).toContain("a run has its own samples");
     }
     expect(await refused(2, at("nowhere"))).toContain("holds no finished run");

@@ -12,7 +12,7 @@ import { sweep } from "../../src/sweep/sweep.js";
 import { tangoWithoutLosses } from "../support/closed-forms.js";
 import { failureOf } from "../support/failure.js";
 import { answersAsked } from "../support/pooled-engine.js";
-import { sampleLines, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
+import { ENGINE_START_MS, sampleLines, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyAdapter } from "../support/tiny-model.js";
 import { fixtureRow, meanOf, outputsOf, tinySweep, valuesOf } from "../support/tiny-sweep.js";
@@ -30,7 +30,7 @@ let swept: SweepResult;
 beforeAll(async () => {
   fixture = await writeSweepFixture(folder.path);
   swept = await sweep(tinySweep(fixture, at("run"), { rule: "paper" }));
-});
+}, ENGINE_START_MS);
 
 /** A comparison by the settings of its flags. */
 async function compared(settings: Readonly<Record<string, unknown>>): Promise<ComparisonResult> {
@@ -39,7 +39,10 @@ async function compared(settings: Readonly<Record<string, unknown>>): Promise<Co
 }
 
 /** One with the model, in the same batches as the sweep. */
-async function live(against: readonly string[], more: Readonly<Record<string, unknown>> = {}): Promise<ComparisonResult> {
+async function live(
+  against: readonly string[],
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<ComparisonResult> {
   const fixed = { gpu: "off", threads: 1, maxTokens: 6, sequences: 3, metric: "contains-plain" };
   return compared({ ...fixture, ...fixed, against, ...more });
 }
@@ -64,7 +67,7 @@ describe("base, full, a boundary and the trimmed file", () => {
   beforeAll(async () => {
     result = await live(["full", "base", "K=2", at("run/trimmed.gguf")], { out: at("kept"), groupBy: "kind" });
     answers = await answersIn(at("kept"));
-  });
+  }, ENGINE_START_MS);
 
   it("answer all samples, each by its own name, the first compared with none", () => {
     expect(comparisonSchema.parse(JSON.parse(JSON.stringify(result)))).toEqual(result);
@@ -132,7 +135,9 @@ describe("base, full, a boundary and the trimmed file", () => {
   it("show the samples that changed most, the largest change first", () => {
     expect(result.changed.length).toBeGreaterThan(0);
     expect(result.changed.length).toBeLessThanOrEqual(3);
-    const spreads = result.changed.map(({ values }) => Math.max(...Object.values(values)) - Math.min(...Object.values(values)));
+    const spreads = result.changed.map(
+      ({ values }) => Math.max(...Object.values(values)) - Math.min(...Object.values(values)),
+    );
     expect(spreads).toEqual(spreads.toSorted((a, b) => b - a));
     expect(Math.min(...spreads)).toBeGreaterThan(0);
     for (const { sampleId, references, answers: shown } of result.changed) {
@@ -208,7 +213,9 @@ describe("finished runs", () => {
     expect(result.systems.map(({ name }) => name)).toEqual(["run#full", "run#chosen", "run#base", "run#K=2"]);
     const values = valuesOf(await outputsOf(at("run")), "holdout", "contains-plain");
     const means = result.systems.map(({ scores }) => scores["contains-plain"]?.value);
-    const expected = [4, 2, 0, 2].map((boundary) => expect.closeTo(meanOf(values.get(boundary)?.values() ?? []), 9) as number);
+    const expected = [4, 2, 0, 2].map(
+      (boundary) => expect.closeTo(meanOf(values.get(boundary)?.values() ?? []), 9) as number,
+    );
     expect(means).toEqual(expected);
     // The same pairs as the run's own confirmation.
     const own = swept.confirmation.comparisons.find(({ metric }) => metric === "contains-plain");
@@ -240,8 +247,32 @@ describe("finished runs", () => {
     );
   });
 
+  it("are scored by their own task unless another is named", async () => {
+    await sweep(
+      tinySweep(fixture, at("math"), { task: "math", rule: "paper", metric: undefined, boundaries: "0,2,4" }),
+    );
+    const against = ["full", "chosen"].map((one) => `${at("math")}#${one}`);
+    expect(Object.keys((await compared({ against })).labels).sort()).toEqual(["gsm8k-flexible", "gsm8k-strict"]);
+    expect(Object.keys((await compared({ against, task: "qa" })).labels).sort()).toEqual(["contains", "em", "f1"]);
+  });
+
+  it("over other data are refused where their samples have the same ids", async () => {
+    const data = at("same-ids.jsonl");
+    await writeFile(data, sampleLines(12).replaceAll('"answers":[', '"answers":["zebra",'));
+    await sweep(tinySweep({ ...fixture, data }, at("same-ids"), { rule: "paper" }));
+    for (const call of [
+      () => compared({ against: [...runs("full"), `${at("same-ids")}#full`] }),
+      () => live(["full", ...runs("full")], { data }),
+    ]) {
+      const error = await failureOf(UsageError, call);
+      expect(error.message).toContain("the systems answered different samples under the same ids");
+    }
+  });
+
   it("that are none, or have not answered, are said", async () => {
-    const none = await failureOf(RunFolderError, () => compared({ against: [`${at("nowhere")}#full`, ...runs("full")] }));
+    const none = await failureOf(RunFolderError, () =>
+      compared({ against: [`${at("nowhere")}#full`, ...runs("full")] }),
+    );
     expect(none.message).toContain("holds no finished run");
     const missing = await failureOf(UsageError, () => compared({ against: runs("full", "K=3") }));
     expect(missing.message).toContain(`${at("run")} has no answers of K=3 to its holdout: expected K=0, K=2, K=4`);
@@ -269,5 +300,8 @@ describe("--fail-if", () => {
     expect(metric.message).toContain("Did you mean f1?");
     const system = await failureOf(UsageError, () => compared({ against, failIf: ["f1 < run#ful"] }));
     expect(system.message).toContain("Did you mean run#full?");
+    const before = answersAsked();
+    await failureOf(UsageError, () => live(["full", "base"], { failIf: ["f2 < 50"] }));
+    expect(answersAsked()).toBe(before);
   });
 });

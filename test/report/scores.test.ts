@@ -11,7 +11,10 @@ const bleu: ReportedScore = {
   ...{ interval: "BCa bootstrap, 2000 resamples", signature: "nrefs:1|case:mixed|tok:13a|version:0.1.0" },
 };
 const scores: OutputScores = { scores: [em, bleu], groups: {}, samples: [] };
-const rows = (own: OutputScores): string[][] => scoresReport(own).split("\n").map((line) => line.trim().split(/ {2,}/));
+const rows = (own: OutputScores): string[][] =>
+  scoresReport(own)
+    .split("\n")
+    .map((line) => line.trim().split(/ {2,}/));
 
 describe("the report of scores", () => {
   it("has a row for each metric, with interval and signature, and says how the intervals were made", () => {
@@ -25,7 +28,10 @@ describe("the report of scores", () => {
   });
 
   it("has a row for each group", () => {
-    const groups = { bridge: [{ ...em, n: 90 }, bleu], "(none)": [{ ...em, value: 0, low: 0, high: 11.4, n: 30 }, bleu] };
+    const groups = {
+      bridge: [{ ...em, n: 90 }, bleu],
+      "(none)": [{ ...em, value: 0, low: 0, high: 11.4, n: 30 }, bleu],
+    };
     expect(rows({ ...scores, groups }).slice(4)).toEqual([
       [""],
       ["group", "n", "EM", "BLEU"],

@@ -17,10 +17,11 @@ export function tangoWithoutLosses(better: number, samples: number): { low: numb
   return { low: 100 * low, high: 100 * high };
 }
 
-/** Normal interval of a mean of changes (-1 to 1) after two more: up and down by the root mean square of those not 0 and one full change. */
+/** Normal interval of a mean of changes (-1 to 1) after two more: up and down by the root mean square of those not 0, or by 1 without any. */
 export function adjustedWald(changes: readonly number[]): { low: number; high: number } {
   const mean = (values: readonly number[]): number => values.reduce((sum, one) => sum + one, 0) / values.length;
-  const step = Math.sqrt(mean([...changes.filter((change) => change !== 0), 1].map((change) => change ** 2)));
+  const seen = changes.filter((change) => change !== 0);
+  const step = seen.length === 0 ? 1 : Math.sqrt(mean(seen.map((change) => change ** 2)));
   const all = [...changes, step, -step];
   const variance = mean(all.map((change) => change ** 2)) - mean(all) ** 2;
   const half = Z * Math.sqrt(variance / all.length);

@@ -35,7 +35,7 @@ export async function callCli([name = "", ...args]: readonly string[]): Promise<
   let code: number;
   try {
     await command.exitOverride().parseAsync(args, { from: "user" });
-    code = Number(process.exitCode ?? 0);
+    code = exitCodeSet();
   } catch (error) {
     if (error instanceof BoundaryError) stderr += `error: ${error.message}\n`;
     else if (!(error instanceof CommanderError)) throw error;
@@ -46,4 +46,9 @@ export async function callCli([name = "", ...args]: readonly string[]): Promise<
     err.mockRestore();
   }
   return { code, stdout: stripVTControlCharacters(stdout), stderr: stripVTControlCharacters(stderr) };
+}
+
+/** The exit code that a command left for the process, 0 where it left none. */
+function exitCodeSet(): number {
+  return Number(process.exitCode ?? 0);
 }

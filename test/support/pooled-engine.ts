@@ -1,7 +1,8 @@
 import { afterAll } from "vitest";
 import type { Engine, EngineOptions } from "../../src/engine/engine.js";
+import type * as processEngine from "../../src/engine/process-engine.js";
 
-type ProcessEngineModule = typeof import("../../src/engine/process-engine.js");
+type ProcessEngineModule = typeof processEngine;
 
 const engines = new Map<string, Promise<Engine>>();
 let asked = 0;

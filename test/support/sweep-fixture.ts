@@ -2,6 +2,9 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeTinyAdapter, writeTinyModel } from "./tiny-model.js";
 
+/** Milliseconds that a hook may take which starts an engine: on a busy machine that is many times what it takes alone. */
+export const ENGINE_START_MS = 120_000;
+
 export interface SweepFixture {
   readonly model: string;
   readonly adapter: string;

@@ -86,7 +86,9 @@ describe("settings", () => {
     const error = await failureOf(UsageError, () => resolveConfig({ ...required, modle: "x", maxToken: 3 }));
     expect(error.message).toContain("unknown setting modle (did you mean model?)");
     expect(error.message).toContain("unknown setting maxToken (did you mean maxTokens?)");
-    const scoring = await failureOf(UsageError, () => resolveConfig({ ...required, margn: 2, flor: "f1=-1", ruel: "best" }));
+    const scoring = await failureOf(UsageError, () =>
+      resolveConfig({ ...required, margn: 2, flor: "f1=-1", ruel: "best" }),
+    );
     expect(scoring.message).toContain("unknown setting margn (did you mean margin?)");
     expect(scoring.message).toContain("unknown setting flor (did you mean floor?)");
     expect(scoring.message).toContain("unknown setting ruel (did you mean rule?)");
@@ -219,6 +221,14 @@ describe("what goes into a result", () => {
     expect(Object.keys(shown)).toEqual(Object.keys(shown).sort());
     expect(shown).not.toHaveProperty("out");
     expect(shown).not.toHaveProperty("limit");
+  });
+
+  it("hides the same in lists", () => {
+    const against = ["base", "/home/ann/trimmed.gguf", "https://user:pa55@host/m.gguf"];
+    expect(redactedConfig({ against, show: 3 })).toEqual({
+      against: ["base", "~/trimmed.gguf", "https://***@host/m.gguf"],
+      show: 3,
+    });
   });
 
   it("says how K was chosen only where that was not the default", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { confirm } from "../../src/sweep/confirm.js";
+import type { CandidateScores } from "../../src/sweep/scores.js";
 import { adjustedWald, tangoWithoutLosses } from "../support/closed-forms.js";
 import { scoredAt } from "../support/scored.js";
 
@@ -46,6 +47,16 @@ describe("confirming a choice", () => {
     expect(f1).toMatchObject({ ...ends(adjustedWald([0.5, 1, 0.5, 0.5])), method: "adjusted Wald interval" });
     expect(f1?.p).not.toHaveProperty("mcnemar");
     expect(f1?.effect).not.toHaveProperty("oddsRatio");
+  });
+
+  it("takes a lower value for the better where less is better", () => {
+    const lower = (one: CandidateScores): CandidateScores => {
+      const em = { ...one.scores.get("em")!, lowerIsBetter: true as const };
+      return { ...one, scores: new Map([["em", em]]) };
+    };
+    const all = { chosen: lower(chosen), full: lower(full), base: lower(base) };
+    const [em] = confirm("holdout", all, 1).comparisons;
+    expect(em?.chosenMinusBase).toMatchObject({ difference: 50, better: 0, worse: 2, same: 2 });
   });
 
   it("of equal answers finds no difference, and an interval that so few samples leave", () => {

@@ -8,7 +8,7 @@ import type { SweepResult } from "../../src/sweep/result.js";
 import { sweep } from "../../src/sweep/sweep.js";
 import { failureOf } from "../support/failure.js";
 import { answersAsked } from "../support/pooled-engine.js";
-import { writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
+import { ENGINE_START_MS, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { meanOf, outputsOf, tinySweep, valuesOf } from "../support/tiny-sweep.js";
 
@@ -30,7 +30,7 @@ beforeAll(async () => {
   fixture = await writeSweepFixture(at("inputs"));
   confirmed = await run("confirmed", { rule: "best" });
   inSample = await run("in-sample", { rule: "best", holdout: 0 });
-});
+}, ENGINE_START_MS);
 
 /** A copy of a run to be damaged. */
 async function copyOf(name: string, to: string): Promise<string> {
@@ -74,6 +74,14 @@ describe("scoring a finished run again", () => {
     const again = await run(name, { rule: "best", holdout: 0, ...settings });
     expect(again.timings.answersGenerated).toBe(0);
     expect(decided(rescored)).toEqual(decided(again));
+  });
+
+  it("tells the settings that it was scored with, and the command that would come to the same", async () => {
+    const { config, command } = await rescore(at("confirmed"), { rule: "one-se", metric: "f1", groupBy: "kind" });
+    expect(config).toEqual({ ...confirmed.config, rule: "one-se", metric: "f1", "group-by": "kind" });
+    expect(command).toContain("--group-by kind");
+    expect(command).toContain("--metric f1");
+    expect(command).toContain("--rule one-se");
   });
 
   it("scores the answers that are in the folder", async () => {
@@ -208,8 +216,7 @@ describe("a finished run", () => {
   it("gives samples and answers in the order in which they were asked", async () => {
     const { result, samples, answers } = await loadRun(at("confirmed"));
     expect(result).toEqual(confirmed);
-    const ids = (part: string): string[] =>
-      samples.filter((one) => one.part === part).map(({ sample }) => sample.id);
+    const ids = (part: string): string[] => samples.filter((one) => one.part === part).map(({ sample }) => sample.id);
     expect([ids("selection"), ids("holdout")]).toEqual([confirmed.data.selection, confirmed.data.holdout]);
     expect(samples[0]?.sample.variables).toHaveProperty("question");
     const outputs = await outputsOf(at("confirmed"));

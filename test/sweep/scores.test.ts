@@ -12,7 +12,12 @@ const samples: Sample[] = [
   { id: "c", variables: { question: "When?", kind: "short" }, references: ["1900"] },
   { id: "d", variables: { question: "Why?" }, references: ["no"] },
 ];
-const outputs = ["Ann", "<think>a house?</think>the house", "", "so so so so so so so so so so so so so so so so so so"];
+const outputs = [
+  "Ann",
+  "<think>a house?</think>the house",
+  "",
+  "so so so so so so so so so so so so so so so so so so",
+];
 const stops = ["eog", "eog", "length", "length"] as const;
 const rows = samples.map(({ id }, i) =>
   journalRow({

@@ -98,6 +98,11 @@ describe("floors", () => {
     ]);
   });
 
+  it("are not for metrics of which less is better", async () => {
+    const error = await failureOf(UsageError, () => scoringFor({ floor: "over-long=-1" }, "yes-no"));
+    expect(error.message).toContain("over-long cannot have a floor: less of it is better");
+  });
+
   it("name BLEU as the target language has it", () => {
     const chinese = { format: "parallel", targetLanguage: "zh-CN" } as const;
     const scoring = scoringFor({ floor: "bleu=-1" }, "translation", chinese);

@@ -152,6 +152,17 @@ describe("--folds", () => {
     expect(choice.boundary).toBe(means.find(({ mean }) => mean > best - 1e-9)?.boundary);
   });
 
+  it("say nothing of scores that flatter: what they tell is not in-sample", async () => {
+    const { notes, verdict } = await run("folds", { folds: 3, rule: "best" });
+    expect(notes.join("\n")).not.toContain("There is no holdout");
+    expect(verdict.sentences.join("\n")).toContain("By cross-validation over 12 samples");
+  });
+
+  it("and a file for the holdout exclude each other", async () => {
+    const error = await failureOf(UsageError, () => run("folds-holdout", { folds: 3, holdout: fixture.data }));
+    expect(error.message).toContain("--folds and a file for --holdout exclude each other");
+  });
+
   it("are no more than there are samples", async () => {
     const error = await failureOf(UsageError, () => run("folds-many", { folds: 13, rule: "best" }));
     expect(error.message).toContain("the number of folds is wrong: found 13, expected a whole number from 2 to 12");
@@ -185,9 +196,35 @@ describe("--group-by", () => {
     expect(result.config["group-by"]).toBe("length:question:2");
   });
 
-  it("of a field that no sample has is refused with the nearest name", async () => {
-    const error = await failureOf(UsageError, () => run("groups", { groupBy: "kin", rule: "best" }));
+  it("of a field that no sample has is refused with the nearest name, before anything is generated", async () => {
+    const before = answersAsked();
+    const error = await failureOf(UsageError, () => run("groups-unknown", { groupBy: "kin", rule: "best" }));
     expect(error.message).toMatch(/no sample has the field to group by: found "kin".*Did you mean kind\?/);
+    expect(answersAsked()).toBe(before);
+  });
+});
+
+describe("without a holdout", () => {
+  it("a choice is corrected against the full adapter, asked for or not", async () => {
+    const { confirmation, metric } = await run("in-sample", { rule: "best", boundaries: "1-3", holdout: 0 });
+    const main = confirmation.comparisons.find((comparison) => comparison.metric === metric);
+    const { difference, optimism } = confirmation.corrected ?? { difference: NaN, optimism: NaN };
+    expect(difference + optimism).toBeCloseTo(main?.chosenMinusFull.difference ?? NaN, 9);
+  });
+});
+
+describe("progress", () => {
+  it.each([
+    ["with a holdout", { boundaries: "1-3", margin: 100 }, 4 * 6 + 3 * 6],
+    ["without one", { boundaries: "1-3", rule: "best", holdout: 0 }, 5 * 12],
+    ["over boundaries that are one candidate", { boundaries: "0,full", rule: "best", folds: 3 }, 2 * 12],
+  ])("counts every answer, and never beyond the total: %s", async (name, settings, answers) => {
+    const seen: [done: number, total: number][] = [];
+    await sweep(tinySweep(fixture, at(`progress ${name}`), settings), {
+      onProgress: ({ done, total }) => void seen.push([done, total]),
+    });
+    expect(seen.map(([done]) => done)).toEqual(Array.from({ length: answers }, (_, i) => i + 1));
+    expect(new Set(seen.map(([, total]) => total))).toEqual(new Set([answers]));
   });
 });
 

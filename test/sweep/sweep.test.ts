@@ -8,7 +8,7 @@ import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
 import { sweepResultSchema, type SweepResult } from "../../src/sweep/result.js";
 import { planOnly, sweep } from "../../src/sweep/sweep.js";
 import { closeEngines } from "../support/pooled-engine.js";
-import { writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
+import { ENGINE_START_MS, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyAdapter } from "../support/tiny-model.js";
 
@@ -51,7 +51,7 @@ describe("a sweep on a tiny model", () => {
   let result: SweepResult;
   beforeAll(async () => {
     result = await sweep(configFor("whole"));
-  });
+  }, ENGINE_START_MS);
 
   it("writes the files that it promises, and nothing else stays", async () => {
     const files = (await readdir(join(folder.path, "whole"))).sort();

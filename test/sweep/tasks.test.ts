@@ -230,7 +230,7 @@ describe("--task custom", () => {
     id: `c${i}`,
     animal: `otter ${i}`,
     place: `river ${i}`,
-    gold: [..."abcdefghijklmnopqrstuvwxyz"].slice(i, i + 18),
+    gold: Array.from("abcdefghijklmnopqrstuvwxyz").slice(i, i + 18),
   }));
   let data: string;
   let prompt: string;
@@ -240,7 +240,14 @@ describe("--task custom", () => {
   });
 
   it("has the prompt, the fields, the extraction and the metrics that it is given", async () => {
-    const own = { data, prompt, map: "answers=gold", extract: "[a-z]", metrics: "accuracy,contains", metric: "accuracy" };
+    const own = {
+      data,
+      prompt,
+      map: "answers=gold",
+      extract: "[a-z]",
+      metrics: "accuracy,contains",
+      metric: "accuracy",
+    };
     const { result, samples } = await runTask("custom", own);
     expect([result.metric, Object.keys(result.labels)]).toEqual(["accuracy", ["accuracy", "contains"]]);
     for (const { id, prompt: text, references, variables } of samples) {

@@ -105,7 +105,11 @@ describe("a boundary below the full adapter", () => {
   });
 
   it("without a holdout is in-sample and confirmed by nothing", () => {
-    const { sentences } = verdictOf(2, { chosen: good, full: { em: all(1), contains: first(10) }, base }, { part: "selection" });
+    const { sentences } = verdictOf(
+      2,
+      { chosen: good, full: { em: all(1), contains: first(10) }, base },
+      { part: "selection" },
+    );
     expect(sentences[1]).toMatch(
       /^In-sample \(no holdout, so this flatters the choice\), on 40 samples: contains 100\.0/,
     );
@@ -197,6 +201,25 @@ describe("without a holdout", () => {
     expect(worse.sentences[2]).toBe(
       "Cross-validation contradicts the choice: it is worse than the full adapter. Keep everything.",
     );
+  });
+
+  it("the ends of cross-validation tell what the folds chose, which is neither base nor full", () => {
+    const half = { em: all(1), contains: first(20) };
+    for (const boundary of [0, 4]) {
+      const { sentences } = verdictOf(boundary, { chosen: half, full: good, base }, { part: "folds" });
+      expect(sentences[1]).toMatch(
+        /: contains 50\.0, against 100\.0 for the full adapter \(-50\.0, .*\) and 0\.0 for the base \(\+50\.0, .*\)\.$/,
+      );
+      expect(sentences[2]).toBe(
+        "Cross-validation contradicts the choice: it is worse than the full adapter. Keep everything.",
+      );
+    }
+  });
+
+  it("no holdout contradicts K = 0", () => {
+    const { sentences } = verdictOf(0, { chosen: base, full: good, base }, { part: "selection" });
+    expect(sentences[1]).toMatch(/100\.0 for the full adapter\. .*contradict that: .*the full adapter is better\.$/);
+    expect(sentences.join("\n")).not.toContain("The holdout");
   });
 
   it("an in-sample gain is followed by what is left of it", () => {
