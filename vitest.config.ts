@@ -6,7 +6,15 @@ export default defineConfig({
     // Engines of the tests take one thread each, so two files at a time fit two cores; more would starve llama.cpp's spinning threads.
     maxWorkers: 2,
     projects: [
-      { test: { name: "fast", include: ["test/**/*.test.ts"], exclude: ["test/model/**"], testTimeout: 60_000 } },
+      {
+        test: {
+          name: "fast",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/model/**"],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
       { test: { name: "model", include: ["test/model/**/*.test.ts"], testTimeout: 1_800_000 } },
     ],
   },

@@ -49,14 +49,17 @@ type LiveSystem = Exclude<System, { kind: "run" }>;
 /**
  * Has each system answer every sample, one system after the other, all in the same batches. With `config.out` the answers are kept there and
  * the same call goes on where it was stopped.
+ * @param check looks at the inputs before anything is generated; what it throws ends the work.
  * @throws a BoundaryError for anything a user can mend; InterruptedError when the signal fired.
  */
 export async function answerLive(
   config: SweepConfig,
   systems: readonly LiveSystem[],
   hooks: CompareHooks,
+  check: (inputs: SweepInputs) => void,
 ): Promise<LiveAnswers> {
   return withSession(config, hooks.signal, async (inputs, engine) => {
+    check(inputs);
     const tokens = await engine.tokenize(inputs.samples.map(({ text }) => text));
     const scratch = await mkdtemp(join(tmpdir(), "boundary-compare-")).catch((cause: unknown) => {
       throw fileError(tmpdir(), "write", cause);

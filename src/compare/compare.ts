@@ -11,9 +11,9 @@ import { version } from "../version.js";
 import { answerLive, type CompareHooks, type SystemAnswers } from "./answers.js";
 import { asSweep, type CompareConfig } from "./config.js";
 import { analyseErrors } from "./error-analysis.js";
-import { failsOn, parseFailCondition } from "./fail-if.js";
+import { failsOn, parseFailCondition, type FailCondition } from "./fail-if.js";
 import { COMPARISON_SCHEMA_VERSION, comparisonSchema, type ComparisonResult } from "./result.js";
-import { runAnswers } from "./run-answers.js";
+import { runAnswers, type RunAnswers } from "./run-answers.js";
 import { parseSystems, type System } from "./systems.js";
 
 /** The metric whose falls are analysed, where it is among the metrics: the paper's. */
@@ -29,16 +29,15 @@ export async function compare(config: CompareConfig, hooks: CompareHooks = {}): 
     config.adapter === undefined || config.against.includes("full") ? config.against : ["full", ...config.against],
     config.adapter !== undefined,
   );
-  const gathered = await gather(config, systems, hooks);
-  const { scoring, primary, samples } = gathered;
   const names = systems.map(({ name }) => name);
-  const conditions = config.failIf.map((text) =>
-    parseFailCondition(
-      text,
-      scoring.metrics.map(({ name }) => name),
-      names,
-    ),
-  );
+  const conditionsOn = (metrics: readonly Metric[]): FailCondition[] => {
+    const known = metrics.map(({ name }) => name);
+    return config.failIf.map((text) => parseFailCondition(text, known, names));
+  };
+  // Conditions are read twice, so that a slip in one is told before anything is generated.
+  const gathered = await gather(config, systems, hooks, ({ metrics }) => void conditionsOn(metrics));
+  const { scoring, primary, samples } = gathered;
+  const conditions = conditionsOn(scoring.metrics);
   const scored = gathered.answers.map((own) => {
     const texts = own.rows.map(({ output }) => scoredText(output, scoring.extract));
     return { ...own, texts, ...scoreTexts(texts, samples, scoring) };
@@ -69,13 +68,19 @@ interface Gathered {
 }
 
 /** The answers of all systems to the samples that they share. */
-async function gather(config: CompareConfig, systems: readonly System[], hooks: CompareHooks): Promise<Gathered> {
+async function gather(
+  config: CompareConfig,
+  systems: readonly System[],
+  hooks: CompareHooks,
+  check: (scoring: Pick<AnswerScoring, "metrics">) => void,
+): Promise<Gathered> {
   const runs = await Promise.all(systems.flatMap((system) => (system.kind === "run" ? [runAnswers(system)] : [])));
   const live = systems.flatMap((system) => (system.kind === "run" ? [] : [system]));
   const [firstRun] = runs;
   if (live.length === 0 && firstRun) {
-    const task = taskByName(config.task);
-    const { primary, ...scoring } = scoringOf(config, task, { format: firstRun.format });
+    const task = taskByName(config.task ?? firstRun.task);
+    const { primary, ...scoring } = scoringOf(config, task, firstRun);
+    assertSameSamples(firstRun.samples, runs);
     return aligned(runs, firstRun.samples, { ...scoring, groupBy: config.groupBy }, primary, []);
   }
   const anyAdapter = config.adapter ?? live.flatMap((system) => (system.kind === "adapter" ? [system.path] : []))[0];
@@ -86,10 +91,28 @@ async function gather(config: CompareConfig, systems: readonly System[], hooks: 
     });
   }
   const sweepConfig = asSweep(config, { model: config.model, data: config.data, adapter: anyAdapter });
-  const { inputs, samples, answers } = await answerLive(sweepConfig, live, hooks);
+  const { inputs, samples, answers } = await answerLive(sweepConfig, live, hooks, check);
+  assertSameSamples(samples, runs);
   const all = systems.flatMap(({ name }) => [...answers, ...runs].filter((own) => own.name === name));
   const notes = inputs.notes.filter((note) => !note.includes("holdout"));
   return aligned(all, samples, inputs, inputs.primary, notes);
+}
+
+/** @throws UsageError where a run answered another sample under an id of these. */
+function assertSameSamples(samples: readonly Sample[], runs: readonly RunAnswers[]): void {
+  const known = new Map(samples.map(({ id, references }) => [id, references.join("\0")]));
+  for (const run of runs) {
+    const other = run.samples.find(
+      ({ id, references }) => (known.get(id) ?? references.join("\0")) !== references.join("\0"),
+    );
+    if (!other) continue;
+    throw new UsageError({
+      what: "the systems answered different samples under the same ids",
+      actual: `${run.name} has other references for ${other.id}`,
+      expected: "answers to the same samples",
+      fix: "Compare runs over the same data, or give the samples ids of their own.",
+    });
+  }
 }
 
 /** Keeps the samples that every system answered, in the order of the first. */

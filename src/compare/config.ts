@@ -8,6 +8,10 @@ export const compareConfigSchema = sweepConfigSchema
     model: sweepConfigSchema.shape.model.optional().describe(sweepConfigSchema.shape.model.description ?? ""),
     data: sweepConfigSchema.shape.data.optional().describe("samples that every system answers"),
     adapter: sweepConfigSchema.shape.adapter.optional().describe("LoRA adapter that `full` and K=... stand for"),
+    task: sweepConfigSchema.shape.task
+      .unwrap()
+      .optional()
+      .describe("what is asked of the model (default: qa; of finished runs, the first one's)"),
     against: z
       .array(z.string().min(1))
       .min(1)
@@ -26,6 +30,7 @@ export function asSweep(config: CompareConfig, inputs: Pick<SweepConfig, "model"
   return {
     ...shared,
     ...inputs,
+    task: config.task ?? "qa",
     out: config.out ?? "",
     boundaries: "0",
     rule: "best",

@@ -19,7 +19,9 @@ interface ScoreName {
   readonly system: string;
 }
 
-const GRAMMAR = /^\s*(\S+?)\s*(<=|>=|<|>)\s*(\S+?)\s*(?:([+-])\s*(\d+(?:\.\d+)?))?\s*$/;
+const GRAMMAR = /^\s*(\S+?)\s*(<=|>=|<|>)\s*(\S.*?)\s*$/;
+/** A right side with points added or taken off. */
+const OFFSET = /^(\S+?)\s*([+-])\s*(\d+(?:\.\d+)?)$/;
 
 /**
  * Reads a condition: `METRIC[@SYSTEM] < NUMBER` or `METRIC[@SYSTEM] < SYSTEM [+- POINTS]`, where the right side may also be
@@ -34,8 +36,11 @@ export function parseFailCondition(
   systems: readonly string[],
 ): FailCondition {
   const match = GRAMMAR.exec(text);
-  const [, leftText = "", operator = "", rightText = "", sign, offset] = match ?? [];
-  if (!match || !isOperator(operator)) {
+  const [, leftText = "", operator = "", whole = ""] = match ?? [];
+  // A name may end like a subtraction, as `trimmed-2` does: what is a name as it stands is one.
+  const isName = systems.includes(whole) || systems.includes(whole.slice(whole.indexOf("@") + 1));
+  const [, rightText = whole, sign, offset] = (isName ? null : OFFSET.exec(whole)) ?? [];
+  if (!match || !isOperator(operator) || /\s/.test(rightText)) {
     throw new UsageError({
       what: "the condition of --fail-if cannot be read",
       actual: JSON.stringify(text),

@@ -8,6 +8,10 @@ import type { System } from "./systems.js";
 export interface RunAnswers extends SystemAnswers {
   readonly samples: readonly Sample[];
   readonly format: SampleFormat;
+  /** Of translations: the language of the references. */
+  readonly targetLanguage?: string;
+  /** Name of the run's task. */
+  readonly task: string;
 }
 
 type RunSystem = Extract<System, { kind: "run" }>;
@@ -35,6 +39,8 @@ export async function runAnswers({ name, folder, which }: RunSystem): Promise<Ru
     adapterBytes: run.result.candidates.find((candidate) => candidate.boundary === boundary)?.bytes,
     rows,
     format: run.result.data.format,
+    ...(run.result.data.targetLanguage === undefined ? {} : { targetLanguage: run.result.data.targetLanguage }),
+    task: String(run.result.config["task"]),
     samples: run.samples.filter((one) => one.part === part).map(({ sample }) => sample),
   };
 }

@@ -17,7 +17,7 @@ export type System = { readonly name: string } & (
  * @throws UsageError for less than two systems, and for `full` or `K=20` without an adapter.
  */
 export function parseSystems(texts: readonly string[], hasAdapter: boolean): System[] {
-  const taken = new Map<string, number>();
+  const taken = new Set<string>();
   const systems = texts.map((text) => {
     const system = parseSystem(text);
     if (!hasAdapter && (system.kind === "full" || system.kind === "boundary")) {
@@ -26,9 +26,10 @@ export function parseSystems(texts: readonly string[], hasAdapter: boolean): Sys
         expected: "--adapter, or a run's folder such as runs/first#full",
       });
     }
-    const count = (taken.get(system.name) ?? 0) + 1;
-    taken.set(system.name, count);
-    return count === 1 ? system : { ...system, name: `${system.name}-${count}` };
+    let { name } = system;
+    for (let number = 2; taken.has(name); number++) name = `${system.name}-${number}`;
+    taken.add(name);
+    return { ...system, name };
   });
   if (systems.length >= 2) return systems;
   throw new UsageError({

@@ -158,8 +158,13 @@ function plainSetting(key: string, value: unknown): unknown {
 export function redactedConfig(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const entries = Object.entries(config)
     .filter(([name, value]) => name !== "out" && value !== undefined)
-    .map(([name, value]) => [kebabCase(name), typeof value === "string" ? redact(value) : value] as const);
+    .map(([name, value]) => [kebabCase(name), redactedValue(value)] as const);
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function redactedValue(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(redactedValue);
+  return typeof value === "string" ? redact(value) : value;
 }
 
 /** Replaces the home folder by `~` and the credentials of an address, also those in its query, by `***`. */

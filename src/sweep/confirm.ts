@@ -75,7 +75,8 @@ export function pairedDifference(a: Score, b: Score, seed: number): PairedDiffer
     low,
     high,
     method,
-    ...flips,
+    // Where less is better, a higher value is the worse.
+    ...(a.lowerIsBetter ? { better: flips.worse, worse: flips.better, same: flips.same } : flips),
     p,
     effect,
     ...(smallestDetectable === undefined ? {} : { smallestDetectable }),

@@ -4,6 +4,7 @@ import type { PeftAdapter } from "../adapter/load-peft-adapter.js";
 import { openAdapter } from "../adapter/open-adapter.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
 import { parseMap } from "../samples/field-map.js";
+import { groupSamples } from "../samples/grouping.js";
 import { loadSamples } from "../samples/load.js";
 import type { LoadedSamples, LoadOptions, Sample } from "../samples/sample.js";
 import { assertDisjoint, splitSamples } from "../samples/split.js";
@@ -62,11 +63,19 @@ export async function loadInputs(config: SweepConfig): Promise<SweepInputs> {
       fix: "Give a share such as --holdout 0.5, or JSONL with source and target.",
     });
   }
+  if (config.folds !== undefined && typeof config.holdout === "string") {
+    throw new UsageError({
+      what: "--folds and a file for --holdout exclude each other",
+      fix: "Cross-validation is for where there is no holdout: leave one of the two out.",
+    });
+  }
   const options = loadOptions(config, task);
   const limited = config.limit === undefined ? options : { ...options, limit: config.limit };
   const data = await loadSamples(config.data, limited);
   const holdoutData = typeof config.holdout === "string" ? await loadSamples(config.holdout, options) : undefined;
   const scoring = scoringOf(config, task, data);
+  // Found out here, before anything is generated.
+  if (config.groupBy !== undefined) groupSamples(data.samples, config.groupBy);
 
   const model = await withSha256(await readBaseModel(await resolveModelPath(config.model)));
   const boundaries = parseBoundaries(
@@ -181,7 +190,7 @@ function notesOf(
       `${unanswerable} samples have no answer: contains counts every output as right there. Look at EM and F1.`,
     );
   }
-  if (!samples.some(({ part }) => part === "holdout")) {
+  if (config.folds === undefined && !samples.some(({ part }) => part === "holdout")) {
     notes.push("There is no holdout: the scores of the chosen K are in-sample and flatter it.");
   }
   return notes;

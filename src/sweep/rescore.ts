@@ -4,7 +4,14 @@ import type { Sample } from "../samples/sample.js";
 import { taskByName } from "../tasks/task.js";
 import { chooseBoundary } from "./choose.js";
 import { conclude, ruleSettings } from "./conclude.js";
-import { resolveSettings, sweepConfigSchema, settingsFromFile, type SweepSettings } from "./config.js";
+import {
+  recipe,
+  redactedConfig,
+  resolveSettings,
+  settingsFromFile,
+  sweepConfigSchema,
+  type SweepSettings,
+} from "./config.js";
 import { candidateEntries, choiceEntry, confirmationEntry, labelsOf } from "./entries.js";
 import type { Part } from "./inputs.js";
 import { loadRun, type FinishedRun } from "./load-run.js";
@@ -77,6 +84,8 @@ export async function rescore(folder: string, flags: SweepSettings): Promise<Swe
   const again = `K=${chosen.candidate.boundary} has not answered the holdout: the same sweep with --rule ${config.rule} and --metric ${settings.metric} would have it confirmed.`;
   return sweepResultSchema.parse({
     ...result,
+    command: recipe(config),
+    config: redactedConfig(config),
     metric: settings.metric,
     labels: labelsOf(scoring.metrics),
     candidates: candidateEntries(selection, holdout, config.seed),

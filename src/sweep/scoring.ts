@@ -72,7 +72,12 @@ function parseFloors(list: string, context: MetricContext): Floor[] {
           expected: "METRIC=-POINTS, such as f1=-1.0: at most one point below the full adapter",
         });
       }
-      return { metric: metricByName(piece.slice(0, at), context).name, points };
+      const metric = metricByName(piece.slice(0, at), context);
+      if (!metric.lowerIsBetter) return { metric: metric.name, points };
+      throw new UsageError({
+        what: `${metric.name} cannot have a floor: less of it is better`,
+        fix: "Leave it out of --floor.",
+      });
     });
 }
 

@@ -136,11 +136,12 @@ interface Run {
 async function run(context: Run): Promise<SweepResult> {
   const { config, inputs, plan, engine, folder } = context;
   const counts = { generated: 0, reused: 0 };
-  const evaluation = evaluationOf(context, counts);
 
   // The full adapter is what others are measured by, also where its K was not asked for.
-  const needsFull = config.rule === "no-worse" || inputs.floors.length > 0 || config.folds !== undefined;
+  const needsFull =
+    config.rule === "no-worse" || inputs.floors.length > 0 || config.folds !== undefined || plan.holdout.length === 0;
   const tried = distinct([...plan.candidates, ...(needsFull ? [plan.full] : [])]);
+  const evaluation = evaluationOf(context, counts, totalAnswers(plan, tried));
   const selectionAnswers = await evaluate(evaluation, tried, plan.selection);
   const selection = scoreAll(selectionAnswers, plan.selection, inputs);
   const settings = ruleSettings(config, inputs, plan.layerCount);
@@ -210,12 +211,18 @@ async function run(context: Run): Promise<SweepResult> {
   );
 }
 
-function evaluationOf(context: Run, counts: { generated: number; reused: number }): Evaluation {
+/** Answers of a whole sweep; on the holdout at most, since chosen may be base or full. */
+function totalAnswers(plan: SweepPlan, tried: readonly Candidate[]): number {
+  const isConfirmed = plan.holdout.length > 0;
+  const onSelection = isConfirmed ? tried : distinct([...tried, plan.base, plan.full]);
+  return onSelection.length * plan.selection.length + 3 * plan.holdout.length;
+}
+
+function evaluationOf(context: Run, counts: { generated: number; reused: number }, total: number): Evaluation {
   const { plan, engine, journal, pieces, hooks, inputs } = context;
   const references = new Map(
     [...plan.selection, ...plan.holdout].map(({ part, sample }) => [`${part}\0${sample.id}`, sample.references]),
   );
-  const total = plan.candidates.length * plan.selection.length + 3 * plan.holdout.length;
   const running = new Map<string, { sums: readonly number[]; count: number }>();
   return {
     plan,

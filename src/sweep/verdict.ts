@@ -39,13 +39,19 @@ export function verdict(input: VerdictInput): Verdict {
   if (!main) throw new RangeError(`the primary metric ${primary} was not confirmed`);
   const beside = confirmation.comparisons.filter((comparison) => comparison !== main);
   const where = WHERE[confirmation.part](confirmation.samples);
+  // What the folds chose is pooled: its score is neither that of base nor that of full.
+  const isPooled = confirmation.part === "folds";
   if (chosen.keptModules === 0) {
     return {
       kind: "adapter-does-not-help",
       sentences: [
         baseHeadline(input),
         ...input.reasons,
-        `${where}: ${main.label} ${points(main.base)} for the base, ${points(main.full)} for the full adapter${trustOfBase(main)}.`,
+        ...(isPooled
+          ? [`${where}: ${againstBoth(main)}.`, trust(main, confirmation)]
+          : [
+              `${where}: ${main.label} ${points(main.base)} for the base, ${points(main.full)} for the full adapter${trustOfBase(main, confirmation)}.`,
+            ]),
         ...besideSentences(beside, "the full adapter", (comparison) => comparison.chosenMinusFull),
       ],
     };
@@ -56,7 +62,11 @@ export function verdict(input: VerdictInput): Verdict {
       sentences: [
         keepHeadline(input),
         ...input.reasons,
-        `${where}: ${main.label} ${points(main.full)} for the full adapter, ${points(main.base)} for the base ${interval(main.chosenMinusBase)}.`,
+        ...(isPooled
+          ? [`${where}: ${againstBoth(main)}.`, trust(main, confirmation)]
+          : [
+              `${where}: ${main.label} ${points(main.full)} for the full adapter, ${points(main.base)} for the base ${interval(main.chosenMinusBase)}.`,
+            ]),
         ...besideSentences(beside, "the base", (comparison) => comparison.chosenMinusBase),
       ],
     };
@@ -130,10 +140,11 @@ function countOf(samples: number, kind = ""): string {
   return `${samples} ${kind}sample${samples === 1 ? "" : "s"}`;
 }
 
-function trustOfBase({ chosenMinusFull }: Comparison): string {
-  return chosenMinusFull.high < 0
+function trustOfBase({ chosenMinusFull }: Comparison, { part }: Confirmation): string {
+  if (chosenMinusFull.high >= 0) return ` ${interval(chosenMinusFull)}`;
+  return part === "holdout"
     ? ". The holdout contradicts that: there the full adapter is better"
-    : ` ${interval(chosenMinusFull)}`;
+    : ". These samples contradict that: on them the full adapter is better";
 }
 
 function losses(beside: readonly Comparison[]): string[] {

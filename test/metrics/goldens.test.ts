@@ -76,7 +76,9 @@ describe("values of the official implementations (needs the workbench beside the
     for (const row of rows) {
       const { prediction, references } = row;
       expect(perSample(metricByName("contains", { rules: "squad" }), prediction, references)).toBe(row.contains_token);
-      expect(perSample(metricByName("contains-plain", { rules: "squad" }), prediction, references)).toBe(row.contains_plain);
+      expect(perSample(metricByName("contains-plain", { rules: "squad" }), prediction, references)).toBe(
+        row.contains_plain,
+      );
       expect(normalizeAnswer(prediction)).toBe(row.normalized_prediction);
       expect(references.map(normalizeAnswer)).toEqual(row.normalized_references);
     }
