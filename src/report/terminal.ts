@@ -74,7 +74,7 @@ function confirmationTable(result: SweepResult): string {
     "metric",
     "base",
     "full",
-    `chosen (K=${result.choice.boundary})`,
+    result.confirmation.part === "folds" ? "chosen by fold" : `chosen (K=${result.choice.boundary})`,
     "chosen - full",
     "95 % interval",
     "p",

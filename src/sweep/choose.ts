@@ -14,8 +14,6 @@ import {
 import { points, signed } from "./points.js";
 import type { CandidateScores } from "./scores.js";
 
-export { paperBoundary, ruleNames, type Floor, type RuleName, type RuleSettings } from "./rules.js";
-
 /** Scores on the selection part and the rule that is to choose among them. */
 export interface ChoiceInput extends RuleSettings {
   /** By ascending K, at least one. */
@@ -136,7 +134,9 @@ function noWorseSentence(evidence: Evidence, ruling: Ruling, { metric, margin }:
   const reached = steps.find(({ boundary, passed }) => passed && boundary === evidence.boundary(chosen));
   const stop = failed
     ? `at K=${failed.boundary} a loss of up to ${points(-failed.low)} is not ruled out (${signed(failed.difference)} points measured)`
-    : "no smaller K was evaluated";
+    : evidence.boundary(chosen) === 0
+      ? "the base model is the smallest"
+      : "no smaller K was evaluated";
   if (!reached) {
     const unseen = -evidence.differenceLow(evidence.full, evidence.full, metric);
     return (
