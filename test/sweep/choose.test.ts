@@ -183,7 +183,7 @@ describe("the rule no-worse", () => {
   it("reaches the base model where nothing is lost at all", () => {
     const { chosen, reasons } = chooseBoundary(inputOf([full, full, full], { rule: "no-worse" }));
     expect(chosen.candidate.boundary).toBe(0);
-    expect(reasons[0]).toContain("no smaller K was evaluated");
+    expect(reasons[0]).toContain("the base model is the smallest");
   });
 
   it("keeps everything where samples are too few to show anything, and says so", () => {
