@@ -1,5 +1,5 @@
 import { AdapterError } from "../errors.js";
-import { FileSource } from "../formats/file-source.js";
+import { withFileSources, type FileSource } from "../formats/file-source.js";
 import { ggmlType, ggmlTypeId, type GgmlType } from "../formats/ggml-types.js";
 import type { GgufMetadata, GgufValue } from "../formats/gguf-value.js";
 import { writeGguf, type GgufTensorToWrite } from "../formats/gguf-writer.js";
@@ -44,21 +44,13 @@ export async function writePeftAsGguf(
   const mapped = adapter.modules.map((module) => mapModule(adapter.folder, module, names, base, alpha));
   const [typesKey, typesValue] = TYPES_FROM_GGUF;
   const keepTypes = adapter.metadata.get(typesKey) === typesValue;
-  const sources = new Map<string, FileSource>();
-  const sourceOf = ({ path: file }: SafetensorsTensor): FileSource => {
-    const source = sources.get(file);
-    if (!source) throw new RangeError(`${file} was not opened`);
-    return source;
-  };
-  try {
-    for (const { path: file } of mapped.flatMap(({ module }) => [module.a, module.b])) {
-      if (!sources.has(file)) sources.set(file, await FileSource.open(file));
-    }
-    const tensors = mapped.flatMap((one) => moduleTensors(one, keepTypes, sourceOf));
-    await writeGguf(path, adapterMetadata(adapter, base, alpha), tensors, { overwrite });
-  } finally {
-    for (const source of sources.values()) await source.close();
-  }
+  await withFileSources(
+    mapped.flatMap(({ module }) => [module.a.path, module.b.path]),
+    async (sourceOf) => {
+      const tensors = mapped.flatMap((one) => moduleTensors(one, keepTypes, sourceOf));
+      await writeGguf(path, adapterMetadata(adapter, base, alpha), tensors, { overwrite });
+    },
+  );
 }
 
 /** The single alpha of the file: the configured one, which leaves plain adapters untouched. 0 would be read as "no alpha". */
@@ -124,41 +116,41 @@ export function ggufName(
   return module === undefined || layer === undefined ? undefined : `blk.${layer}.${module}.weight`;
 }
 
-type SourceOf = (tensor: SafetensorsTensor) => FileSource;
-
 function moduleTensors(
   { module, name, permutedHeads, fold }: Mapped,
   keepTypes: boolean,
-  sourceOf: SourceOf,
+  sourceOf: (path: string) => FileSource,
 ): GgufTensorToWrite[] {
   const { a, b, rank, place } = module;
   const [outputs = 0] = b.shape;
   const [, inputs = 0] = a.shape;
   const typeOfA = keepTypes ? tensorType(a) : mustType("F32");
   const typeOfB = keepTypes && fold === 1 ? tensorType(b) : mustType("F32");
-  const chunksOfA = (): AsyncIterable<Uint8Array> => converted(sourceOf(a), a, typeOfA, 1);
-  const chunksOfB = (): AsyncIterable<Uint8Array> => converted(sourceOf(b), b, typeOfB, fold);
+  const chunksOfA = (): AsyncIterable<Uint8Array> => converted(sourceOf(a.path), a, typeOfA, 1);
+  const chunksOfB = (): AsyncIterable<Uint8Array> => converted(sourceOf(b.path), b, typeOfB, fold);
+  const bytesOfA = inputs * rank * typeOfA.blockBytes;
+  const bytesOfB = outputs * rank * typeOfB.blockBytes;
   return [
     {
       name: `${name}.lora_a`,
       dims: place === "embedding" ? [rank, inputs] : [inputs, rank],
       type: typeOfA,
-      byteLength: inputs * rank * typeOfA.blockBytes,
+      byteLength: bytesOfA,
       // llama.cpp looks rows of the embedding's A up, so each token's column becomes a row.
       data: () =>
         place === "embedding"
-          ? whole(chunksOfA(), (bytes) => transposed(bytes, rank, inputs, typeOfA.blockBytes))
+          ? whole(bytesOfA, chunksOfA(), (bytes) => transposed(bytes, rank, inputs, typeOfA.blockBytes))
           : chunksOfA(),
     },
     {
       name: `${name}.lora_b`,
       dims: [rank, outputs],
       type: typeOfB,
-      byteLength: outputs * rank * typeOfB.blockBytes,
+      byteLength: bytesOfB,
       data: () =>
         permutedHeads === undefined
           ? chunksOfB()
-          : whole(chunksOfB(), (bytes) => interleaveRows(bytes, outputs, permutedHeads)),
+          : whole(bytesOfB, chunksOfB(), (bytes) => interleaveRows(bytes, outputs, permutedHeads)),
     },
   ];
 }
@@ -178,12 +170,17 @@ async function* converted(
 
 /** What must be seen whole to be rearranged: one tensor in memory at a time. */
 async function* whole(
+  byteLength: number,
   chunks: AsyncIterable<Uint8Array>,
   rearrange: (bytes: Uint8Array) => Uint8Array,
 ): AsyncGenerator<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  for await (const chunk of chunks) parts.push(Uint8Array.from(chunk));
-  yield rearrange(parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts));
+  const bytes = new Uint8Array(byteLength);
+  let done = 0;
+  for await (const chunk of chunks) {
+    bytes.set(chunk, done);
+    done += chunk.byteLength;
+  }
+  yield rearrange(bytes);
 }
 
 /** A tensor with NaN or infinity in it: every logit would be NaN. */

@@ -1,6 +1,5 @@
-import { FileSource } from "../formats/file-source.js";
+import { withFileSources } from "../formats/file-source.js";
 import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
-import type { SafetensorsTensorToWrite } from "../formats/safetensors-writer.js";
 import { UsageError } from "../errors.js";
 import type { PeftAdapter, PeftModule } from "./load-peft-adapter.js";
 import { peftTargets } from "./peft-targets.js";
@@ -28,7 +27,19 @@ export async function trimPeftAdapter(
   }
   const tensors = kept.flatMap(({ a, b }) => [a, b]).sort(byPlace);
   const config = { ...adapter.config, ...peftTargets(kept, layerCount) };
-  await writePeftFolder(folder, config, tensors.map(copied), { metadata: adapter.metadata, overwrite });
+  await withFileSources(
+    tensors.map(({ path }) => path),
+    async (sourceOf) => {
+      const copied = tensors.map(({ name, dtype, shape, byteLength, path, offset }) => ({
+        name,
+        dtype,
+        shape,
+        byteLength,
+        data: () => sourceOf(path).stream(offset, byteLength),
+      }));
+      await writePeftFolder(folder, config, copied, { metadata: adapter.metadata, overwrite });
+    },
+  );
   const bytes = (modules: readonly PeftModule[]): number =>
     modules.reduce((sum, { a, b }) => sum + a.byteLength + b.byteLength, 0);
   return {
@@ -41,17 +52,4 @@ export async function trimPeftAdapter(
 
 function byPlace(a: SafetensorsTensor, b: SafetensorsTensor): number {
   return a.path === b.path ? a.offset - b.offset : a.path < b.path ? -1 : 1;
-}
-
-/** A tensor whose bytes are read from where it lies while they are written, 1 MiB at a time. */
-function copied({ name, dtype, shape, byteLength, path, offset }: SafetensorsTensor): SafetensorsTensorToWrite {
-  const data = async function* (): AsyncGenerator<Uint8Array> {
-    const source = await FileSource.open(path);
-    try {
-      yield* source.stream(offset, byteLength);
-    } finally {
-      await source.close();
-    }
-  };
-  return { name, dtype, shape, byteLength, data };
 }

@@ -43,8 +43,10 @@ const program = new Command("boundary")
       write(pc.red(text));
     },
   });
-const asked = commands[process.argv[2] ?? ""];
-for (const make of asked ? [asked] : Object.values(commands)) {
+const first = process.argv[2] ?? "";
+const asked = commands[first];
+const wanted = asked ? [asked] : ["-V", "--version"].includes(first) ? [] : Object.values(commands);
+for (const make of wanted) {
   program.addCommand((await make()).copyInheritedSettings(program).exitOverride());
 }
 program.exitOverride();

@@ -10,7 +10,7 @@ import {
   type GgufScalar,
   type GgufScalarType,
 } from "./gguf-value.js";
-import { writeTensorData } from "./tensor-data.js";
+import { writeTensors } from "./tensor-data.js";
 
 /** A tensor to be written. `data` must yield exactly `byteLength` bytes. `dims` in ggml's order. */
 export interface GgufTensorToWrite {
@@ -40,7 +40,7 @@ export async function writeGguf(
     async (handle) => {
       const header = headerBytes(metadata, tensors, alignment);
       await handle.writeFile(header);
-      for (const tensor of tensors) await writeTensor(handle, tensor, alignment);
+      await writeTensors(handle, tensors, alignment);
       if (late) await replaceHeader(handle, header.byteLength, headerBytes(await late, tensors, alignment));
     },
     { overwrite },
@@ -52,12 +52,6 @@ async function replaceHeader(handle: FileHandle, byteLength: number, header: Buf
     throw new RangeError(`the late header has ${header.byteLength} bytes, the first one ${byteLength}`);
   }
   await handle.write(header, 0, byteLength, 0);
-}
-
-async function writeTensor(handle: FileHandle, tensor: GgufTensorToWrite, alignment: number): Promise<void> {
-  await writeTensorData(handle, tensor);
-  const padding = roundUp(tensor.byteLength, alignment) - tensor.byteLength;
-  if (padding > 0) await handle.writeFile(Buffer.alloc(padding));
 }
 
 /** The header with its padding, so that the data section starts right behind it. */

@@ -1,7 +1,7 @@
 import { writeFileAtomic } from "./atomic-file.js";
 import { safetensorsByteLength, type SafetensorsDtype } from "./safetensors-dtype.js";
 import { LENGTH_BYTES, MAX_HEADER_BYTES, METADATA_KEY } from "./safetensors-reader.js";
-import { writeTensorData } from "./tensor-data.js";
+import { writeTensors } from "./tensor-data.js";
 
 /** A tensor to be written. `data` must yield exactly `byteLength` bytes. `shape` in PyTorch's order. */
 export interface SafetensorsTensorToWrite {
@@ -28,7 +28,7 @@ export async function writeSafetensors(
     path,
     async (handle) => {
       await handle.writeFile(header);
-      for (const tensor of tensors) await writeTensorData(handle, tensor);
+      await writeTensors(handle, tensors);
     },
     { overwrite },
   );

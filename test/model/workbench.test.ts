@@ -22,6 +22,8 @@ const SAMPLES = 12;
 const MAX_TOKENS = 32;
 const reference = fileURLToPath(new URL("../../eval/reference/node-llama-cpp-alone.mjs", import.meta.url));
 
+const command = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
 describe.skipIf(workbench === undefined)(`the real model and adapter of the workbench ${workbenchTitle}`, () => {
   const folder = temporaryFolder();
   const bench = workbench ?? "";
@@ -79,16 +81,14 @@ describe.skipIf(workbench === undefined)(`the real model and adapter of the work
     expect(full).toEqual(referenceRows(adapter));
   });
 
-  it("the exported file, loaded alone, reproduces the sweep's outputs exactly", async () => {
-    expect(result.trimmed).not.toBeNull();
-    await sweep(configFor("alone", { adapter: join(folder.path, "sweep", "trimmed.gguf"), boundaries: "full" }));
-    const alone = await readFile(join(folder.path, "alone", "outputs.jsonl"), "utf8");
-    const seen = await rowsOf("sweep", result.choice.boundary);
-    const tokens = alone
-      .trimEnd()
-      .split("\n")
-      .map((line) => (JSON.parse(line) as Row).tokens);
-    expect(tokens).toEqual(seen.map((row) => row.tokens));
+  it("the trimmed file, loaded alone, reproduces the sweep's outputs exactly", async () => {
+    const trimmed = join(folder.path, "trimmed.gguf");
+    const made = spawnSync(process.execPath, [command, "trim", adapter, "--keep", "15", "--out", trimmed]);
+    expect(made.status).toBe(0);
+    await sweep(configFor("alone", { adapter: trimmed, boundaries: "full" }));
+    const tokens = async (name: string, boundary: number): Promise<[string, number[]][]> =>
+      (await rowsOf(name, boundary)).map((row) => [row.sampleId, row.tokens]);
+    expect(await tokens("alone", LAYERS)).toEqual(await tokens("sweep", 15));
   });
 
   it("the adapter does something: EM rises from base to full", () => {
