@@ -37,6 +37,10 @@ export { comparisonSchema, type ComparisonResult } from "./compare/result.js";
 export { scoreOutputs, type OutputScores, type OutputScoring } from "./compare/score-outputs.js";
 export { loadRun, type FinishedRun } from "./sweep/load-run.js";
 export { rescore } from "./sweep/rescore.js";
+export { writeReport, writeRunsReport, type ReportOptions } from "./report/html/write-report.js";
+export { loadReport, type RunReport, type VoteResult } from "./report/report-input.js";
+export { reportMarkdown } from "./report/markdown.js";
+export { reportCsv } from "./report/csv.js";
 
 export { endpointJudge, judgeApiKey, type EndpointJudgeOptions } from "./judge/endpoint.js";
 export { localJudge, type LocalJudgeOptions } from "./judge/local.js";

@@ -4,6 +4,7 @@ import { parse, YAMLParseError } from "yaml";
 import { gpuChoices } from "../engine/engine.js";
 import { fileError, UsageError } from "../errors.js";
 import { planReport } from "../report/plan.js";
+import { writeReport } from "../report/html/write-report.js";
 import { sweepReport } from "../report/terminal.js";
 import { resolveConfig, settingsFromFile, type SweepConfig, type SweepSettings } from "../sweep/config.js";
 import { stableJson } from "../formats/stable-json.js";
@@ -78,11 +79,12 @@ async function runSweep(
   try {
     const result = await sweep(config, { ...progress, signal }, { fresh });
     progress.end();
+    await writeReport(config.out);
     if (json) process.stdout.write(stableJson(result));
     else if (quiet) process.stdout.write(`${result.verdict.sentences.join("\n")}\n`);
     else
       process.stdout.write(
-        `${sweepReport(result)}\n\nWritten to ${config.out}: result.json, outputs.jsonl${result.trimmed ? ", trimmed.gguf" : ""}${result.trimmed?.peft === undefined ? "" : `, ${result.trimmed.peft}`}\n`,
+        `${sweepReport(result)}\n\nWritten to ${config.out}: report.html, result.json, outputs.jsonl${result.trimmed ? ", trimmed.gguf" : ""}${result.trimmed?.peft === undefined ? "" : `, ${result.trimmed.peft}`}\n`,
       );
   } finally {
     progress.end();

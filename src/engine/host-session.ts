@@ -12,6 +12,8 @@ import type { ScaledPiece } from "../adapter/pieces.js";
 import type { BackendInfo, ContextShape, EngineInfo, GenerateRequest, Generation, LogitsRequest } from "./engine.js";
 import type { HostCalls } from "./protocol.js";
 import { SamplerGarbage } from "./sampler-garbage.js";
+import type { ServingOptions } from "./serving.js";
+import { ServingSession } from "./serving-session.js";
 import { generateWave } from "./wave.js";
 
 interface OpenContext {
@@ -88,13 +90,28 @@ export class HostSession {
     return logits;
   }
 
+  /** A session that answers many requests at once, with contexts of its own. */
+  serve(options: ServingOptions): ServingSession {
+    const { model, garbage } = this;
+    const openContext = (pieces: readonly ScaledPiece[]): Promise<LlamaContext> =>
+      this.openContext(pieces, options.context);
+    return new ServingSession({ model, garbage, openContext }, options);
+  }
+
   /** A fresh context for every mask: the key/value cache does not notice a change of adapter. */
   private async contextFor(pieces: readonly ScaledPiece[], shape: ContextShape): Promise<OpenContext> {
     const key = JSON.stringify([pieces, shape]);
     if (this.current?.key === key) return this.current;
     await this.current?.context.dispose();
     this.current = undefined;
-    const context = await this.model.createContext({
+    const context = await this.openContext(pieces, shape);
+    const sequences = Array.from({ length: shape.sequences }, () => context.getSequence());
+    this.current = { key, context, sequences };
+    return this.current;
+  }
+
+  private openContext(pieces: readonly ScaledPiece[], shape: ContextShape): Promise<LlamaContext> {
+    return this.model.createContext({
       sequences: shape.sequences,
       contextSize: shape.contextSize,
       batchSize: shape.batchSize,
@@ -105,9 +122,6 @@ export class HostSession {
       failedCreationRemedy: false,
       lora: { adapters: pieces.map(({ path, scale }) => ({ filePath: path, scale })) },
     });
-    const sequences = Array.from({ length: shape.sequences }, () => context.getSequence());
-    this.current = { key, context, sequences };
-    return this.current;
   }
 }
 

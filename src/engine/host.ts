@@ -1,13 +1,17 @@
 import { InsufficientMemoryError, NoBinaryFoundError } from "node-llama-cpp";
 import { HostSession, probeBackend } from "./host-session.js";
-import type { HostFailure, HostReply, HostRequest } from "./protocol.js";
+import { concurrentMethods, type HostEvent, type HostFailure, type HostReply, type HostRequest } from "./protocol.js";
+import type { ServingSession } from "./serving-session.js";
 
-/** Entry point of the engine's process: serves the parent's calls one after another and ends with the parent. */
+/** Entry point of the engine's process: serves the parent's calls one after another, those of serving at once, and ends with the parent. */
 let session: HostSession | undefined;
+let serving: ServingSession | undefined;
 let tail: Promise<void> = Promise.resolve();
+let events: HostEvent[] = [];
 
 process.on("message", (request: HostRequest) => {
-  tail = tail.then(() => serve(request));
+  if (concurrentMethods.includes(request.method)) void serve(request);
+  else tail = tail.then(() => serve(request));
 });
 process.on("disconnect", () => process.exit(0));
 // Ctrl-C reaches the whole process group; the parent decides what it means.
@@ -34,14 +38,57 @@ async function answer(request: HostRequest): Promise<Extract<HostReply, { result
       return session.tokenize(request.params);
     case "generate":
       return session.generate(request.params, (event) => {
-        send({ id: request.id, event });
+        send({ events: [{ id: request.id, event }] });
       });
     case "nextTokenLogits":
       return session.nextTokenLogits(request.params);
+    case "serve":
+      serving = session.serve(request.params);
+      return null;
+    case "prepare":
+    case "answer":
+    case "cancel":
+    case "servingStatus":
+      return answerServing(request, serving);
   }
 }
 
+type ServingCall = Extract<HostRequest, { method: "prepare" | "answer" | "cancel" | "servingStatus" }>;
+
+async function answerServing(
+  { id, method, params }: ServingCall,
+  to: ServingSession | undefined,
+): Promise<Extract<HostReply, { result: unknown }>["result"]> {
+  if (!to) throw new Error("nothing is being served");
+  switch (method) {
+    case "prepare":
+      await to.prepare(params);
+      return null;
+    case "answer":
+      return to.answer(params, (event) => {
+        collect({ id, event });
+      });
+    case "cancel":
+      to.cancel(params);
+      return null;
+    case "servingStatus":
+      return to.status();
+  }
+}
+
+/** Events of one step go into one message: at thousands of tokens a second each message counts. */
+function collect(event: HostEvent): void {
+  if (events.push(event) === 1) setImmediate(sendEvents);
+}
+
+function sendEvents(): void {
+  const collected = events;
+  events = [];
+  if (collected.length > 0) process.send?.({ events: collected } satisfies HostReply);
+}
+
 function send(reply: HostReply): void {
+  sendEvents();
   process.send?.(reply);
 }
 

@@ -12,7 +12,7 @@ import type {
   LogitsRequest,
 } from "./engine.js";
 import { availableMemory, usableCores } from "./machine.js";
-import type { HostCalls, HostFailure, HostMethod, HostReply } from "./protocol.js";
+import type { HostCalls, HostEvent, HostFailure, HostMethod, HostReply } from "./protocol.js";
 
 /** Lines of the engine's log that an error about its crash shows. */
 const KEPT_LOG_LINES = 20;
@@ -21,7 +21,7 @@ interface PendingCall {
   readonly about: string;
   resolve(result: unknown): void;
   reject(error: BoundaryError): void;
-  onEvent(event: Generation): void;
+  onEvent(event: HostEvent["event"]): void;
 }
 
 /**
@@ -83,11 +83,12 @@ class ProcessEngine implements Engine {
 }
 
 /** The engine's process and the calls under way in it. */
-class HostProcess {
+export class HostProcess {
+  /** Resolves when the process has ended, whatever ended it. */
+  readonly ended: Promise<void>;
   private readonly child: ChildProcess;
   private readonly pending = new Map<number, PendingCall>();
   private readonly log: string[] = [];
-  private readonly ended: Promise<void>;
   private nextId = 1;
   private closing = false;
 
@@ -121,12 +122,12 @@ class HostProcess {
     method: M,
     params: HostCalls[M]["params"],
     about: string,
-    onEvent: (event: Generation) => void = () => undefined,
+    onEvent: (event: HostCalls[M]["event"]) => void = () => undefined,
   ): Promise<HostCalls[M]["result"]> {
     const id = this.nextId++;
     return new Promise((resolve, reject) => {
       const accept = (result: unknown): void => {
-        // The reply to this id carries the result type of this method: protocol.ts pairs them.
+        // The replies to this id carry the types of this method: protocol.ts pairs them.
         resolve(result as HostCalls[M]["result"]);
       };
       this.pending.set(id, { about, resolve: accept, reject, onEvent });
@@ -145,12 +146,12 @@ class HostProcess {
   }
 
   private receive(reply: HostReply): void {
-    const call = this.pending.get(reply.id);
-    if (!call) return;
-    if ("event" in reply) {
-      call.onEvent(reply.event);
+    if ("events" in reply) {
+      for (const { id, event } of reply.events) this.pending.get(id)?.onEvent(event);
       return;
     }
+    const call = this.pending.get(reply.id);
+    if (!call) return;
     this.pending.delete(reply.id);
     if ("failure" in reply) call.reject(this.asError(reply.failure, call.about));
     else call.resolve(reply.result);

@@ -1,3 +1,4 @@
+import type { ScaledPiece } from "../adapter/pieces.js";
 import type {
   BackendInfo,
   EngineInfo,
@@ -7,16 +8,25 @@ import type {
   GpuChoice,
   LogitsRequest,
 } from "./engine.js";
+import type { ServedAnswer, ServingDelta, ServingOptions, ServingRequest, ServingStatus } from "./serving.js";
 
-/** Calls that the parent makes on the engine's process, with the type of their parameter and of their result. */
+/** Calls that the parent makes on the engine's process, with the type of their parameter, of their events and of their result. */
 export interface HostCalls {
-  open: { params: EngineOptions & { readonly usableCores: number }; result: EngineInfo };
-  probe: { params: GpuChoice; result: BackendInfo };
-  tokenize: { params: readonly string[]; result: number[][] };
-  generate: { params: GenerateRequest; result: Generation[] };
-  nextTokenLogits: { params: LogitsRequest; result: Float32Array };
-  peakMemory: { params: null; result: number };
+  open: { params: EngineOptions & { readonly usableCores: number }; event: never; result: EngineInfo };
+  probe: { params: GpuChoice; event: never; result: BackendInfo };
+  tokenize: { params: readonly string[]; event: never; result: number[][] };
+  generate: { params: GenerateRequest; event: Generation; result: Generation[] };
+  nextTokenLogits: { params: LogitsRequest; event: never; result: Float32Array };
+  peakMemory: { params: null; event: never; result: number };
+  serve: { params: ServingOptions; event: never; result: null };
+  prepare: { params: readonly ScaledPiece[]; event: never; result: null };
+  answer: { params: ServingRequest; event: ServingDelta; result: ServedAnswer };
+  cancel: { params: string; event: never; result: null };
+  servingStatus: { params: null; event: never; result: ServingStatus };
 }
+
+/** Calls that are served at once, whatever else is under way; all others wait for the one before them. */
+export const concurrentMethods: readonly HostMethod[] = ["answer", "cancel", "servingStatus"];
 
 export type HostMethod = keyof HostCalls;
 
@@ -28,7 +38,13 @@ export interface HostFailure {
   readonly message: string;
 }
 
+/** Something that happened during a call. */
+export interface HostEvent {
+  readonly id: number;
+  readonly event: HostCalls[HostMethod]["event"];
+}
+
 export type HostReply =
-  | { readonly id: number; readonly event: Generation }
+  | { readonly events: readonly HostEvent[] }
   | { readonly id: number; readonly result: HostCalls[HostMethod]["result"] }
   | { readonly id: number; readonly failure: HostFailure };

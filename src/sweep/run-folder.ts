@@ -19,6 +19,7 @@ const FILES = {
   trimmed: "trimmed.gguf",
   trimmedPeft: "trimmed-peft",
   modelfile: "Modelfile",
+  report: "report.html",
   judge: "judge.json",
   judgeCache: "judge.jsonl",
   pieces: ".pieces",

@@ -1,0 +1,81 @@
+import { points, signed } from "../sweep/points.js";
+import type { SweepResult } from "../sweep/result.js";
+
+/** A paired difference of a result. */
+export type Paired = SweepResult["confirmation"]["comparisons"][number]["chosenMinusFull"];
+
+/** "-5.3 to +5.3". */
+export function signedRange({ low, high }: { readonly low: number; readonly high: number }): string {
+  return `${signed(low)} to ${signed(high)}`;
+}
+
+/** "76.5 to 93.2". */
+export function range({ low, high }: { readonly low: number; readonly high: number }): string {
+  return `${points(low)} to ${points(high)}`;
+}
+
+/** A p value with three digits; those below say so. */
+export function pText(p: number): string {
+  return p < 0.001 ? "< 0.001" : p.toFixed(3);
+}
+
+/** The p value that is shown where there is room for one: McNemar's exact one where samples are right or wrong, else that of randomisation. */
+export function mainP({ p }: Paired): number {
+  return p.mcnemar ?? p.randomization;
+}
+
+/** "1 sample", "85 samples". */
+export function counted(count: number, one: string, several = `${one}s`): string {
+  return `${thousands(count)} ${count === 1 ? one : several}`;
+}
+
+/** 1,234,567. */
+export function thousands(value: number): string {
+  return Math.round(value).toLocaleString("en-US");
+}
+
+/** Bytes in a unit that keeps them short: 459 kB, 1.2 MB (powers of 1000). */
+export function shortBytes(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  const at = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
+  const value = bytes / 1000 ** at;
+  return `${at > 0 && value < 10 ? value.toFixed(1) : value.toFixed(0)} ${units[at] ?? ""}`;
+}
+
+/** A time for a reader: 42 s, 9 min 33 s, 2 h 5 min. */
+export function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  return whole < 3600
+    ? `${Math.floor(whole / 60)} min ${whole % 60} s`
+    : `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+/** The samples that confirm, in words: they chose nothing, chose K too, or were each answered by the choice of others. */
+export function confirmationText({ confirmation }: SweepResult): string {
+  const { part, samples, foldBoundaries } = confirmation;
+  switch (part) {
+    case "holdout":
+      return `Holdout: ${samples} samples that chose nothing`;
+    case "folds":
+      return `Cross-validation: ${samples} samples, each by the choice of the other folds (K=${(foldBoundaries ?? []).join(", ")})`;
+    case "selection":
+      return `In-sample: the ${samples} samples that also chose K (no holdout), which flatters the choice`;
+  }
+}
+
+/** Heading of a metric. */
+export function labelOf({ labels }: SweepResult, metric: string): string {
+  return labels[metric] ?? metric;
+}
+
+/** Names of the metrics, the primary one first. */
+export function metricsOf({ metric, confirmation }: SweepResult): string[] {
+  const names = confirmation.comparisons.map((comparison) => comparison.metric);
+  return [metric, ...names.filter((name) => name !== metric)];
+}
+
+/** A value of any kind in words: text as it is, the rest as JSON. */
+export function valueText(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

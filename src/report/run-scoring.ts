@@ -1,0 +1,16 @@
+import { resolveSettings, settingsFromFile, sweepConfigSchema } from "../sweep/config.js";
+import type { FinishedRun } from "../sweep/load-run.js";
+import { scoringOf, type Scoring } from "../sweep/scoring.js";
+import { taskByName } from "../tasks/task.js";
+
+/**
+ * What the answers of a finished run were scored with, from its own settings.
+ * @throws UsageError for settings that this version does not know.
+ */
+export function runScoring({ result, folder }: Pick<FinishedRun, "result" | "folder">): Scoring {
+  const own = settingsFromFile(result.config, `${folder}/result.json`);
+  const config = resolveSettings(sweepConfigSchema, "report", [own, { out: folder }]);
+  const { format, targetLanguage } = result.data;
+  const data = { format, ...(targetLanguage === undefined ? {} : { targetLanguage }) };
+  return scoringOf(config, taskByName(config.task), data);
+}

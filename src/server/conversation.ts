@@ -1,0 +1,44 @@
+import { Template } from "@huggingface/jinja";
+import type { ChatModel } from "../tasks/chat.js";
+import { ApiError } from "./api-error.js";
+
+/** A message of a conversation, its content as plain text. */
+export interface ChatMessage {
+  readonly role: string;
+  readonly content: string;
+}
+
+/** Turns a conversation into the text that the model continues. @throws ApiError 400 when the model's template refuses it. */
+export type ConversationFormatter = (messages: readonly ChatMessage[]) => string;
+
+/** A reasoning model's template may leave a thought open for the model to fill. */
+const OPEN_THOUGHT = /<(think|thinking|reasoning)>\s*$/;
+
+/**
+ * Puts conversations into the model's own chat template as `chatFormatter` puts a single message: with thinking switched off where
+ * the template knows `enable_thinking`, and an opened thought closed where it does not. Undefined for a model without a template.
+ */
+export function conversationFormatter(model: ChatModel): ConversationFormatter | undefined {
+  if (model.chatTemplate === undefined) return undefined;
+  const template = new Template(model.chatTemplate);
+  return (messages) => {
+    const values = { add_generation_prompt: true, enable_thinking: false };
+    try {
+      const tokens = { bos_token: model.bosText, eos_token: model.eosText };
+      return closeThought(template.render({ messages, ...values, ...tokens }));
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new ApiError({
+        status: 400,
+        message: `The model's chat template refuses these messages: ${reason}`,
+        param: "messages",
+        code: "template_refused",
+      });
+    }
+  };
+}
+
+function closeThought(text: string): string {
+  const tag = OPEN_THOUGHT.exec(text)?.[1];
+  return tag === undefined ? text : `${text.trimEnd()}\n\n</${tag}>\n\n`;
+}

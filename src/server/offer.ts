@@ -1,0 +1,134 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import type { HashedAdapter } from "../adapter/adapter.js";
+import { readBaseModel, withSha256, type BaseModel } from "../adapter/base-model.js";
+import { boundaryMask } from "../adapter/mask.js";
+import { openAdapter } from "../adapter/open-adapter.js";
+import { piecesOf, writePieces, type ScaledPiece } from "../adapter/pieces.js";
+import { resolveModelPath } from "../engine/resolve-model.js";
+import { fileError, RunFolderError, UsageError } from "../errors.js";
+import { exists } from "../formats/atomic-file.js";
+import { loadRun, type FinishedRun } from "../sweep/load-run.js";
+
+/** A model as clients know it: a boundary with a name. */
+export interface OfferedModel {
+  readonly id: "base" | "full" | "trimmed";
+  readonly boundary: number;
+}
+
+/** What a server offers: a base model with an adapter at every boundary. */
+export interface Offer {
+  readonly model: BaseModel;
+  readonly adapter: HashedAdapter;
+  readonly models: readonly OfferedModel[];
+  /** The sweep whose choice is offered as `trimmed`. */
+  readonly run: FinishedRun | undefined;
+  /** The pieces that the adapter is at boundary K, 0 <= K <= L. */
+  piecesOf(boundary: number): readonly ScaledPiece[];
+  /** Removes the files of the pieces. They are not needed once the engine has loaded them all. */
+  close(): Promise<void>;
+}
+
+/** What to offer: a base model and an adapter, or a finished sweep, whose paths the other two replace. */
+export interface OfferSource {
+  readonly run?: string | undefined;
+  readonly model?: string | undefined;
+  readonly adapter?: string | undefined;
+}
+
+/**
+ * Reads and checks what is to be offered; no native code runs. Close it afterwards.
+ * @throws a BoundaryError that names the first thing that is wrong.
+ */
+export async function openOffer(source: OfferSource): Promise<Offer> {
+  const run = source.run === undefined ? undefined : await loadRun(source.run);
+  const model = await readBaseModel(await resolveModelPath(await pathOf("model", source, run)));
+  if (run) await assertSameModel(model, run);
+  const opened = await openAdapter(await resolveModelPath(await pathOf("adapter", source, run)), model);
+  try {
+    if (run) assertSameAdapter(opened.adapter, run);
+    return await offerOf(model, opened.adapter, run, opened.close);
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+async function offerOf(
+  model: BaseModel,
+  adapter: HashedAdapter,
+  run: FinishedRun | undefined,
+  closeAdapter: () => Promise<void>,
+): Promise<Offer> {
+  const { layerCount } = model;
+  const folder = await mkdtemp(join(tmpdir(), "boundary-serve-")).catch((cause: unknown) => {
+    throw fileError(tmpdir(), "write", cause);
+  });
+  const close = async (): Promise<void> => {
+    await rm(folder, { recursive: true, force: true });
+    await closeAdapter();
+  };
+  try {
+    const masks = Array.from({ length: layerCount + 1 }, (_, boundary) => {
+      return boundaryMask(adapter.modules, layerCount, boundary);
+    });
+    const pieces = await writePieces(adapter, masks, folder);
+    const byBoundary = masks.map((mask) => piecesOf(mask, pieces));
+    const piecesOfBoundary = (boundary: number): readonly ScaledPiece[] => {
+      const found = byBoundary[boundary];
+      if (!found) throw new RangeError(`boundary ${boundary} of ${layerCount} layers`);
+      return found;
+    };
+    return { model, adapter, models: modelsOf(layerCount, run), run, piecesOf: piecesOfBoundary, close };
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function modelsOf(layerCount: number, run: FinishedRun | undefined): OfferedModel[] {
+  return [
+    { id: "base", boundary: 0 },
+    { id: "full", boundary: layerCount },
+    ...(run ? [{ id: "trimmed" as const, boundary: run.result.choice.boundary }] : []),
+  ];
+}
+
+/** A path as it was given or, with `~` for the home folder, as the sweep was given it. */
+async function pathOf(which: "model" | "adapter", source: OfferSource, run: FinishedRun | undefined): Promise<string> {
+  const given = source[which];
+  if (given !== undefined) return given;
+  if (!run) {
+    throw new UsageError({
+      what: `--${which} is missing`,
+      fix: "Give --model and --adapter, or the folder of a finished sweep: `boundary serve runs/first`.",
+    });
+  }
+  const recorded = run.result[which].path.replace(/^~(?=$|[\\/])/, homedir());
+  const isAddress = /^[a-z]+:/i.test(recorded);
+  if (isAddress || (await exists(recorded))) return recorded;
+  throw new UsageError({
+    what: `the sweep's ${which} is not where it was`,
+    actual: `no ${recorded}`,
+    fix: `Pass --${which} PATH, or start where the sweep was started.`,
+  });
+}
+
+async function assertSameModel(model: BaseModel, { folder, result }: FinishedRun): Promise<void> {
+  const { sha256 } = await withSha256(model);
+  if (sha256 !== result.model.sha256) throw otherFile(folder, "model", model.path, sha256, result.model.sha256);
+}
+
+function assertSameAdapter({ path, sha256 }: HashedAdapter, { folder, result }: FinishedRun): void {
+  if (sha256 !== result.adapter.sha256) throw otherFile(folder, "adapter", path, sha256, result.adapter.sha256);
+}
+
+function otherFile(folder: string, which: string, path: string, actual: string, expected: string): RunFolderError {
+  return new RunFolderError(folder, {
+    what: `${path} is not the ${which} of the sweep in ${folder}`,
+    actual: `SHA-256 ${actual.slice(0, 12)}...`,
+    expected: `${expected.slice(0, 12)}...`,
+    fix: `Pass the sweep's own --${which}, or serve without the sweep: boundary serve --model ... --adapter ...`,
+  });
+}

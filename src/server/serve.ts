@@ -1,0 +1,196 @@
+import { once } from "node:events";
+import { createServer, isIPv6 } from "node:net";
+import { pino, destination } from "pino";
+import type { BaseModel } from "../adapter/base-model.js";
+import type { ContextShape, EngineInfo } from "../engine/engine.js";
+import { availableMemory } from "../engine/machine.js";
+import { openServingEngine } from "../engine/serving-engine.js";
+import type { ServingEngine, ServingOptions } from "../engine/serving.js";
+import { EngineCrashError, InterruptedError, MemoryError, UsageError } from "../errors.js";
+import { openOffer, type Offer } from "./offer.js";
+import { createServer as createBoundaryServer, type BoundaryServer, type ServerParts } from "./server.js";
+import { assertSafeAddress, isLoopback, type ServeSettings } from "./settings.js";
+
+/** Where a server listens. */
+export interface Listening {
+  /** Address for clients, such as `http://127.0.0.1:8080`. */
+  readonly url: string;
+  readonly offer: Offer;
+  readonly exact: boolean;
+}
+
+/** How a caller follows a server. */
+export interface ServeHooks {
+  readonly onListening?: (listening: Listening) => void;
+  /** Drains and ends the server. */
+  readonly signal?: AbortSignal;
+}
+
+const DEFAULT_CONTEXT_SIZE = 4096;
+/** Masks kept where the settings name no number: those of base, full and trimmed. */
+const DEFAULT_CONTEXTS = 3;
+/** Tokens in one llama_decode: the sweep's, so that prompts are cut at the same places. */
+const BATCH_SIZE = 512;
+/** Memory beside the key/value cache that one context takes: buffers of the computation. */
+const CONTEXT_OVERHEAD_BYTES = 64 * 2 ** 20;
+const RECEIVING = { headersMs: 10_000, requestMs: 30_000 } as const;
+
+/**
+ * Serves until the signal fires, then drains. Everything that can be wrong shows before it listens.
+ * @throws a BoundaryError for anything a user can mend; EngineCrashError when the engine's process ended by itself.
+ */
+export async function serve(settings: ServeSettings, { onListening, signal }: ServeHooks = {}): Promise<void> {
+  assertSafeAddress(settings);
+  await assertPortFree(settings);
+  const offer = await openOffer(settings);
+  const shape = contextShape(settings, offer.model);
+  const exactOn = (info: EngineInfo): boolean => settings.exact ?? info.backend === "cpu";
+  let engine: ServingEngine | undefined;
+  try {
+    assertNotStopped(signal);
+    engine = await openEngineFor(settings, offer, (info) => {
+      return { context: shape, contexts: contextsThatFit(settings, offer.model, shape, info), exact: exactOn(info) };
+    });
+    assertNotStopped(signal);
+    // One context with all pieces, so that a lack of memory shows now; the pieces' files are not needed after it.
+    await engine.prepare(offer.piecesOf(offer.model.layerCount));
+    await offer.close();
+    const exact = exactOn(engine.info);
+    const server = createBoundaryServer({ ...serverParts(settings, shape), offer, engine, exact });
+    const url = await listen(server, settings);
+    onListening?.({ url, offer, exact });
+    await untilStopped(server, engine, settings, signal);
+  } finally {
+    await offer.close();
+    await engine?.close();
+  }
+}
+
+function openEngineFor(
+  { gpu, gpuLayers, threads }: ServeSettings,
+  { model }: Offer,
+  options: (info: EngineInfo) => ServingOptions,
+): Promise<ServingEngine> {
+  const engine = { modelPath: model.path, gpu, gpuLayers, ...(threads === undefined ? {} : { threads }) };
+  return openServingEngine(engine, options);
+}
+
+function serverParts(
+  settings: ServeSettings,
+  { contextSize }: ContextShape,
+): Omit<ServerParts, "offer" | "engine" | "exact"> {
+  const { apiKey, allowOrigin, parallel, queue, maxTokens, maxSeconds, host, bodyLimit, logLevel } = settings;
+  return {
+    apiKey,
+    allowOrigins: allowOrigin,
+    loopbackOnly: apiKey === undefined && isLoopback(host),
+    limits: { parallel, queue, maxTokens, maxSeconds, contextSize },
+    receiving: { bodyBytes: bodyLimit, ...RECEIVING },
+    logger: pino({ level: logLevel, base: null }, destination({ dest: 2, sync: true })),
+  };
+}
+
+async function listen({ app }: BoundaryServer, { host, port }: ServeSettings): Promise<string> {
+  await app.listen({ host, port }).catch((cause: unknown) => {
+    throw listenError(host, port, cause);
+  });
+  const address = app.server.address();
+  const real = typeof address === "object" && address ? address.port : port;
+  return `http://${isIPv6(host) ? `[${host}]` : host}:${real}`;
+}
+
+/** Binds the port and lets it go: that it is taken must show before a large model was loaded for nothing. */
+async function assertPortFree({ host, port }: ServeSettings): Promise<void> {
+  const probe = createServer();
+  try {
+    probe.listen({ host, port });
+    await once(probe, "listening");
+  } catch (cause) {
+    throw listenError(host, port, cause);
+  } finally {
+    probe.close();
+  }
+}
+
+/** What is wrong with the address, or the error itself where that is not known. */
+function listenError(host: string, port: number, cause: unknown): unknown {
+  const reasons: Readonly<Record<string, { actual: string; fix: string }>> = {
+    EADDRINUSE: {
+      actual: "another process listens there",
+      fix: "Stop it, or choose another --port; 0 takes a free one.",
+    },
+    EACCES: { actual: "permission denied", fix: "Choose a --port above 1023." },
+    EADDRNOTAVAIL: { actual: "this machine has no such address", fix: "Choose another --host." },
+    ENOTFOUND: { actual: "no such name", fix: "Choose another --host." },
+  };
+  const known = cause instanceof Error && "code" in cause ? reasons[String(cause.code)] : undefined;
+  return known ? new UsageError({ what: `cannot listen on ${host}, port ${port}`, ...known, cause }) : cause;
+}
+
+/** Waits for the signal or for the engine's end, then lets the answers under way finish. */
+async function untilStopped(
+  server: BoundaryServer,
+  engine: ServingEngine,
+  { drainSeconds }: ServeSettings,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const stopped = new Promise<"stopped">((resolve) => {
+    if (signal?.aborted) resolve("stopped");
+    signal?.addEventListener("abort", () => {
+      resolve("stopped");
+    });
+  });
+  const why = await Promise.race([stopped, engine.ended.then(() => "crashed" as const)]);
+  await server.drain(why === "stopped" ? drainSeconds * 1000 : 0);
+  if (why === "crashed") {
+    const parts = {
+      what: "the engine's process ended while serving",
+      fix: "Start the server again; nothing is left to repair.",
+    };
+    throw new EngineCrashError(parts, undefined, "");
+  }
+}
+
+function assertNotStopped(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new InterruptedError({ what: "stopped" });
+}
+
+function contextShape(settings: ServeSettings, model: BaseModel): ContextShape {
+  const { parallel, contextSize } = settings;
+  return {
+    sequences: parallel,
+    contextSize: contextSize ?? Math.min(model.trainContextSize, DEFAULT_CONTEXT_SIZE),
+    batchSize: Math.max(BATCH_SIZE, parallel),
+    cacheType: "F16",
+    flashAttention: "auto",
+  };
+}
+
+/** How many contexts there may be. @throws MemoryError when not even one fits, or not as many as were asked for. */
+function contextsThatFit(
+  { contexts }: ServeSettings,
+  model: BaseModel,
+  { sequences, contextSize }: ContextShape,
+  { backend }: EngineInfo,
+): number {
+  const wanted = contexts ?? DEFAULT_CONTEXTS;
+  // What a GPU's memory takes shows when a context is made; an idle one makes room then.
+  if (backend !== "cpu") return wanted;
+  const each = model.cacheBytesPerToken * sequences * contextSize + CONTEXT_OVERHEAD_BYTES;
+  // The model is mapped from its file: what it takes is not counted as used, but must stay in memory.
+  const available = availableMemory() - model.byteLength;
+  const fitting = Math.floor(available / each);
+  const least = contexts ?? 1;
+  if (fitting >= least) return Math.min(wanted, fitting);
+  const gib = (bytes: number): string => `${(Math.max(0, bytes) / 2 ** 30).toFixed(1)} GiB`;
+  throw new MemoryError(
+    {
+      what: `not enough memory for the model and ${least} context${least === 1 ? "" : "s"}`,
+      actual: `${gib(available)} available beside the model`,
+      expected: `${gib(each * least)} (${sequences} sequences of ${contextSize} tokens each)`,
+      fix: "Lower --context-size, --parallel or --contexts, or use a smaller model.",
+    },
+    each * least,
+    available,
+  );
+}

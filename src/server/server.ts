@@ -1,0 +1,155 @@
+import { STATUS_CODES, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import type { ServingEngine } from "../engine/serving.js";
+import { version } from "../version.js";
+import { answerRoutes } from "./answer-routes.js";
+import { Answers, type ServerLimits } from "./answers.js";
+import { ApiError, asApiError } from "./api-error.js";
+import { conversationFormatter } from "./conversation.js";
+import { guard, type GuardOptions } from "./guard.js";
+import { infoRoutes } from "./info-routes.js";
+import type { Offer } from "./offer.js";
+
+/** How long a client may take to send its request. A slow one must not hold a connection for ever. */
+export interface ReceivingLimits {
+  /** Bytes of a body. */
+  readonly bodyBytes: number;
+  /** Milliseconds until the headers are there, and until the whole request is. */
+  readonly headersMs: number;
+  readonly requestMs: number;
+}
+
+/** What a server is made of. */
+export interface ServerParts extends GuardOptions {
+  readonly offer: Offer;
+  readonly engine: ServingEngine;
+  /** Whether the engine was opened for exact answers. */
+  readonly exact: boolean;
+  readonly limits: ServerLimits;
+  readonly receiving: ReceivingLimits;
+  readonly logger: FastifyBaseLogger;
+}
+
+/** A server, not yet listening. */
+export interface BoundaryServer {
+  /** Pages and endpoints can still be added to it. */
+  readonly app: FastifyInstance;
+  /** Takes no new requests, waits for those under way no longer than so many milliseconds, and closes. */
+  drain(milliseconds: number): Promise<void>;
+}
+
+/** Milliseconds between two looks for requests that came too slowly, and for connections that became idle while draining. */
+const LOOK_EVERY = { slow: 1000, idle: 50 } as const;
+/** Connections at once; more are closed as they come. */
+const MOST_CONNECTIONS = 1024;
+/** Statuses of requests that are not even HTTP. Source: Node's http, event clientError. */
+const CLIENT_ERRORS: Readonly<Record<string, number>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_HEADER_OVERFLOW: 431,
+};
+
+/** Puts a server together: OpenAI's endpoints and what tells about the server. It does not listen yet. */
+export function createServer(parts: ServerParts): BoundaryServer {
+  const { offer, engine, exact, limits, receiving, logger } = parts;
+  const app = fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: receiving.bodyBytes,
+    requestTimeout: receiving.requestMs,
+    http: {
+      headersTimeout: receiving.headersMs,
+      connectionsCheckingInterval: Math.min(LOOK_EVERY.slow, receiving.headersMs),
+    },
+    clientErrorHandler,
+    forceCloseConnections: "idle",
+    return503OnClosing: false,
+    // Ids of clients would let them write into the log.
+    requestIdHeader: false,
+  });
+  // A page elsewhere may send plain text without asking first; JSON it may not.
+  app.removeContentTypeParser("text/plain");
+  const answers = new Answers(engine, limits);
+  app.server.maxConnections = MOST_CONNECTIONS;
+  const underWay = new Set<ServerResponse>();
+  app.server.on("request", (_request, response: ServerResponse) => {
+    underWay.add(response);
+    response.once("close", () => underWay.delete(response));
+  });
+  let draining = false;
+  const isDraining = (): boolean => draining;
+  reportErrors(app);
+  guard(app, parts);
+  app.addHook("onRequest", (request, _reply, next) => {
+    if (draining && request.method === "POST") next(shuttingDown());
+    else next();
+  });
+  const format = conversationFormatter(offer.model);
+  const fingerprint = `boundary-${version}-${offer.adapter.sha256.slice(0, 12)}`;
+  answerRoutes(app, { offer, answers, format, fingerprint });
+  infoRoutes(app, { offer, answers, engine: engine.info, exact, chat: format !== undefined, isDraining });
+  return {
+    app,
+    drain: async (milliseconds) => {
+      draining = true;
+      const late = setTimeout(() => {
+        answers.cancelAll();
+      }, milliseconds);
+      // Node counts a connection on which nothing has come yet as busy, and clients open such ones in advance.
+      const idle = setInterval(() => {
+        if (underWay.size === 0) app.server.closeAllConnections();
+        else app.server.closeIdleConnections();
+      }, LOOK_EVERY.idle);
+      try {
+        await app.close();
+      } finally {
+        clearTimeout(late);
+        clearInterval(idle);
+      }
+    },
+  };
+}
+
+/** Every error in OpenAI's shape, those of unknown addresses too; the log has what clients are not told. */
+function reportErrors(app: FastifyInstance): void {
+  app.setErrorHandler((error, request, reply) => {
+    const told = asApiError(error);
+    if (told.status >= 500 && !(error instanceof ApiError)) request.log.error(error, "a request failed");
+    if (told.retryAfterSeconds !== undefined) reply.header("retry-after", told.retryAfterSeconds);
+    if (told.status === 401) reply.header("www-authenticate", "Bearer");
+    return reply.code(told.status).send(told.body);
+  });
+  app.setNotFoundHandler(() => {
+    throw new ApiError({ status: 404, message: "There is nothing at this address.", code: "unknown_url" });
+  });
+  app.addHook("onResponse", async (request, reply) => {
+    const route = request.routeOptions.url ?? "(unknown)";
+    const ms = Math.round(reply.elapsedTime);
+    request.log.info({ method: request.method, route, status: reply.statusCode, ms }, "answered");
+  });
+}
+
+/** Answers what is not a sound HTTP request, or came too slowly, and ends its connection. */
+function clientErrorHandler(this: FastifyInstance, error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === "ECONNRESET" || socket.destroyed) return;
+  this.log.debug({ code: error.code }, "a connection was refused");
+  const status = CLIENT_ERRORS[error.code ?? ""] ?? 400;
+  const { body } = new ApiError({
+    status,
+    message: status === 408 ? "The request took too long to arrive." : "This is not a sound HTTP request.",
+  });
+  const text = JSON.stringify(body);
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
+    "content-type: application/json",
+    `content-length: ${Buffer.byteLength(text)}`,
+    "connection: close",
+  ];
+  if (socket.writable) socket.write(`${head.join("\r\n")}\r\n\r\n${text}`);
+  socket.destroy();
+}
+
+function shuttingDown(): ApiError {
+  const message = "The server is shutting down.";
+  return new ApiError({ status: 503, message, type: "server_error", code: "draining", retryAfterSeconds: 5 });
+}
