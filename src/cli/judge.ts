@@ -137,8 +137,9 @@ async function workOfRun(folder: string, { systems: names, task, data }: JudgeFl
   return {
     task: task ?? taskOf(result.config),
     samples: answers[0]?.samples ?? [],
-    systems: answers.map(({ name, rows }) => ({
+    systems: answers.map(({ name, boundary, rows }) => ({
       name: name.slice(basename(folder).length + 1),
+      boundary,
       answers: rows.map(({ output }) => output),
     })),
     dataPath: folder,

@@ -13,6 +13,8 @@ import { scoredText } from "../sweep/scores.js";
 /** Answers to be judged, of one system, in the order of the samples. */
 export interface JudgedSystem {
   readonly name: string;
+  /** K of a run's answers. */
+  readonly boundary?: number;
   readonly answers: readonly string[];
 }
 
@@ -36,6 +38,7 @@ export interface JudgeResult {
   readonly judges: readonly string[];
   readonly systems: readonly {
     readonly name: string;
+    readonly boundary?: number;
     /** Over the samples that every judge marked for every system; absent where there are none. */
     readonly score?: {
       readonly value: number;
@@ -92,11 +95,12 @@ export async function judgeRun(judges: readonly JudgeModel[], options: JudgeRunO
   }
   return {
     judges: judges.map(({ name }) => name),
-    systems: systems.map(({ name }, at) => {
+    systems: systems.map(({ name, boundary }, at) => {
       const score = scores[at];
       const reference = scores[0];
       return {
         name,
+        ...(boundary === undefined ? {} : { boundary }),
         ...(score === undefined ? {} : { score: scoreEntry(score, seed) }),
         ...(score === undefined || reference === undefined || at === 0
           ? {}

@@ -6,6 +6,7 @@ import type { System } from "./systems.js";
 
 /** What a finished run answered, with its samples. */
 export interface RunAnswers extends SystemAnswers {
+  readonly boundary: number;
   readonly samples: readonly Sample[];
   readonly format: SampleFormat;
   /** Of translations: the language of the references. */
@@ -36,6 +37,7 @@ export async function runAnswers({ name, folder, which }: RunSystem): Promise<Ru
   }
   return {
     name,
+    boundary,
     adapterBytes: run.result.candidates.find((candidate) => candidate.boundary === boundary)?.bytes,
     rows,
     format: run.result.data.format,

@@ -14,12 +14,19 @@ export interface CostEstimate {
   readonly cacheBytes: number;
 }
 
+/** What an estimate is scaled to. */
+export interface SweepSize {
+  readonly cacheBytesPerToken: number;
+  /** Candidates that answer each part. */
+  readonly answering: { readonly selection: number; readonly holdout: number };
+}
+
 /** Measures one wave with the full adapter and scales it to the whole plan. Writes nothing. */
 export async function estimateCost(
   plan: SweepPlan,
   engine: Engine,
   pieces: readonly Piece[],
-  cacheBytesPerToken: number,
+  { cacheBytesPerToken, answering }: SweepSize,
 ): Promise<CostEstimate> {
   const { context, maxTokens, stop } = plan.generation;
   const wave = plan.selection.slice(0, context.sequences).map(({ prompt }) => prompt);
@@ -33,11 +40,10 @@ export async function estimateCost(
   const msPerPromptToken = prefillMs / count(wave);
   const otherMsPerAnswer = (elapsed - prefillMs) / wave.length;
 
-  const holdoutCandidates = plan.holdout.length > 0 ? 3 : 0;
-  const answerCount = plan.candidates.length * plan.selection.length + holdoutCandidates * plan.holdout.length;
+  const answerCount = answering.selection * plan.selection.length + answering.holdout * plan.holdout.length;
   const prefillTokens =
-    plan.candidates.length * count(plan.selection.map(({ prompt }) => prompt)) +
-    holdoutCandidates * count(plan.holdout.map(({ prompt }) => prompt));
+    answering.selection * count(plan.selection.map(({ prompt }) => prompt)) +
+    answering.holdout * count(plan.holdout.map(({ prompt }) => prompt));
   return {
     candidates: plan.candidates.length,
     answers: answerCount,

@@ -4,7 +4,7 @@ import type { PeftAdapter } from "../adapter/load-peft-adapter.js";
 import { openAdapter } from "../adapter/open-adapter.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
 import { parseMap } from "../samples/field-map.js";
-import { groupSamples } from "../samples/grouping.js";
+import { groupOf, groupSamples } from "../samples/grouping.js";
 import { loadSamples } from "../samples/load.js";
 import type { LoadedSamples, LoadOptions, Sample } from "../samples/sample.js";
 import { assertDisjoint, splitSamples } from "../samples/split.js";
@@ -74,9 +74,6 @@ export async function loadInputs(config: SweepConfig): Promise<SweepInputs> {
   const data = await loadSamples(config.data, limited);
   const holdoutData = typeof config.holdout === "string" ? await loadSamples(config.holdout, options) : undefined;
   const scoring = scoringOf(config, task, data);
-  // Found out here, before anything is generated.
-  if (config.groupBy !== undefined) groupSamples(data.samples, config.groupBy);
-
   const model = await withSha256(await readBaseModel(await resolveModelPath(config.model)));
   const boundaries = parseBoundaries(
     config.boundaries ?? defaultBoundaries(config, model.layerCount),
@@ -90,6 +87,7 @@ export async function loadInputs(config: SweepConfig): Promise<SweepInputs> {
     prompt,
     format: chatFormatter(model, template, config.system),
   });
+  if (config.groupBy !== undefined) assertGroups(samples, config.groupBy);
   // Last, because it may leave a temporary file that only the caller can remove.
   const { adapter, peft, close } = await openAdapter(await resolveModelPath(config.adapter), model);
   return {
@@ -111,6 +109,14 @@ export async function loadInputs(config: SweepConfig): Promise<SweepInputs> {
       ...(peft?.findings ?? []).map(({ message }) => message),
     ],
   };
+}
+
+/** @throws UsageError where a part has no sample with that field: found out here, before anything is generated. */
+function assertGroups(samples: readonly PromptedSample[], field: string): void {
+  for (const part of ["selection", "holdout"] as const) {
+    const own = samples.filter((one) => one.part === part).map(({ sample }) => sample);
+    if (own.length > 0) groupSamples(own, field);
+  }
 }
 
 function promptOf({ name, promptPath }: Task): string {
@@ -177,6 +183,14 @@ function notesOf(
   samples: readonly PromptedSample[],
 ): string[] {
   const notes = [...data.notes, ...(holdoutData?.notes ?? [])];
+  const isOfKnownLanguage =
+    (data.targetLanguage ?? config.targetLanguage) !== undefined ||
+    samples.some(({ sample }) => groupOf(sample, "target_language") !== undefined);
+  if (config.task === "translation" && !isOfKnownLanguage) {
+    notes.push(
+      "The language of the references is not known, so BLEU splits them by 13a, which is wrong for Chinese: --target-language names it.",
+    );
+  }
   if (config.template === undefined && model.chatTemplate === undefined) {
     notes.push(
       `The model has no chat template: prompts go in as they are, and an answer ends at its first line break.`,

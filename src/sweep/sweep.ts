@@ -19,6 +19,7 @@ import type { SweepResult } from "./result.js";
 import { RunFolder, type RunIdentity } from "./run-folder.js";
 import { scoreAnswers, scoredText, type CandidateScores } from "./scores.js";
 import { planSession, withSession } from "./session.js";
+import { answeringCandidates, distinct, triedCandidates } from "./tried.js";
 import { verdict } from "./verdict.js";
 
 /** How a caller follows a sweep. */
@@ -91,7 +92,10 @@ export async function planOnly(
     });
     try {
       const pieces = await writePieces(inputs.adapter, [plan.full.mask], folder);
-      const cost = await estimateCost(plan, engine, pieces, inputs.model.cacheBytesPerToken);
+      const cost = await estimateCost(plan, engine, pieces, {
+        cacheBytesPerToken: inputs.model.cacheBytesPerToken,
+        answering: answeringCandidates(plan, triedCandidates(config, inputs.floors, plan)),
+      });
       return { plan, inputs, cost, engine: engine.info };
     } finally {
       await rm(folder, { recursive: true, force: true });
@@ -137,10 +141,7 @@ async function run(context: Run): Promise<SweepResult> {
   const { config, inputs, plan, engine, folder } = context;
   const counts = { generated: 0, reused: 0 };
 
-  // The full adapter is what others are measured by, also where its K was not asked for.
-  const needsFull =
-    config.rule === "no-worse" || inputs.floors.length > 0 || config.folds !== undefined || plan.holdout.length === 0;
-  const tried = distinct([...plan.candidates, ...(needsFull ? [plan.full] : [])]);
+  const tried = triedCandidates(config, inputs.floors, plan);
   const evaluation = evaluationOf(context, counts, totalAnswers(plan, tried));
   const selectionAnswers = await evaluate(evaluation, tried, plan.selection);
   const selection = scoreAll(selectionAnswers, plan.selection, inputs);
@@ -211,11 +212,9 @@ async function run(context: Run): Promise<SweepResult> {
   );
 }
 
-/** Answers of a whole sweep; on the holdout at most, since chosen may be base or full. */
 function totalAnswers(plan: SweepPlan, tried: readonly Candidate[]): number {
-  const isConfirmed = plan.holdout.length > 0;
-  const onSelection = isConfirmed ? tried : distinct([...tried, plan.base, plan.full]);
-  return onSelection.length * plan.selection.length + 3 * plan.holdout.length;
+  const { selection, holdout } = answeringCandidates(plan, tried);
+  return selection * plan.selection.length + holdout * plan.holdout.length;
 }
 
 function evaluationOf(context: Run, counts: { generated: number; reused: number }, total: number): Evaluation {
@@ -269,14 +268,4 @@ function mustLast<T>(items: readonly T[]): T {
   const last = items.at(-1);
   if (last === undefined) throw new RangeError("nothing to choose from");
   return last;
-}
-
-/** Candidates without those whose mask occurred before, by ascending K. */
-function distinct(candidates: readonly Candidate[]): Candidate[] {
-  const seen = new Set<string>();
-  const first = candidates.filter(({ mask }) => {
-    const key = maskKey(mask);
-    return seen.has(key) ? false : Boolean(seen.add(key));
-  });
-  return first.sort((a, b) => a.boundary - b.boundary);
 }

@@ -160,8 +160,9 @@ function besideSentences(
   const parts = beside.map((comparison) => {
     const difference = differenceOf(comparison);
     const change = difference.difference;
-    const verb =
-      Math.abs(change) < 0.05 ? "stays the same" : change > 0 ? `gains ${points(change)}` : `loses ${points(-change)}`;
+    // Not "gains" and "loses": of some metrics less is better.
+    const way = change > 0 ? "rises" : "falls";
+    const verb = Math.abs(change) < 0.05 ? "stays the same" : `${way} by ${points(Math.abs(change))}`;
     return `${comparison.label} ${verb} (${range(difference)})`;
   });
   return [`Against ${against}, ${parts.join(", ")}.`];

@@ -261,6 +261,16 @@ describe("folders that cannot be written", () => {
   }
 });
 
+describe("--group-by", () => {
+  it("is refused before anything is generated where the samples of one part lack the field", async () => {
+    const rows = sampleLines(6).replaceAll('"kind"', '"sort"');
+    const holdout = await write("no-kind.jsonl", rows.replaceAll('"id":"s', '"id":"h').replaceAll("number", "figure"));
+    const { code, stderr } = await failingSweep({}, "--holdout", holdout, "--group-by", "kind");
+    expect([code, stderr]).toEqual([2, expect.stringContaining("kind")]);
+    expect(await exists(join(folder.path, `failing-${runs - 1}`, "journal.jsonl"))).toBe(false);
+  });
+});
+
 describe("boundary trim", () => {
   it("writes the kept layers, refuses to overwrite, and refuses nothing and too much", async () => {
     const out = at("trimmed.gguf");
@@ -290,8 +300,10 @@ describe("output", () => {
   });
 
   it("--plan prints what would be done and writes nothing", async () => {
-    const { code, stdout } = await callCli(sweepArguments(fixture, at("planned"), "--plan"));
+    const { code, stdout } = await callCli(sweepArguments(fixture, at("planned"), "--plan", "--boundaries", "0,1"));
     expect(code).toBe(0);
+    // K=0, K=1 and the full adapter, by which the rule measures them; on the holdout base, full and chosen.
+    expect(stdout).toMatch(/cost\s+36 answers/);
     expect(stdout).toMatch(/samples\s+6 choose K, 6 confirm it/);
     expect(stdout).toMatch(/time\s+about/);
     expect(await exists(at("planned"))).toBe(false);

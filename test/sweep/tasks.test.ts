@@ -186,6 +186,17 @@ describe("--task translation", () => {
     expect(task.message).toContain("--references does not go with --task qa");
   });
 
+  it("into a language that nothing names is noted, since BLEU must split it somehow", async () => {
+    const rows = ["Eins.", "Zwei.", "Drei.", "Vier."].map((target, i) => ({ source: `Number ${i}.`, target }));
+    const { result } = await runTask("translation", {
+      data: await write("plain.jsonl", jsonLines(rows)),
+      out: at("plain"),
+    });
+    expect(result.notes.join("\n")).toMatch(/not known.*13a.*--target-language/);
+    const named = await runTask("translation", { data: at("plain.jsonl"), out: at("named"), targetLanguage: "de" });
+    expect(named.result.notes.join("\n")).not.toContain("--target-language");
+  });
+
   it("into mixed languages is noted, and BLEU then splits as for none of them", async () => {
     const rows = ["Chinese", "German", "Chinese", "German"].map((target_language, i) => ({
       source: `It is number ${i}.`,

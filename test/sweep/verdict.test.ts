@@ -78,7 +78,7 @@ describe("a boundary below the full adapter", () => {
     );
     const lost = tangoWithoutLosses(10, SAMPLES);
     const loss = range({ low: -lost.high, high: -lost.low });
-    expect(sentences[3]).toBe(`Against the full adapter, EM loses 25.0 (${loss}).`);
+    expect(sentences[3]).toBe(`Against the full adapter, EM falls by 25.0 (${loss}).`);
   });
 
   it("of 1 is layer 0 alone", () => {
@@ -94,7 +94,7 @@ describe("a boundary below the full adapter", () => {
     expect(kind).toBe("trim");
     expect(sentences[2]).toBe("The holdout confirms it: better than the full adapter.");
     const gain = range(adjustedWald(all(0.5)));
-    expect(sentences[3]).toBe(`Against the full adapter, EM gains 50.0 (${gain}).`);
+    expect(sentences[3]).toBe(`Against the full adapter, EM rises by 50.0 (${gain}).`);
   });
 
   it("that is worse on the holdout is contradicted", () => {
@@ -127,7 +127,7 @@ describe("the ends", () => {
     expect(sentences).toEqual([
       "No boundary helps: keep everything (K=4).",
       `On 40 holdout samples: contains 100.0 for the full adapter, 0.0 for the base (+100.0, 95 % interval ${ALL_WON}).`,
-      `Against the base, EM gains 100.0 (${ALL_WON}).`,
+      `Against the base, EM rises by 100.0 (${ALL_WON}).`,
     ]);
   });
 
