@@ -1,8 +1,14 @@
 import type { KnipConfig } from "knip";
 
 const config: KnipConfig = {
-  // The engine's process is started by path, not imported.
-  entry: ["src/index.ts", "src/cli/main.ts", "src/engine/host.ts", "{eval,test}/**/*.mjs"],
+  // The engine's process is started by path, and the playground's script is loaded by browsers.
+  entry: [
+    "src/index.ts",
+    "src/cli/main.ts",
+    "src/engine/host.ts",
+    "src/server/playground/browser/main.ts",
+    "{eval,test}/**/*.mjs",
+  ],
   project: ["src/**/*.ts", "test/**/*.ts", "{eval,test}/**/*.mjs"],
   ignoreExportsUsedInFile: true,
   ignoreBinaries: ["mount", "umount"],

@@ -38,7 +38,7 @@ export { scoreOutputs, type OutputScores, type OutputScoring } from "./compare/s
 export { loadRun, type FinishedRun } from "./sweep/load-run.js";
 export { rescore } from "./sweep/rescore.js";
 export { writeReport, writeRunsReport, type ReportOptions } from "./report/html/write-report.js";
-export { loadReport, type RunReport, type VoteResult } from "./report/report-input.js";
+export { loadReport, type RunReport } from "./report/report-input.js";
 export { reportMarkdown } from "./report/markdown.js";
 export { reportCsv } from "./report/csv.js";
 
@@ -50,6 +50,10 @@ export { loadJudgePrompt, judgedTask, type JudgePrompt } from "./judge/judge-pro
 export { judgeScores, type JudgedScores, type JudgeOptions } from "./judge/scores.js";
 export { judgePairs, type JudgedPairs } from "./judge/pairs.js";
 export { judgeScore, pairedJudgeScores, type JudgeScore } from "./judge/score.js";
+
+export { systemPair, votePairs, type SystemPair, type VotePair, type VotePairs } from "./compare/vote-pairs.js";
+export { readVotes, votesPath, type VoteRow, type Votes } from "./compare/vote-file.js";
+export { voteResult, type VoteResult, type VoteResultRow } from "./compare/vote-result.js";
 
 export * from "./errors.js";
 export { version } from "./version.js";

@@ -10,6 +10,7 @@ const root = fileURLToPath(new URL("../src", import.meta.url));
 const LEVELS: readonly (readonly string[])[] = [
   ["index"],
   ["cli"],
+  ["vote"],
   ["server", "report"],
   ["compare"],
   ["sweep", "probe", "judge"],
@@ -85,7 +86,7 @@ describe("the rooms of src", () => {
     expect(dirname(files.find((file) => file.endsWith("gguf-reader.ts")) ?? "")).toBe("formats");
   });
 
-  it("import downwards only: index, cli, server|report, compare, sweep|probe|judge, engine|tasks|statistics, metrics|samples|adapter, formats, errors", () => {
+  it("import downwards only: index, cli, vote, server|report, compare, sweep|probe|judge, engine|tasks|statistics, metrics|samples|adapter, formats, errors", () => {
     expect(imports.map(objection).filter((words) => words !== undefined)).toEqual([]);
   });
 

@@ -13,6 +13,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   generate: async () => (await import("./generate.js")).generateCommand(interruption.signal),
   report: async () => (await import("./report.js")).reportCommand(),
   judge: async () => (await import("./judge.js")).judgeCommand(interruption.signal),
+  vote: async () => (await import("./vote.js")).voteCommand(interruption.signal),
   trim: async () => (await import("./trim.js")).trimCommand(),
   inspect: async () => (await import("./inspect.js")).inspectCommand(),
   convert: async () => (await import("./convert.js")).convertCommand(),

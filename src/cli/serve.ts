@@ -42,7 +42,7 @@ export function serveCommand(signal: AbortSignal): Command {
         onListening: ({ url, offer, exact }) => {
           const models = offer.models.map(({ id, boundary }) => `${id} (K=${boundary})`).join(", ");
           const how = exact ? "each answer as if sent alone" : "answers in shared batches";
-          process.stdout.write(`${url}/v1 serves ${models}; ${how}. Ctrl-C stops it.\n`);
+          process.stdout.write(`${url}/v1 serves ${models}; ${how}. Playground: ${url}/ Ctrl-C stops it.\n`);
         },
       });
     });

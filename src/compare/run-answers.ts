@@ -48,7 +48,8 @@ export async function runAnswers({ name, folder, which }: RunSystem): Promise<Ru
 }
 
 /** The smallest of the boundaries that are one candidate stands for all of them. */
-function boundaryOf({ result }: FinishedRun, which: string): number {
+/** K of base, full, chosen or `K=12`, as the run names the candidate that keeps the same tensors. */
+export function boundaryOf({ result }: FinishedRun, which: string): number {
   const wanted =
     which === "base"
       ? 0

@@ -13,17 +13,18 @@ import {
   signedRange,
   thousands,
 } from "./figures.js";
-import type { RunReport } from "./report-input.js";
+import type { RunReport, VoteResult } from "./report-input.js";
 import { goodRangeSentences, placeText } from "./run-comparison-words.js";
 import type { RunComparison } from "./run-curves.js";
+import { voteColumns, votersText } from "./votes.js";
 
 /** Samples that are shown: those whose score or text changed most. */
 const MOST_SAMPLES = 5;
 /** Characters of an answer that are shown. */
 const LONGEST_ANSWER = 300;
 
-/** A run in Markdown, for a pull request: the answer, before and after, every boundary, the most changed samples, how to repeat it. */
-export function reportMarkdown({ name, result, samples }: RunReport): string {
+/** A run in Markdown, for a pull request: the answer, before and after, what people preferred, every boundary, the most changed samples, how to repeat it. */
+export function reportMarkdown({ name, result, samples, votes }: RunReport): string {
   const [first = "", ...rest] = result.verdict.sentences;
   return [
     `### Boundary report: ${plain(name)}`,
@@ -32,6 +33,7 @@ export function reportMarkdown({ name, result, samples }: RunReport): string {
     ...result.notes.map((note) => `> ${plain(note)}`),
     `#### ${plain(confirmationText(result))}`,
     confirmation(result),
+    ...(votes ? preferred(votes) : []),
     details(`Every boundary (selection, ${result.data.selection.length} samples)`, boundaries(result)),
     ...(samples ? changed(result, samples) : []),
     details("Repeat it", recipe(result)),
@@ -80,6 +82,20 @@ function confirmation(result: SweepResult): string {
   );
   const chosen = result.confirmation.part === "folds" ? "chosen by the folds" : `chosen (K=${result.choice.boundary})`;
   return table(["metric", "base", "full", chosen, "chosen - full", "95 % interval", "p", "better/worse"], rows);
+}
+
+function preferred(votes: VoteResult): string[] {
+  const { rows, agreement, notes } = votes;
+  const columns = voteColumns(rows);
+  const cells = rows.map((row) => columns.map(({ text }) => plain(text(row))));
+  const numbers = columns.filter(({ align }) => align === "number").length;
+  const heads = columns.map(({ head }) => head);
+  return [
+    "#### People",
+    [votersText(votes), agreement ?? ""].map(plain).join(" ").trim(),
+    ...(rows.length > 0 ? [table(heads, cells, numbers)] : []),
+    ...notes.map((note) => `> ${plain(note)}`),
+  ];
 }
 
 function boundaries(result: SweepResult): string {

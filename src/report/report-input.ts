@@ -1,10 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
+import { readVotes, votesPath } from "../compare/vote-file.js";
+import { voteResult, type VoteResult } from "../compare/vote-result.js";
 import { FormatError, fileError } from "../errors.js";
 import { exists } from "../formats/atomic-file.js";
 import { pairedSchema, type SweepResult } from "../sweep/result.js";
-import { loadRun } from "../sweep/load-run.js";
+import { loadRun, type FinishedRun } from "../sweep/load-run.js";
 import { compareSamples, type ComparedSamples } from "./compared-samples.js";
 
 const count = z.number().int();
@@ -48,25 +50,7 @@ const judgeSchema = z.object({
 /** What judges said of a run, as `boundary judge` leaves it in the run's folder. Scores 0-100. */
 export type JudgeMarks = z.output<typeof judgeSchema>;
 
-/** What people preferred, each row a pair of systems, by criterion where they were asked by criteria. */
-export interface VoteResult {
-  readonly voters: number;
-  readonly rows: readonly {
-    /** Such as "fluency"; absent for the preference as a whole. */
-    readonly criterion?: string;
-    readonly system: string;
-    readonly against: string;
-    /** Votes for `system`, for `against`, and for neither. */
-    readonly wins: number;
-    readonly losses: number;
-    readonly ties: number;
-    /** Share of the votes with a preference that `system` won, 0-100, with its 95 % interval; absent without such votes. */
-    readonly preference?: { readonly value: number; readonly low: number; readonly high: number };
-  }[];
-  /** How far voters agree, in words that name the measure. */
-  readonly agreement?: string;
-  readonly notes: readonly string[];
-}
+export type { VoteResult };
 
 /** All that a report of one run shows. */
 export interface RunReport {
@@ -81,18 +65,21 @@ export interface RunReport {
 
 /**
  * Reads what a report needs from the folder of a finished run.
- * @throws RunFolderError when the folder holds no finished run; FormatError when its judge.json is damaged; FileError when it cannot be read.
+ * @param votes in place of those in its votes.jsonl.
+ * @throws RunFolderError when the folder holds no finished run; FormatError when its judge.json or votes.jsonl is damaged; FileError when it
+ * cannot be read.
  */
 export async function loadReport(folder: string, votes?: VoteResult): Promise<RunReport> {
   const run = await loadRun(folder);
   const samples = compareSamples(run);
   const judge = await readJudgeMarks(join(folder, "judge.json"));
+  const preferred = votes ?? (await readVoteResult(run));
   return {
     name: runNames([folder])[0] ?? "",
     result: run.result,
     ...(samples === undefined ? {} : { samples }),
     ...(judge === undefined ? {} : { judge }),
-    ...(votes === undefined ? {} : { votes }),
+    ...(preferred === undefined ? {} : { votes: preferred }),
   };
 }
 
@@ -105,6 +92,12 @@ export function runNames(folders: readonly string[]): string[] {
     taken.set(name, count);
     return count === 1 ? name : `${name}-${count}`;
   });
+}
+
+/** Undefined where nobody has voted. */
+async function readVoteResult(run: FinishedRun): Promise<VoteResult | undefined> {
+  const votes = await readVotes(votesPath(run.folder));
+  return votes.rows.length === 0 ? undefined : voteResult(run, votes);
 }
 
 async function readJudgeMarks(path: string): Promise<JudgeMarks | undefined> {

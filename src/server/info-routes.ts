@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import type { EngineInfo } from "../engine/engine.js";
+import type { RunSample } from "../sweep/load-run.js";
 import { version } from "../version.js";
 import type { Answers } from "./answers.js";
 import { ApiError } from "./api-error.js";
@@ -23,6 +24,7 @@ export interface InfoRouteParts {
 const samplesQuery = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(20),
   offset: z.coerce.number().int().min(0).default(0),
+  filter: z.string().max(200).default(""),
 });
 
 /** GET /health, /metrics, /openapi.json, /v1/models, /v1/boundary/info and /v1/boundary/samples. */
@@ -44,16 +46,27 @@ export function infoRoutes(app: FastifyInstance, parts: InfoRouteParts): void {
   });
   app.get("/v1/boundary/info", () => info(parts));
   app.get("/v1/boundary/samples", ({ query }) => {
-    const { limit, offset } = parseBody(samplesQuery, query);
+    const { limit, offset, filter } = parseBody(samplesQuery, query);
     if (!offer.run) {
       const message = "There are no samples: this server was not started from a sweep.";
       throw new ApiError({ status: 404, message, code: "no_run" });
     }
-    const { samples } = offer.run;
+    const samples = samplesWith(offer.run.samples, filter);
     const data = samples.slice(offset, offset + limit).map(({ part, sample, prompt }) => {
       return { part, id: sample.id, variables: sample.variables, references: sample.references, prompt };
     });
     return { object: "list", total: samples.length, data };
+  });
+}
+
+/** Samples that hold every word of the filter in id, variables or references, in any case. */
+function samplesWith(samples: readonly RunSample[], filter: string): readonly RunSample[] {
+  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
+  if (words.length === 0) return samples;
+  return samples.filter(({ sample: { id, variables, references } }) => {
+    const values = Object.values(variables).map((value) => (typeof value === "string" ? value : JSON.stringify(value)));
+    const text = [id, ...values, ...references].join("\n").toLowerCase();
+    return words.every((word) => text.includes(word));
   });
 }
 

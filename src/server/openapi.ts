@@ -46,7 +46,10 @@ export function openApi(): object {
       "/v1/boundary/samples": {
         get: {
           ...telling("samples of the sweep with their prompts and references"),
-          parameters: ["limit", "offset"].map((name) => parameter(name, "query", { type: "integer" })),
+          parameters: [
+            ...["limit", "offset"].map((name) => parameter(name, "query", { type: "integer" })),
+            parameter("filter", "query", { type: "string" }),
+          ],
         },
       },
       "/health": { get: { ...telling("whether the server takes requests"), security: [] } },

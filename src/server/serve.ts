@@ -1,12 +1,11 @@
-import { once } from "node:events";
-import { createServer, isIPv6 } from "node:net";
 import { pino, destination } from "pino";
 import type { BaseModel } from "../adapter/base-model.js";
 import type { ContextShape, EngineInfo } from "../engine/engine.js";
 import { availableMemory } from "../engine/machine.js";
 import { openServingEngine } from "../engine/serving-engine.js";
 import type { ServingEngine, ServingOptions } from "../engine/serving.js";
-import { EngineCrashError, InterruptedError, MemoryError, UsageError } from "../errors.js";
+import { EngineCrashError, InterruptedError, MemoryError } from "../errors.js";
+import { assertPortFree, listen } from "./listen.js";
 import { openOffer, type Offer } from "./offer.js";
 import { createServer as createBoundaryServer, type BoundaryServer, type ServerParts } from "./server.js";
 import { assertSafeAddress, isLoopback, type ServeSettings } from "./settings.js";
@@ -57,7 +56,7 @@ export async function serve(settings: ServeSettings, { onListening, signal }: Se
     await offer.close();
     const exact = exactOn(engine.info);
     const server = createBoundaryServer({ ...serverParts(settings, shape), offer, engine, exact });
-    const url = await listen(server, settings);
+    const url = await listen(server.app, settings);
     onListening?.({ url, offer, exact });
     await untilStopped(server, engine, settings, signal);
   } finally {
@@ -88,43 +87,6 @@ function serverParts(
     receiving: { bodyBytes: bodyLimit, ...RECEIVING },
     logger: pino({ level: logLevel, base: null }, destination({ dest: 2, sync: true })),
   };
-}
-
-async function listen({ app }: BoundaryServer, { host, port }: ServeSettings): Promise<string> {
-  await app.listen({ host, port }).catch((cause: unknown) => {
-    throw listenError(host, port, cause);
-  });
-  const address = app.server.address();
-  const real = typeof address === "object" && address ? address.port : port;
-  return `http://${isIPv6(host) ? `[${host}]` : host}:${real}`;
-}
-
-/** Binds the port and lets it go: that it is taken must show before a large model was loaded for nothing. */
-async function assertPortFree({ host, port }: ServeSettings): Promise<void> {
-  const probe = createServer();
-  try {
-    probe.listen({ host, port });
-    await once(probe, "listening");
-  } catch (cause) {
-    throw listenError(host, port, cause);
-  } finally {
-    probe.close();
-  }
-}
-
-/** What is wrong with the address, or the error itself where that is not known. */
-function listenError(host: string, port: number, cause: unknown): unknown {
-  const reasons: Readonly<Record<string, { actual: string; fix: string }>> = {
-    EADDRINUSE: {
-      actual: "another process listens there",
-      fix: "Stop it, or choose another --port; 0 takes a free one.",
-    },
-    EACCES: { actual: "permission denied", fix: "Choose a --port above 1023." },
-    EADDRNOTAVAIL: { actual: "this machine has no such address", fix: "Choose another --host." },
-    ENOTFOUND: { actual: "no such name", fix: "Choose another --host." },
-  };
-  const known = cause instanceof Error && "code" in cause ? reasons[String(cause.code)] : undefined;
-  return known ? new UsageError({ what: `cannot listen on ${host}, port ${port}`, ...known, cause }) : cause;
 }
 
 /** Waits for the signal or for the engine's end, then lets the answers under way finish. */

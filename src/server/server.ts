@@ -10,6 +10,7 @@ import { conversationFormatter } from "./conversation.js";
 import { guard, type GuardOptions } from "./guard.js";
 import { infoRoutes } from "./info-routes.js";
 import type { Offer } from "./offer.js";
+import { playgroundRoutes } from "./playground.js";
 
 /** How long a client may take to send its request. A slow one must not hold a connection for ever. */
 export interface ReceivingLimits {
@@ -49,7 +50,7 @@ const CLIENT_ERRORS: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
 };
 
-/** Puts a server together: OpenAI's endpoints and what tells about the server. It does not listen yet. */
+/** Puts a server together: OpenAI's endpoints, what tells about the server, and the playground. It does not listen yet. */
 export function createServer(parts: ServerParts): BoundaryServer {
   const { offer, engine, exact, limits, receiving, logger } = parts;
   const app = fastify({
@@ -88,6 +89,7 @@ export function createServer(parts: ServerParts): BoundaryServer {
   const fingerprint = `boundary-${version}-${offer.adapter.sha256.slice(0, 12)}`;
   answerRoutes(app, { offer, answers, format, fingerprint });
   infoRoutes(app, { offer, answers, engine: engine.info, exact, chat: format !== undefined, isDraining });
+  playgroundRoutes(app, parts);
   return {
     app,
     drain: async (milliseconds) => {

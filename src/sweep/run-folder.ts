@@ -22,6 +22,7 @@ const FILES = {
   report: "report.html",
   judge: "judge.json",
   judgeCache: "judge.jsonl",
+  votes: "votes.jsonl",
   pieces: ".pieces",
   lock: ".lock",
 } as const;

@@ -1,13 +1,13 @@
 import { points, signed } from "../../sweep/points.js";
 import { range, signedRange } from "../figures.js";
 import type { JudgeMarks, VoteResult } from "../report-input.js";
+import { voteColumns, votersText } from "../votes.js";
 import { markup, type Content, type Html } from "./markup.js";
-import { table, type Column } from "./table.js";
+import { table } from "./table.js";
 
 type Judged = JudgeMarks["systems"][number];
 type JudgedPair = JudgeMarks["pairs"][number];
 type Stats = Judged["stats"][number];
-type VoteRow = VoteResult["rows"][number];
 
 /** What language models said of the answers. */
 export function judgeSection(judge: JudgeMarks | undefined): Content {
@@ -79,22 +79,11 @@ function askedTable({ systems, pairs }: JudgeMarks): Html {
 /** What people preferred. */
 export function voteSection(votes: VoteResult | undefined): Content {
   if (!votes) return undefined;
-  const { voters, rows, agreement, notes } = votes;
-  const hasCriteria = rows.some(({ criterion }) => criterion !== undefined);
-  const columns: Column<VoteRow>[] = [
-    { head: "pair", cell: ({ system, against }) => `${system} / ${against}`, align: "words" },
-    ...(hasCriteria
-      ? [{ head: "criterion", cell: ({ criterion }: VoteRow) => criterion ?? "as a whole", align: "words" } as const]
-      : []),
-    { head: "wins", cell: ({ wins }) => wins },
-    { head: "losses", cell: ({ losses }) => losses },
-    { head: "ties", cell: ({ ties }) => ties },
-    { head: "preferred, %", cell: ({ preference }) => preference && points(preference.value) },
-    { head: "95 % interval", cell: ({ preference }) => preference && range(preference) },
-  ];
+  const { rows, agreement, notes } = votes;
+  const columns = voteColumns(rows).map(({ head, text, align }) => ({ head, cell: text, align }));
   return markup`<section id="votes" aria-labelledby="votes-title">
 <h2 id="votes-title">People</h2>
-<p>${voters === 1 ? "One person" : `${voters} people`} compared answers without knowing whose they were.${agreement !== undefined && ` ${agreement}`}</p>
-${table("Votes", columns, rows)}${notes.length > 0 && markup`<ul class="notes">${notes.map((note) => markup`<li>${note}</li>`)}</ul>\n`}</section>
+<p>${votersText(votes)}${agreement !== undefined && ` ${agreement}`}</p>
+${rows.length > 0 && table("Votes", columns, rows)}${notes.length > 0 && markup`<ul class="notes">${notes.map((note) => markup`<li>${note}</li>`)}</ul>\n`}</section>
 `;
 }

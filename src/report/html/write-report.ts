@@ -12,7 +12,7 @@ export interface ReportOptions {
 
 /**
  * Writes the page of a finished run, atomically, and returns its path. An earlier page is replaced.
- * @throws RunFolderError when the folder holds no finished run; FormatError when its judge.json is damaged; FileError when something cannot
+ * @throws RunFolderError when the folder holds no finished run; FormatError when its judge.json or votes.jsonl is damaged; FileError when something cannot
  * be read or written.
  */
 export async function writeReport(folder: string, { out, votes }: ReportOptions = {}): Promise<string> {
