@@ -22,7 +22,7 @@ it("the README's library example runs as it stands", async () => {
 
 it("every option that the README names exists", async () => {
   const readme = await readFile(join(root, "README.md"), "utf8");
-  const help = ["sweep", "trim", "doctor"].map((command) => {
+  const help = ["sweep", "trim", "report", "doctor"].map((command) => {
     return spawnSync(process.execPath, [join(root, "dist/cli/main.js"), command, "--help"], { encoding: "utf8" })
       .stdout;
   });

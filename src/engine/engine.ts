@@ -12,11 +12,15 @@ export interface EngineOptions {
   readonly gpuLayers: number | "auto" | "max";
   /** CPU threads; undefined takes the cores that are really there. */
   readonly threads?: number;
+  /** `node` keeps to node-llama-cpp's own calls; otherwise llama.cpp is called directly where its release is known. */
+  readonly calls?: "node";
 }
 
 /** What the engine turned out to be. It is part of a run's identity: another engine may break near-ties differently. */
 export interface EngineInfo {
   readonly backend: "cpu" | "cuda" | "metal" | "vulkan";
+  /** Who calls llama_decode: boundary itself, or node-llama-cpp. */
+  readonly calls: "direct" | "node";
   readonly devices: readonly string[];
   readonly gpuLayers: number;
   readonly threads: number;

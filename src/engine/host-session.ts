@@ -14,12 +14,17 @@ import type { HostCalls } from "./protocol.js";
 import { SamplerGarbage } from "./sampler-garbage.js";
 import type { ServingOptions } from "./serving.js";
 import { ServingSession } from "./serving-session.js";
-import { generateWave } from "./wave.js";
+import type { DirectModel } from "./direct/direct-model.js";
+import { DirectDecoder } from "./direct/direct-decoder.js";
+import { NodeDecoder } from "./node-decoder.js";
+import { generateWave, type WaveDecoder } from "./wave.js";
 
 interface OpenContext {
   readonly key: string;
-  readonly context: LlamaContext;
-  readonly sequences: readonly LlamaContextSequence[];
+  readonly decoder: WaveDecoder;
+  /** Logits of the token after these. */
+  logitsAfter(tokens: readonly number[]): Promise<Float32Array>;
+  close(): Promise<void>;
 }
 
 /** The model inside the engine's process, with at most one context: that of the mask last asked for. */
@@ -29,6 +34,8 @@ export class HostSession {
 
   private constructor(
     private readonly model: LlamaModel,
+    /** Where llama.cpp is called directly, `model` is its vocabulary only. */
+    private readonly direct: DirectModel | undefined,
     private readonly threads: number,
     readonly info: EngineInfo,
   ) {
@@ -39,21 +46,24 @@ export class HostSession {
     const llama = await loadLlama(options.gpu);
     // The engine's own default takes more threads than there are cores in a container; its threads spin at barriers, so that costs a factor of 20.
     const threads = options.threads ?? Math.max(1, Math.min(llama.cpuMathCores, options.usableCores));
+    const direct = options.calls === "node" ? undefined : await openDirect(llama, options.modelPath, threads);
     const model = await llama.loadModel({
       modelPath: options.modelPath,
+      vocabOnly: direct !== undefined,
       ...(llama.gpu === false ? {} : { gpuLayers: options.gpuLayers }),
     });
     const { backend, devices, llamaCpp, nodeLlamaCpp } = await describeBackend(llama);
     const info: EngineInfo = {
       backend,
+      calls: direct ? "direct" : "node",
       devices,
-      gpuLayers: model.gpuLayers,
+      gpuLayers: direct ? 0 : model.gpuLayers,
       threads,
       llamaCpp,
       nodeLlamaCpp,
       vocabulary: model.fileInfo.metadata.tokenizer.ggml.tokens.length,
     };
-    return new HostSession(model, threads, info);
+    return new HostSession(model, direct, threads, info);
   }
 
   tokenize(texts: readonly string[]): number[][] {
@@ -66,27 +76,18 @@ export class HostSession {
   }
 
   async generate(request: GenerateRequest, onGeneration: (generation: Generation) => void): Promise<Generation[]> {
-    const { sequences } = await this.contextFor(request.pieces, request.context);
-    return generateWave(
-      { model: this.model, sequences, garbage: this.garbage },
-      request.prompts,
-      request,
-      onGeneration,
-    );
+    const { decoder } = await this.contextFor(request.pieces, request.context);
+    const vocabulary = {
+      isEndOfGeneration: (token: number) => this.model.isEogToken(token as Token),
+      text: (tokens: readonly number[]) => this.model.detokenize(tokens as readonly Token[]),
+    };
+    return generateWave(decoder, vocabulary, request.prompts, request, onGeneration);
   }
 
   async nextTokenLogits({ pieces, context: shape, tokens }: LogitsRequest): Promise<Float32Array> {
-    const { sequences } = await this.contextFor(pieces, shape);
-    const sequence = sequences[0];
-    const last = tokens.at(-1);
-    if (!sequence || last === undefined) throw new RangeError("nothing to evaluate");
-    const output = await sequence.controlledEvaluate([
-      ...(tokens.slice(0, -1) as Token[]),
-      [last as Token, { generateNext: { logits: true } }],
-    ]);
-    await sequence.clearHistory();
-    const logits = new Float32Array(this.info.vocabulary).fill(Number.NEGATIVE_INFINITY);
-    for (const [token, logit] of output.at(-1)?.next.logits ?? []) logits[token] = logit;
+    const context = await this.contextFor(pieces, shape);
+    const logits = await context.logitsAfter(tokens);
+    await context.decoder.clear();
     return logits;
   }
 
@@ -102,12 +103,41 @@ export class HostSession {
   private async contextFor(pieces: readonly ScaledPiece[], shape: ContextShape): Promise<OpenContext> {
     const key = JSON.stringify([pieces, shape]);
     if (this.current?.key === key) return this.current;
-    await this.current?.context.dispose();
+    await this.current?.close();
     this.current = undefined;
+    this.current = this.direct
+      ? this.directContext(this.direct, key, pieces, shape)
+      : await this.nodeContext(key, pieces, shape);
+    return this.current;
+  }
+
+  private directContext(
+    model: DirectModel,
+    key: string,
+    pieces: readonly ScaledPiece[],
+    shape: ContextShape,
+  ): OpenContext {
+    const context = model.openContext(pieces, shape);
+    return {
+      key,
+      decoder: new DirectDecoder(context),
+      logitsAfter: (tokens) => Promise.resolve(Float32Array.from(context.prefill(tokens, 0))),
+      close: () => {
+        context.close();
+        return Promise.resolve();
+      },
+    };
+  }
+
+  private async nodeContext(key: string, pieces: readonly ScaledPiece[], shape: ContextShape): Promise<OpenContext> {
     const context = await this.openContext(pieces, shape);
     const sequences = Array.from({ length: shape.sequences }, () => context.getSequence());
-    this.current = { key, context, sequences };
-    return this.current;
+    return {
+      key,
+      decoder: new NodeDecoder(sequences, this.garbage),
+      logitsAfter: (tokens) => logitsAfter(sequences[0], tokens, this.info.vocabulary),
+      close: () => context.dispose(),
+    };
   }
 
   private openContext(pieces: readonly ScaledPiece[], shape: ContextShape): Promise<LlamaContext> {
@@ -123,6 +153,35 @@ export class HostSession {
       lora: { adapters: pieces.map(({ path, scale }) => ({ filePath: path, scale })) },
     });
   }
+}
+
+/** The model for direct calls, where they are known to fit this build; on a GPU they are not tried. */
+async function openDirect(llama: Llama, path: string, threads: number): Promise<DirectModel | undefined> {
+  if (llama.gpu !== false) return undefined;
+  try {
+    const { llamaLibrary } = await import("./direct/llama-library.js");
+    const { DirectModel } = await import("./direct/direct-model.js");
+    return DirectModel.load(llamaLibrary(llama.llamaCppRelease.release), path, threads);
+  } catch (error) {
+    process.stderr.write(`calling llama.cpp through node-llama-cpp: ${String(error)}\n`);
+    return undefined;
+  }
+}
+
+async function logitsAfter(
+  sequence: LlamaContextSequence | undefined,
+  tokens: readonly number[],
+  vocabulary: number,
+): Promise<Float32Array> {
+  const last = tokens.at(-1);
+  if (!sequence || last === undefined) throw new RangeError("nothing to evaluate");
+  const output = await sequence.controlledEvaluate([
+    ...(tokens.slice(0, -1) as Token[]),
+    [last as Token, { generateNext: { logits: true } }],
+  ]);
+  const logits = new Float32Array(vocabulary).fill(Number.NEGATIVE_INFINITY);
+  for (const [token, logit] of output.at(-1)?.next.logits ?? []) logits[token] = logit;
+  return logits;
 }
 
 /** What a backend offers; the backend is loaded for it, but no model. */

@@ -14,7 +14,11 @@ export async function openServingEngine(
 ): Promise<ServingEngine> {
   const host = new HostProcess();
   try {
-    const info = await host.call("open", { ...options, usableCores: usableCores() }, `loading ${options.modelPath}`);
+    const info = await host.call(
+      "open",
+      { ...options, calls: "node", usableCores: usableCores() },
+      `loading ${options.modelPath}`,
+    );
     await host.call("serve", serving(info), "preparing to serve");
     return new ProcessServingEngine(host, info);
   } catch (error) {

@@ -1,12 +1,10 @@
-import type { ControlledEvaluateInputItem, LlamaContextSequence, LlamaModel, Token } from "node-llama-cpp";
 import type { Generation, Prompt, StopReason } from "./engine.js";
-import type { SamplerGarbage } from "./sampler-garbage.js";
 
 /** One answer in the making. */
 interface Running {
   readonly prompt: Prompt;
-  readonly sequence: LlamaContextSequence;
-  readonly tokens: Token[];
+  readonly sequence: number;
+  readonly tokens: number[];
   prefillMs: number;
   decodeMs: number;
   decodedTokens: number;
@@ -18,11 +16,27 @@ export interface WaveOptions {
   readonly stop: readonly string[];
 }
 
-/** What a wave runs on. */
-export interface WaveContext {
-  readonly model: LlamaModel;
-  readonly sequences: readonly LlamaContextSequence[];
-  readonly garbage: SamplerGarbage;
+/** One decode step of one sequence: the token to evaluate and its position. */
+export interface DecodeStep {
+  readonly sequence: number;
+  readonly token: number;
+  readonly position: number;
+}
+
+/** What evaluates a wave: one context under one mask. Greedy: of equal logits the token with the lowest id. */
+export interface WaveDecoder {
+  /** Evaluates a prompt by itself. @returns the most probable next token; undefined where the engine ends the text. */
+  prefill(sequence: number, tokens: readonly number[]): Promise<number | undefined>;
+  /** Evaluates one token of each of these sequences in one batch. @returns the most probable next token of each. */
+  step(steps: readonly DecodeStep[]): Promise<(number | undefined)[]>;
+  /** Forgets all sequences. */
+  clear(): Promise<void>;
+}
+
+/** What a wave must know of a vocabulary. */
+export interface WaveVocabulary {
+  isEndOfGeneration(token: number): boolean;
+  text(tokens: readonly number[]): string;
 }
 
 /**
@@ -31,7 +45,8 @@ export interface WaveContext {
  * before it has ended, so the composition of each batch depends on the request alone, never on timing.
  */
 export async function generateWave(
-  { model, sequences, garbage }: WaveContext,
+  decoder: WaveDecoder,
+  vocabulary: WaveVocabulary,
   prompts: readonly Prompt[],
   options: WaveOptions,
   onGeneration: (generation: Generation) => void,
@@ -39,75 +54,57 @@ export async function generateWave(
   const done: Generation[] = [];
   const finish = (running: Running, stopReason: StopReason): void => {
     running.finished = true;
-    const generation = asGeneration(model, running, stopReason, options.stop);
+    const generation = asGeneration(vocabulary, running, stopReason, options.stop);
     done.push(generation);
     onGeneration(generation);
   };
-  const accept = (running: Running, token: Token | undefined): void => {
-    if (token === undefined || model.isEogToken(token)) {
+  const accept = (running: Running, token: number | undefined): void => {
+    if (token === undefined || vocabulary.isEndOfGeneration(token)) {
       finish(running, "eog");
       return;
     }
     running.tokens.push(token);
-    const stopped = options.stop.length > 0 && stopAt(model.detokenize(running.tokens), options.stop) !== undefined;
+    const stopped = options.stop.length > 0 && stopAt(vocabulary.text(running.tokens), options.stop) !== undefined;
     if (stopped) finish(running, "stop");
     else if (running.tokens.length >= options.maxTokens) finish(running, "length");
   };
 
-  const wave = await prefillAll(sequences, prompts, accept);
+  const wave = await prefillAll(decoder, prompts, accept);
   for (let active = wave.filter(unfinished); active.length > 0; active = active.filter(unfinished)) {
     const started = performance.now();
-    const steps = active.map((running) => nextToken(running.sequence, running.tokens.slice(-1)));
-    const next = await Promise.all(steps);
+    const next = await decoder.step(active.map(nextStep));
     const share = (performance.now() - started) / active.length;
-    await settled();
-    garbage.sampled(active.length);
     active.forEach((running, i) => {
       running.decodeMs += share;
       running.decodedTokens += 1;
       accept(running, next[i]);
     });
   }
-  garbage.sampled(wave.length);
-  for (const { sequence } of wave) await sequence.clearHistory();
+  await decoder.clear();
   return done;
 }
 
 async function prefillAll(
-  sequences: readonly LlamaContextSequence[],
+  decoder: WaveDecoder,
   prompts: readonly Prompt[],
-  accept: (running: Running, token: Token | undefined) => void,
+  accept: (running: Running, token: number | undefined) => void,
 ): Promise<Running[]> {
   const wave: Running[] = [];
-  for (const [i, prompt] of prompts.entries()) {
-    const sequence = sequences[i];
-    if (!sequence) throw new RangeError(`a wave of ${prompts.length} prompts needs as many sequences`);
+  for (const [sequence, prompt] of prompts.entries()) {
     const running = { prompt, sequence, tokens: [], prefillMs: 0, decodeMs: 0, decodedTokens: 0, finished: false };
     const started = performance.now();
-    const token = await nextToken(sequence, prompt.tokens as readonly Token[]);
+    const token = await decoder.prefill(sequence, prompt.tokens);
     running.prefillMs = performance.now() - started;
-    await settled();
     wave.push(running);
     accept(running, token);
   }
   return wave;
 }
 
-/** Evaluates the tokens and returns the most probable next one. */
-async function nextToken(sequence: LlamaContextSequence, tokens: readonly Token[]): Promise<Token | undefined> {
-  const last = tokens.at(-1);
-  if (last === undefined) throw new RangeError("nothing to evaluate");
-  const input: ControlledEvaluateInputItem[] = [
-    ...tokens.slice(0, -1),
-    [last, { generateNext: { token: true, options: { temperature: 0 } } }],
-  ];
-  const output = await sequence.controlledEvaluate(input);
-  return output.at(-1)?.next.token ?? undefined;
-}
-
-/** Lets the engine's dispatcher come to rest, so that the next step finds an empty queue. */
-function settled(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+function nextStep({ sequence, prompt, tokens }: Running): DecodeStep {
+  const token = tokens.at(-1);
+  if (token === undefined) throw new RangeError("a sequence without a token takes no step");
+  return { sequence, token, position: prompt.tokens.length + tokens.length - 1 };
 }
 
 function unfinished(running: Running): boolean {
@@ -120,12 +117,12 @@ function stopAt(text: string, stop: readonly string[]): number | undefined {
 }
 
 function asGeneration(
-  model: LlamaModel,
+  vocabulary: WaveVocabulary,
   running: Running,
   stopReason: StopReason,
   stop: readonly string[],
 ): Generation {
-  const text = model.detokenize(running.tokens);
+  const text = vocabulary.text(running.tokens);
   return {
     id: running.prompt.id,
     text: text.slice(0, stopAt(text, stop)),

@@ -118,6 +118,7 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
     config: redactedConfig(config),
     engine: {
       backend: info.backend,
+      calls: info.calls,
       devices: [...info.devices],
       gpuLayers: info.gpuLayers,
       threads: info.threads,

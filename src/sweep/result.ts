@@ -70,6 +70,7 @@ export const sweepResultSchema = z.strictObject({
   config: z.record(z.string(), z.unknown()),
   engine: z.strictObject({
     backend: z.string(),
+    calls: z.enum(["direct", "node"]),
     devices: z.array(z.string()),
     gpuLayers: z.number().int(),
     threads: z.number().int(),

@@ -35,7 +35,15 @@ export function sweepResult(): SweepResult {
     tool: { name: "boundary", version: "0.0.0" },
     command: "boundary sweep --out RUN",
     config: { seed: 0 },
-    engine: { backend: "cpu", devices: [], gpuLayers: 0, threads: 1, llamaCpp: "b1", nodeLlamaCpp: "3.0.0" },
+    engine: {
+      backend: "cpu",
+      calls: "node",
+      devices: [],
+      gpuLayers: 0,
+      threads: 1,
+      llamaCpp: "b1",
+      nodeLlamaCpp: "3.0.0",
+    },
     generation: {
       maxTokens: 8,
       stop: [],

@@ -1,0 +1,172 @@
+import { readFileSync } from "node:fs";
+import koffi from "koffi";
+import type { Pointer } from "./native-array.js";
+
+/** A field's value as koffi reads and writes it. */
+type Field = number | boolean | Pointer | null;
+
+/** llama_model_params and llama_context_params of llama.h, by field. */
+export type ModelParams = Record<string, Field>;
+export type ContextParams = Record<string, Field>;
+
+/** llama_batch of llama.h: `n_tokens` tokens or rows of hidden states, with positions, sequences and output flags. */
+export interface Batch {
+  readonly n_tokens: number;
+  readonly token: Pointer | null;
+  readonly embd: Pointer | null;
+  readonly pos: Pointer;
+  readonly n_seq_id: Pointer;
+  readonly seq_id: Pointer;
+  readonly logits: Pointer;
+}
+
+/** The functions of llama.h that boundary calls by itself. Null is NULL: the engine refused. */
+export interface LlamaLibrary {
+  readonly modelDefaults: () => ModelParams;
+  readonly contextDefaults: () => ContextParams;
+  readonly loadModel: (path: string, params: ModelParams) => Pointer | null;
+  readonly freeModel: (model: Pointer) => void;
+  readonly vocabOf: (model: Pointer) => Pointer;
+  readonly vocabularySize: (vocab: Pointer) => number;
+  readonly loadAdapter: (model: Pointer, path: string) => Pointer | null;
+  readonly initContext: (model: Pointer, params: ContextParams) => Pointer | null;
+  readonly freeContext: (context: Pointer) => void;
+  readonly setAdapters: (context: Pointer, adapters: Pointer, count: number, scales: Pointer) => number;
+  readonly decode: (context: Pointer, batch: Batch) => number;
+  readonly allLogits: (context: Pointer) => Pointer | null;
+  readonly memoryOf: (context: Pointer) => Pointer;
+  readonly clearMemory: (memory: Pointer, data: boolean) => void;
+  readonly removeSequence: (memory: Pointer, sequence: number, from: number, to: number) => boolean;
+  readonly malloc: (bytes: number) => Pointer | null;
+  readonly free: (address: Pointer) => void;
+}
+
+/** The release whose structs are laid out below, as llama_version() and node-llama-cpp's metadata tell it. */
+const KNOWN_RELEASE = "v0.5.0";
+
+/** Sizes in bytes that the release's structs have on 64-bit Linux: another size is another layout, and every call would read rubbish. */
+const STRUCT_BYTES = { llama_model_params: 80, llama_context_params: 160, llama_batch: 56 } as const;
+
+const P = "void *";
+const STRUCTS: Readonly<Record<keyof typeof STRUCT_BYTES, Record<string, string>>> = {
+  llama_model_params: {
+    devices: P,
+    tensor_buft_overrides: P,
+    n_gpu_layers: "int32_t",
+    split_mode: "int32_t",
+    load_mode: "int32_t",
+    lazy_mode: "int32_t",
+    main_gpu: "int32_t",
+    tensor_split: P,
+    progress_callback: P,
+    progress_callback_user_data: P,
+    kv_overrides: P,
+    vocab_only: "bool",
+    check_tensors: "bool",
+    use_extra_bufts: "bool",
+    no_host: "bool",
+    no_alloc: "bool",
+    load_mtp: "bool",
+  },
+  llama_context_params: {
+    n_ctx: "uint32_t",
+    n_batch: "uint32_t",
+    n_ubatch: "uint32_t",
+    n_seq_max: "uint32_t",
+    n_rs_seq: "uint32_t",
+    n_outputs_max: "uint32_t",
+    n_outputs_max_per_seq: "uint32_t",
+    n_threads: "int32_t",
+    n_threads_batch: "int32_t",
+    ctx_type: "int32_t",
+    rope_scaling_type: "int32_t",
+    pooling_type: "int32_t",
+    attention_type: "int32_t",
+    flash_attn_type: "int32_t",
+    rope_freq_base: "float",
+    rope_freq_scale: "float",
+    yarn_ext_factor: "float",
+    yarn_attn_factor: "float",
+    yarn_beta_fast: "float",
+    yarn_beta_slow: "float",
+    yarn_orig_ctx: "uint32_t",
+    defrag_thold: "float",
+    cb_eval: P,
+    cb_eval_user_data: P,
+    type_k: "int32_t",
+    type_v: "int32_t",
+    abort_callback: P,
+    abort_callback_data: P,
+    embeddings: "bool",
+    offload_kqv: "bool",
+    no_perf: "bool",
+    op_offload: "bool",
+    swa_full: "bool",
+    kv_unified: "bool",
+    samplers: P,
+    n_samplers: "size_t",
+    ctx_other: P,
+  },
+  llama_batch: { n_tokens: "int32_t", token: P, embd: P, pos: P, n_seq_id: P, seq_id: P, logits: P },
+};
+
+/** Why this machine's llama.cpp cannot be called directly. */
+export class DirectUnavailable extends Error {}
+
+let opened: LlamaLibrary | undefined;
+
+/**
+ * The llama.cpp that node-llama-cpp has loaded into this process, called without it: same library, same backends, no second copy.
+ * @param release that node-llama-cpp names.
+ * @throws DirectUnavailable where the platform or the release is not one that these structs are known to fit.
+ */
+export function llamaLibrary(release: string): LlamaLibrary {
+  return (opened ??= open(release));
+}
+
+function open(release: string): LlamaLibrary {
+  if (process.platform !== "linux" || process.arch !== "x64") {
+    throw new DirectUnavailable(`known on linux x64, this is ${process.platform} ${process.arch}`);
+  }
+  if (release !== KNOWN_RELEASE)
+    throw new DirectUnavailable(`known for llama.cpp ${KNOWN_RELEASE}, this is ${release}`);
+  for (const [name, fields] of Object.entries(STRUCTS)) {
+    const bytes = koffi.sizeof(koffi.struct(name, fields));
+    const expected = STRUCT_BYTES[name as keyof typeof STRUCT_BYTES];
+    if (bytes !== expected) throw new DirectUnavailable(`${name} has ${bytes} bytes, ${expected} expected`);
+  }
+  const llama = koffi.load(loadedLibrary("libllama."));
+  const c = koffi.load(null);
+  const version = String((llama.func("const char *llama_version()") as () => unknown)());
+  if (!`v${version}`.startsWith(KNOWN_RELEASE)) {
+    throw new DirectUnavailable(`the library calls itself ${version}, ${KNOWN_RELEASE} expected`);
+  }
+  // koffi types every function as any; the declarations beside give them the types of LlamaLibrary.
+  return {
+    modelDefaults: llama.func("llama_model_params llama_model_default_params()"),
+    contextDefaults: llama.func("llama_context_params llama_context_default_params()"),
+    loadModel: llama.func("void *llama_model_load_from_file(const char *path, llama_model_params params)"),
+    freeModel: llama.func("void llama_model_free(void *model)"),
+    vocabOf: llama.func("void *llama_model_get_vocab(void *model)"),
+    vocabularySize: llama.func("int32_t llama_vocab_n_tokens(void *vocab)"),
+    loadAdapter: llama.func("void *llama_adapter_lora_init(void *model, const char *path)"),
+    initContext: llama.func("void *llama_init_from_model(void *model, llama_context_params params)"),
+    freeContext: llama.func("void llama_free(void *ctx)"),
+    setAdapters: llama.func("int32_t llama_set_adapters_lora(void *ctx, void *adapters, size_t n, void *scales)"),
+    decode: llama.func("int32_t llama_decode(void *ctx, llama_batch batch)"),
+    allLogits: llama.func("void *llama_get_logits(void *ctx)"),
+    memoryOf: llama.func("void *llama_get_memory(void *ctx)"),
+    clearMemory: llama.func("void llama_memory_clear(void *memory, bool data)"),
+    removeSequence: llama.func("bool llama_memory_seq_rm(void *memory, int32_t seq, int32_t p0, int32_t p1)"),
+    malloc: c.func("void *malloc(size_t bytes)"),
+    free: c.func("void free(void *address)"),
+  };
+}
+
+/** Path of a library that this process has loaded. */
+function loadedLibrary(name: string): string {
+  const maps = readFileSync("/proc/self/maps", "utf8");
+  const found = maps.split("\n").find((line) => (line.split("/").at(-1) ?? "").startsWith(name));
+  if (found === undefined) throw new DirectUnavailable(`${name} is not loaded`);
+  return found.slice(found.indexOf("/"));
+}

@@ -1,0 +1,54 @@
+import type { ControlledEvaluateInputItem, LlamaContextSequence, Token } from "node-llama-cpp";
+import type { SamplerGarbage } from "./sampler-garbage.js";
+import type { DecodeStep, WaveDecoder } from "./wave.js";
+
+/** Evaluates waves through node-llama-cpp's sequences. */
+export class NodeDecoder implements WaveDecoder {
+  constructor(
+    private readonly sequences: readonly LlamaContextSequence[],
+    private readonly garbage: SamplerGarbage,
+  ) {}
+
+  async prefill(sequence: number, tokens: readonly number[]): Promise<Token | undefined> {
+    const token = await nextToken(this.sequence(sequence), tokens as readonly Token[]);
+    await settled();
+    this.garbage.sampled(1);
+    return token;
+  }
+
+  async step(steps: readonly DecodeStep[]): Promise<(Token | undefined)[]> {
+    const next = await Promise.all(
+      steps.map(({ sequence, token }) => nextToken(this.sequence(sequence), [token as Token])),
+    );
+    await settled();
+    this.garbage.sampled(steps.length);
+    return next;
+  }
+
+  async clear(): Promise<void> {
+    for (const sequence of this.sequences) await sequence.clearHistory();
+  }
+
+  private sequence(index: number): LlamaContextSequence {
+    const sequence = this.sequences[index];
+    if (!sequence) throw new RangeError(`a wave of more than ${this.sequences.length} prompts needs more sequences`);
+    return sequence;
+  }
+}
+
+/** Evaluates the tokens and returns the most probable next one. */
+async function nextToken(sequence: LlamaContextSequence, tokens: readonly Token[]): Promise<Token | undefined> {
+  const last = tokens.at(-1);
+  if (last === undefined) throw new RangeError("nothing to evaluate");
+  const input: ControlledEvaluateInputItem[] = [
+    ...tokens.slice(0, -1),
+    [last, { generateNext: { token: true, options: { temperature: 0 } } }],
+  ];
+  const output = await sequence.controlledEvaluate(input);
+  return output.at(-1)?.next.token ?? undefined;
+}
+
+/** Lets the engine's dispatcher come to rest, so that the next step finds an empty queue. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
