@@ -11,6 +11,7 @@ import type {
   GpuChoice,
   LogitsRequest,
 } from "./engine.js";
+import { choiceOf, isWithoutGpu } from "./gpu-choice.js";
 import { availableMemory, usableCores } from "./machine.js";
 import type { HostCalls, HostEvent, HostFailure, HostMethod, HostReply } from "./protocol.js";
 
@@ -30,9 +31,11 @@ interface PendingCall {
  * @throws EngineError when the backend or the model cannot be loaded, MemoryError when memory is short.
  */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
+  const gpu = await resolveGpu(options.gpu);
   const host = new HostProcess();
   try {
-    const info = await host.call("open", { ...options, usableCores: usableCores() }, `loading ${options.modelPath}`);
+    const asked = { ...options, gpu, usableCores: usableCores() };
+    const info = await host.call("open", asked, `loading ${options.modelPath}`);
     return new ProcessEngine(host, info);
   } catch (error) {
     await host.close();
@@ -41,10 +44,20 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 }
 
 /**
- * What a backend offers on this machine, found out in a process of its own.
+ * What a backend offers on this machine, found out in a process of its own; `auto` is the one that would be used.
  * @throws EngineError when there is no such backend here.
  */
 export async function probeBackend(gpu: GpuChoice): Promise<BackendInfo> {
+  const info = await probe(gpu);
+  return gpu === "auto" && isWithoutGpu(info) ? probe("off") : info;
+}
+
+/** The backend that `auto` stands for here; every other choice is what it says. */
+export async function resolveGpu(gpu: GpuChoice): Promise<GpuChoice> {
+  return gpu === "auto" ? choiceOf((await probeBackend(gpu)).backend) : gpu;
+}
+
+async function probe(gpu: GpuChoice): Promise<BackendInfo> {
   const host = new HostProcess();
   try {
     return await host.call("probe", gpu, `loading the backend ${gpu}`);

@@ -1,6 +1,6 @@
 import type { EngineInfo, EngineOptions } from "./engine.js";
 import { usableCores } from "./machine.js";
-import { HostProcess } from "./process-engine.js";
+import { HostProcess, resolveGpu } from "./process-engine.js";
 import type { ServedAnswer, ServingDelta, ServingEngine, ServingOptions, ServingRequest } from "./serving.js";
 
 /**
@@ -12,11 +12,12 @@ export async function openServingEngine(
   options: EngineOptions,
   serving: (info: EngineInfo) => ServingOptions,
 ): Promise<ServingEngine> {
+  const gpu = await resolveGpu(options.gpu);
   const host = new HostProcess();
   try {
     const info = await host.call(
       "open",
-      { ...options, calls: "node", usableCores: usableCores() },
+      { ...options, gpu, calls: "node", usableCores: usableCores() },
       `loading ${options.modelPath}`,
     );
     await host.call("serve", serving(info), "preparing to serve");
