@@ -110,8 +110,9 @@ export class HostProcess {
       serialization: "advanced",
       execArgv: ["--expose-gc"],
       stdio: ["ignore", "ignore", "pipe", "ipc"],
-      // One libuv thread: the engine's OpenMP keeps a spinning team for each thread that ever called it.
-      env: { ...process.env, UV_THREADPOOL_SIZE: "1" },
+      // One libuv thread: llama.cpp's threads spin while they wait, and each thread that calls it has its own.
+      // A fixed threshold makes glibc give the buffers of a closed context back; else they leave holes of 25 MB (eval/results/serve.md).
+      env: { MALLOC_MMAP_THRESHOLD_: "4194304", ...process.env, UV_THREADPOOL_SIZE: "1" },
     });
     this.child.on("message", (reply: HostReply) => {
       this.receive(reply);
