@@ -4,7 +4,6 @@ import { parse, YAMLParseError } from "yaml";
 import { gpuChoices } from "../engine/engine.js";
 import { fileError, UsageError } from "../errors.js";
 import { planReport } from "../report/plan.js";
-import { writeReport } from "../report/html/write-report.js";
 import { sweepReport } from "../report/terminal.js";
 import { resolveConfig, settingsFromFile, type SweepConfig, type SweepSettings } from "../sweep/config.js";
 import { stableJson } from "../formats/stable-json.js";
@@ -79,6 +78,8 @@ async function runSweep(
   try {
     const result = await sweep(config, { ...progress, signal }, { fresh });
     progress.end();
+    // Loaded here: its charts take a quarter of a second that neither --plan nor a wrong call should wait for.
+    const { writeReport } = await import("../report/html/write-report.js");
     await writeReport(config.out);
     if (json) process.stdout.write(stableJson(result));
     else if (quiet) process.stdout.write(`${result.verdict.sentences.join("\n")}\n`);

@@ -1,8 +1,12 @@
+import { setImmediate } from "node:timers/promises";
 import type { ControlledEvaluateInputItem, LlamaContextSequence, Token } from "node-llama-cpp";
 import type { SamplerGarbage } from "./sampler-garbage.js";
 import type { DecodeStep, WaveDecoder } from "./wave.js";
 
-/** Evaluates waves through node-llama-cpp's sequences. */
+/**
+ * Evaluates waves through node-llama-cpp's sequences. After each call its dispatcher comes to rest, so that the next step finds an
+ * empty queue.
+ */
 export class NodeDecoder implements WaveDecoder {
   constructor(
     private readonly sequences: readonly LlamaContextSequence[],
@@ -11,7 +15,7 @@ export class NodeDecoder implements WaveDecoder {
 
   async prefill(sequence: number, tokens: readonly number[]): Promise<Token | undefined> {
     const token = await nextToken(this.sequence(sequence), tokens as readonly Token[]);
-    await settled();
+    await setImmediate();
     this.garbage.sampled(1);
     return token;
   }
@@ -20,7 +24,7 @@ export class NodeDecoder implements WaveDecoder {
     const next = await Promise.all(
       steps.map(({ sequence, token }) => nextToken(this.sequence(sequence), [token as Token])),
     );
-    await settled();
+    await setImmediate();
     this.garbage.sampled(steps.length);
     return next;
   }
@@ -46,9 +50,4 @@ async function nextToken(sequence: LlamaContextSequence, tokens: readonly Token[
   ];
   const output = await sequence.controlledEvaluate(input);
   return output.at(-1)?.next.token ?? undefined;
-}
-
-/** Lets the engine's dispatcher come to rest, so that the next step finds an empty queue. */
-function settled(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -54,7 +54,9 @@ export async function probeBackend(gpu: GpuChoice): Promise<BackendInfo> {
 
 /** The backend that `auto` stands for here; every other choice is what it says. */
 export async function resolveGpu(gpu: GpuChoice): Promise<GpuChoice> {
-  return gpu === "auto" ? choiceOf((await probeBackend(gpu)).backend) : gpu;
+  if (gpu !== "auto") return gpu;
+  const info = await probe(gpu);
+  return isWithoutGpu(info) ? "off" : choiceOf(info.backend);
 }
 
 async function probe(gpu: GpuChoice): Promise<BackendInfo> {

@@ -51,8 +51,14 @@ export function duration(seconds: number): string {
     : `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
+/** {@link confirmationTitle} with what the choice gains where it was confirmed by the samples that made it. */
+export function confirmationText(result: SweepResult): string {
+  const flattered = result.confirmation.part === "selection" ? ", which flatters the choice" : "";
+  return confirmationTitle(result) + flattered;
+}
+
 /** The samples that confirm, in words: they chose nothing, chose K too, or were each answered by the choice of others. */
-export function confirmationText({ confirmation }: SweepResult): string {
+export function confirmationTitle({ confirmation }: SweepResult): string {
   const { part, samples, foldBoundaries } = confirmation;
   switch (part) {
     case "holdout":
@@ -60,7 +66,7 @@ export function confirmationText({ confirmation }: SweepResult): string {
     case "folds":
       return `Cross-validation: ${samples} samples, each by the choice of the other folds (K=${(foldBoundaries ?? []).join(", ")})`;
     case "selection":
-      return `In-sample: the ${samples} samples that also chose K (no holdout), which flatters the choice`;
+      return `In-sample: the ${samples} samples that also chose K (no holdout)`;
   }
 }
 

@@ -1,6 +1,7 @@
 import pc from "picocolors";
 import type { SweepResult } from "../sweep/result.js";
 import { curveChart } from "./chart.js";
+import { confirmationTitle } from "./figures.js";
 import { points, signed } from "../sweep/points.js";
 import { plainTable } from "./table.js";
 
@@ -54,18 +55,6 @@ function selectionTable(result: SweepResult): string {
     table.push(isChosen ? cells.map((cell) => pc.green(cell)) : cells);
   }
   return table.toString();
-}
-
-function confirmationTitle({ confirmation }: SweepResult): string {
-  const { part, samples, foldBoundaries } = confirmation;
-  switch (part) {
-    case "holdout":
-      return `Holdout: ${samples} samples that chose nothing`;
-    case "folds":
-      return `Cross-validation: ${samples} samples, each by the choice of the other folds (K=${(foldBoundaries ?? []).join(", ")})`;
-    case "selection":
-      return `In-sample: the ${samples} samples that also chose K (no holdout)`;
-  }
 }
 
 function confirmationTable(result: SweepResult): string {

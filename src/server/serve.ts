@@ -5,6 +5,7 @@ import { availableMemory } from "../engine/machine.js";
 import { openServingEngine } from "../engine/serving-engine.js";
 import type { ServingEngine, ServingOptions } from "../engine/serving.js";
 import { EngineCrashError, InterruptedError, MemoryError } from "../errors.js";
+import { aborted } from "./aborted.js";
 import { assertPortFree, listen } from "./listen.js";
 import { openOffer, type Offer } from "./offer.js";
 import { createServer as createBoundaryServer, type BoundaryServer, type ServerParts } from "./server.js";
@@ -96,13 +97,10 @@ async function untilStopped(
   { drainSeconds }: ServeSettings,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const stopped = new Promise<"stopped">((resolve) => {
-    if (signal?.aborted) resolve("stopped");
-    signal?.addEventListener("abort", () => {
-      resolve("stopped");
-    });
-  });
-  const why = await Promise.race([stopped, engine.ended.then(() => "crashed" as const)]);
+  const why = await Promise.race([
+    aborted(signal).then(() => "stopped" as const),
+    engine.ended.then(() => "crashed" as const),
+  ]);
   await server.drain(why === "stopped" ? drainSeconds * 1000 : 0);
   if (why === "crashed") {
     const parts = {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { gpuChoices } from "../engine/engine.js";
+import { engineSettings } from "../engine/engine-settings.js";
 import { UsageError } from "../errors.js";
 
 const positive = z.number().int().positive();
@@ -31,12 +31,7 @@ export const serveSettingsSchema = z.strictObject({
     .boolean()
     .optional()
     .describe("each answer as if sent alone: every sequence decodes by itself (default: on a CPU)"),
-  gpu: z.enum(gpuChoices).default("auto").describe("backend; off is the CPU alone"),
-  gpuLayers: z
-    .union([z.number().int().min(0), z.enum(["auto", "max"])])
-    .default("auto")
-    .describe("layers of the model put on the GPU"),
-  threads: positive.optional().describe("CPU threads (default: the cores that are really there)"),
+  ...engineSettings,
   logLevel: z
     .enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"])
     .default("info")

@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { closest } from "fastest-levenshtein";
 import { z } from "zod";
-import { gpuChoices } from "../engine/engine.js";
+import { engineSettings } from "../engine/engine-settings.js";
 import { UsageError } from "../errors.js";
 import { ruleNames } from "./rules.js";
 
@@ -36,12 +36,7 @@ export const sweepConfigSchema = z.strictObject({
     .optional()
     .describe("nested cross-validation over all samples instead of a holdout, where data is scarce"),
   maxTokens: positive.optional().describe("most tokens of an answer (default: the task's)"),
-  gpu: z.enum(gpuChoices).default("auto").describe("backend; off is the CPU alone"),
-  gpuLayers: z
-    .union([z.number().int().min(0), z.enum(["auto", "max"])])
-    .default("auto")
-    .describe("layers of the model put on the GPU"),
-  threads: positive.optional().describe("CPU threads (default: the cores that are really there)"),
+  ...engineSettings,
   contextSize: positive
     .optional()
     .describe("tokens of prompt and answer together (default: what the longest sample needs)"),

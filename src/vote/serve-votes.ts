@@ -2,6 +2,7 @@ import { votesPath } from "../compare/vote-file.js";
 import { votePairs, votePart, type SystemPair, type VotePairs } from "../compare/vote-pairs.js";
 import { UsageError } from "../errors.js";
 import { isLoopback } from "../server/settings.js";
+import { aborted } from "../server/aborted.js";
 import { listen } from "../server/listen.js";
 import { loadRun } from "../sweep/load-run.js";
 import type { Part } from "../sweep/inputs.js";
@@ -72,14 +73,5 @@ function assertSafe({ host, apiKey }: VoteSettings): void {
   throw new UsageError({
     what: `--host ${host} can be reached from other machines, and there is no key`,
     fix: "Set BOUNDARY_API_KEY (or --api-key): the page asks voters for it.",
-  });
-}
-
-async function aborted(signal: AbortSignal | undefined): Promise<void> {
-  if (signal?.aborted) return;
-  await new Promise<void>((resolve) => {
-    signal?.addEventListener("abort", () => {
-      resolve();
-    });
   });
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { DecodeStep, WaveDecoder } from "../wave.js";
 import type { DirectContext } from "./direct-context.js";
 
@@ -7,14 +8,14 @@ export class DirectDecoder implements WaveDecoder {
 
   async prefill(sequence: number, tokens: readonly number[]): Promise<number> {
     const token = mostProbable(this.context.prefill(tokens, sequence));
-    await turn();
+    await setImmediate();
     return token;
   }
 
   async step(steps: readonly DecodeStep[]): Promise<number[]> {
     const rows = this.context.decode(steps.map((step) => ({ ...step, output: true })));
     const next = rows.map(mostProbable);
-    await turn();
+    await setImmediate();
     return next;
   }
 
@@ -36,8 +37,4 @@ export function mostProbable(logits: Float32Array): number {
     }
   }
   return best;
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

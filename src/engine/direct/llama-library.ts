@@ -25,7 +25,6 @@ export interface LlamaLibrary {
   readonly modelDefaults: () => ModelParams;
   readonly contextDefaults: () => ContextParams;
   readonly loadModel: (path: string, params: ModelParams) => Pointer | null;
-  readonly freeModel: (model: Pointer) => void;
   readonly vocabOf: (model: Pointer) => Pointer;
   readonly vocabularySize: (vocab: Pointer) => number;
   readonly loadAdapter: (model: Pointer, path: string) => Pointer | null;
@@ -36,7 +35,6 @@ export interface LlamaLibrary {
   readonly allLogits: (context: Pointer) => Pointer | null;
   readonly memoryOf: (context: Pointer) => Pointer;
   readonly clearMemory: (memory: Pointer, data: boolean) => void;
-  readonly removeSequence: (memory: Pointer, sequence: number, from: number, to: number) => boolean;
   readonly malloc: (bytes: number) => Pointer | null;
   readonly free: (address: Pointer) => void;
 }
@@ -146,7 +144,6 @@ function open(release: string): LlamaLibrary {
     modelDefaults: llama.func("llama_model_params llama_model_default_params()"),
     contextDefaults: llama.func("llama_context_params llama_context_default_params()"),
     loadModel: llama.func("void *llama_model_load_from_file(const char *path, llama_model_params params)"),
-    freeModel: llama.func("void llama_model_free(void *model)"),
     vocabOf: llama.func("void *llama_model_get_vocab(void *model)"),
     vocabularySize: llama.func("int32_t llama_vocab_n_tokens(void *vocab)"),
     loadAdapter: llama.func("void *llama_adapter_lora_init(void *model, const char *path)"),
@@ -157,7 +154,6 @@ function open(release: string): LlamaLibrary {
     allLogits: llama.func("void *llama_get_logits(void *ctx)"),
     memoryOf: llama.func("void *llama_get_memory(void *ctx)"),
     clearMemory: llama.func("void llama_memory_clear(void *memory, bool data)"),
-    removeSequence: llama.func("bool llama_memory_seq_rm(void *memory, int32_t seq, int32_t p0, int32_t p1)"),
     malloc: c.func("void *malloc(size_t bytes)"),
     free: c.func("void free(void *address)"),
   };

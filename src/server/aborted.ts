@@ -1,0 +1,9 @@
+/** Resolves when the signal fires; at once where it has. Never without one. */
+export function aborted(signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) resolve();
+    signal?.addEventListener("abort", () => {
+      resolve();
+    });
+  });
+}
