@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { ensureFolder, exists } from "../formats/atomic-file.js";
-import type { AdapterModule, HashedAdapter } from "./adapter.js";
+import type { Adapter, AdapterModule, HashedAdapter } from "./adapter.js";
 import type { Mask } from "./mask.js";
+import { canBePadded, paddedRank, writePadded } from "./padded-piece.js";
 import { writeModules } from "./write-adapter.js";
 
 /** A part of an adapter in a file of its own. The engine loads each once; a mask names the pieces it keeps. */
@@ -10,24 +11,29 @@ export interface Piece {
   readonly path: string;
   /** Names of the base tensors that it adapts. */
   readonly modules: readonly string[];
+  /** The same update padded to {@link paddedRank}, where there is one: `path` itself when its rank needs no padding. */
+  readonly paddedPath?: string;
 }
 
 /** A piece with the scale at which a mask keeps it. */
 export interface ScaledPiece {
   readonly path: string;
   readonly scale: number;
+  /** For batches whose rows must not depend on each other: see {@link paddedRank}. Only where the scale is 1. */
+  readonly paddedPath?: string;
 }
 
 /**
  * Splits the modules into the fewest groups from which every one of these masks can be put together: two modules share a group
- * exactly when each mask gives both the same scale. For all boundaries of an adapter that is one group a layer.
+ * exactly when each mask gives both the same scale and both have the same rank. For all boundaries of an adapter that is mostly one group
+ * a layer.
  */
 export function partition(modules: readonly AdapterModule[], masks: readonly Mask[]): AdapterModule[][] {
   const groups = new Map<string, AdapterModule[]>();
   for (const module of modules) {
     const scales = masks.map((mask) => mask.get(module.name) ?? 0);
     if (scales.every((scale) => scale === 0)) continue;
-    const key = scales.join(",");
+    const key = [...scales, `rank ${module.rank}`].join(",");
     const group = groups.get(key);
     if (group) group.push(module);
     else groups.set(key, [module]);
@@ -47,17 +53,31 @@ export async function writePieces(adapter: HashedAdapter, masks: readonly Mask[]
     const digest = createHash("sha256").update(adapter.sha256).update(JSON.stringify(names)).digest("hex");
     const path = join(folder, `piece-${digest.slice(0, 24)}.gguf`);
     if (!(await exists(path))) await writeModules(adapter, group, path, adapter.metadata, { overwrite: true });
-    pieces.push({ path, modules: names });
+    pieces.push({ path, modules: names, ...(await paddedPiece(adapter, group, path)) });
   }
   return pieces;
 }
 
+async function paddedPiece(
+  adapter: Adapter,
+  modules: readonly AdapterModule[],
+  path: string,
+): Promise<{ paddedPath: string } | undefined> {
+  const rank = modules[0]?.rank ?? 0;
+  if (modules.every((module) => module.rank === rank) && paddedRank(rank) === rank) return { paddedPath: path };
+  if (!canBePadded(modules, adapter.alpha)) return undefined;
+  const paddedPath = path.replace(/\.gguf$/, "-padded.gguf");
+  if (!(await exists(paddedPath))) await writePadded(adapter, modules, paddedPath, adapter.metadata);
+  return { paddedPath };
+}
+
 /** The pieces that together are this mask. @throws RangeError when the pieces were not cut for it. */
 export function piecesOf(mask: Mask, pieces: readonly Piece[]): ScaledPiece[] {
-  return pieces.flatMap(({ path, modules }) => {
+  return pieces.flatMap(({ path, modules, paddedPath }) => {
     const scales = new Set(modules.map((name) => mask.get(name) ?? 0));
     const [scale = 0] = scales;
     if (scales.size > 1) throw new RangeError(`piece ${path} mixes modules of different scale`);
-    return scale === 0 ? [] : [{ path, scale }];
+    if (scale === 0) return [];
+    return [{ path, scale, ...(scale === 1 && paddedPath !== undefined ? { paddedPath } : {}) }];
   });
 }

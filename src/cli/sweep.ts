@@ -43,6 +43,7 @@ export function sweepCommand(signal: AbortSignal): Command {
     .addOption(settingFlag("--threads <n>", "threads").argParser(wholeNumber))
     .addOption(settingFlag("--context-size <n>", "contextSize").argParser(wholeNumber))
     .addOption(settingFlag("--sequences <n|auto>", "sequences").argParser(numberOrText))
+    .addOption(settingFlag("--fixed-batch", "fixedBatch"))
     .addOption(settingFlag("--prompt <file>", "prompt"))
     .addOption(settingFlag("--system <text>", "system"))
     .addOption(settingFlag("--template <kind>", "template").choices(["chat", "raw"]))

@@ -13,7 +13,8 @@ import type { SweepConfig } from "../sweep/config.js";
 import { evaluate } from "../sweep/evaluate.js";
 import type { SweepInputs } from "../sweep/inputs.js";
 import { Journal, type JournalRow } from "../sweep/journal.js";
-import { hash, planSweep, type SweepPlan } from "../sweep/plan.js";
+import { decidingSettings, hash, planSweep, type SweepPlan } from "../sweep/plan.js";
+import { tryShortcuts } from "../sweep/shortcuts.js";
 import { RunFolder } from "../sweep/run-folder.js";
 import { withSession } from "../sweep/session.js";
 import type { System } from "./systems.js";
@@ -74,7 +75,8 @@ export async function answerLive(
           system.kind === "adapter" ? await openAdapter(await resolveModelPath(system.path), inputs.model) : undefined;
         if (adapter) opened.push(adapter);
         const own = adapter ? { ...inputs, adapter: adapter.adapter } : inputs;
-        const plan = planSweep(config, own, engine.info, tokens);
+        const shortcuts = await tryShortcuts(engine, config, own, tokens, { sharing: false });
+        const plan = planSweep(config, own, engine.info, tokens, shortcuts);
         jobs.push({ system, inputs: own, plan, candidate: candidateOf(system, own, plan) });
       }
       folder = config.out === "" ? undefined : await RunFolder.take(config.out, identityOf(jobs), { fresh: false });
@@ -120,7 +122,7 @@ function identityOf(jobs: readonly Job[]): Record<string, string> {
   return {
     command: "compare",
     data: inputs.data.sha256,
-    generation: JSON.stringify(plan.generation),
+    generation: JSON.stringify(decidingSettings(plan.generation)),
     model: inputs.model.sha256,
     prompt: hash(inputs.prompt.source),
   };

@@ -57,6 +57,8 @@ export interface ContextShape {
 export interface Prompt {
   readonly id: string;
   readonly tokens: readonly number[];
+  /** Answers that it was given under other masks, the likeliest first: they are tried before tokens are decoded one by one, and change none. */
+  readonly drafts?: readonly (readonly number[])[];
 }
 
 /** One wave: at most `context.sequences` prompts, generated for at once under one mask. */
@@ -67,6 +69,56 @@ export interface GenerateRequest {
   readonly maxTokens: number;
   /** Strings that end an answer; they are cut off. */
   readonly stop: readonly string[];
+  /** Answers share decode steps up to so many tokens of prompt and answer; from there on each takes its steps alone. All share all by default. */
+  readonly batchedCells?: number;
+}
+
+/** The masks of boundaries of one adapter, and prompts that are to be answered under each of them. */
+export interface SharedRequest extends Omit<GenerateRequest, "pieces"> {
+  /** The full adapter. */
+  readonly full: readonly ScaledPiece[];
+  /** Boundary K keeps the full adapter below layer K, and nothing of it from there on. */
+  readonly boundaries: readonly { readonly boundary: number; readonly pieces: readonly ScaledPiece[] }[];
+}
+
+/** An answer under the mask of a boundary. */
+export interface SharedGeneration {
+  readonly boundary: number;
+  readonly generation: Generation;
+}
+
+/** What it takes to find out which shortcuts change nothing. */
+export interface ShortcutRequest {
+  readonly full: readonly ScaledPiece[];
+  /** A boundary between base and full, where layers are to be shared. */
+  readonly boundary?: SharedRequest["boundaries"][number];
+  readonly context: ContextShape;
+  /** A prompt to try them on. */
+  readonly tokens: readonly number[];
+}
+
+/** Ways to compute less, or more at once, that were tried on this model, adapter and machine and gave the same numbers bit for bit. */
+export interface Shortcuts {
+  /**
+   * Batches whose rows do not depend on each other: up to so many tokens of a sequence, decode steps give in any company what they give
+   * alone. 0 where they do not.
+   */
+  readonly batchedCells: number;
+  /** Whether what lies below a boundary can be computed once for all boundaries. */
+  readonly sharedLayers: boolean;
+  /** Why not, a sentence for each that is missing. */
+  readonly reasons: readonly string[];
+}
+
+/** Layers times tokens that were computed, and that a plain sweep would have computed besides. */
+export interface Work {
+  /** Prompt tokens times layers without and with an adapter. */
+  readonly prefill: { readonly base: number; readonly adapter: number };
+  /** Tokens of answers, those of drafts that were not taken included, times layers. */
+  readonly decode: { readonly base: number; readonly adapter: number; readonly calls: number; readonly rows: number };
+  /** Layers times tokens that were not computed: below a boundary, of common prompt beginnings; and tokens of drafts. */
+  readonly saved: { readonly sharedLayers: number; readonly commonPrefix: number };
+  readonly drafts: { readonly tried: number; readonly taken: number };
 }
 
 export type StopReason = "eog" | "length" | "stop";
@@ -104,6 +156,17 @@ export interface Engine {
    * @throws EngineError, MemoryError; EngineCrashError when the native code ended the process.
    */
   generate(request: GenerateRequest, onGeneration?: (generation: Generation) => void): Promise<Generation[]>;
+  /**
+   * Generates greedily for prompts under several boundaries of one adapter, computing what they have in common once. The answers are
+   * those of {@link generate}, token for token.
+   * @param onGeneration called as soon as an answer ends.
+   * @throws what generate does; EngineError where {@link shortcuts} did not find that layers can be shared.
+   */
+  generateShared(request: SharedRequest, onGeneration: (shared: SharedGeneration) => void): Promise<void>;
+  /** Tries out which shortcuts change nothing here. */
+  shortcuts(request: ShortcutRequest): Promise<Shortcuts>;
+  /** What was computed since the engine was opened; undefined where llama.cpp is not called directly. */
+  work(): Promise<Work | undefined>;
   /** Logits of the token that follows, one for each entry of the vocabulary. */
   nextTokenLogits(request: LogitsRequest): Promise<Float32Array>;
   /** Peak resident memory of the engine's process so far, in bytes. */

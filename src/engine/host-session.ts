@@ -9,33 +9,47 @@ import {
   type Token,
 } from "node-llama-cpp";
 import type { ScaledPiece } from "../adapter/pieces.js";
-import type { BackendInfo, ContextShape, EngineInfo, GenerateRequest, Generation, LogitsRequest } from "./engine.js";
+import { AnswerInProgress, type WaveVocabulary } from "./answer.js";
+import type { DirectModel } from "./direct/direct-model.js";
+import type { DirectSession } from "./direct/direct-session.js";
+import type {
+  BackendInfo,
+  ContextShape,
+  EngineInfo,
+  GenerateRequest,
+  Generation,
+  LogitsRequest,
+  SharedGeneration,
+  SharedRequest,
+  ShortcutRequest,
+  Shortcuts,
+  Work,
+} from "./engine.js";
+import { NodeDecoder } from "./node-decoder.js";
 import type { HostCalls } from "./protocol.js";
 import { SamplerGarbage } from "./sampler-garbage.js";
 import type { ServingOptions } from "./serving.js";
 import { ServingSession } from "./serving-session.js";
-import type { DirectModel } from "./direct/direct-model.js";
-import { DirectDecoder } from "./direct/direct-decoder.js";
-import { NodeDecoder } from "./node-decoder.js";
-import { generateWave, type WaveDecoder } from "./wave.js";
+import { generateWave } from "./wave.js";
 
-interface OpenContext {
+/** A context of node-llama-cpp under one mask. */
+interface NodeContext {
   readonly key: string;
-  readonly decoder: WaveDecoder;
-  /** Logits of the token after these. */
-  logitsAfter(tokens: readonly number[]): Promise<Float32Array>;
+  readonly decoder: NodeDecoder;
+  readonly first: LlamaContextSequence | undefined;
   close(): Promise<void>;
 }
 
 /** The model inside the engine's process, with at most one context: that of the mask last asked for. */
 export class HostSession {
-  private current: OpenContext | undefined;
+  private current: NodeContext | undefined;
   private readonly garbage: SamplerGarbage;
 
   private constructor(
     private readonly model: LlamaModel,
     /** Where llama.cpp is called directly, `model` is its vocabulary only. */
-    private readonly direct: DirectModel | undefined,
+    private readonly direct: DirectSession | undefined,
+    private readonly vocabulary: WaveVocabulary,
     private readonly threads: number,
     readonly info: EngineInfo,
   ) {
@@ -63,7 +77,11 @@ export class HostSession {
       nodeLlamaCpp,
       vocabulary: model.fileInfo.metadata.tokenizer.ggml.tokens.length,
     };
-    return new HostSession(model, direct, threads, info);
+    const vocabulary: WaveVocabulary = {
+      isEndOfGeneration: (token) => model.isEogToken(token as Token),
+      text: (tokens) => model.detokenize(tokens as readonly Token[]),
+    };
+    return new HostSession(model, await directSession(direct, vocabulary), vocabulary, threads, info);
   }
 
   tokenize(texts: readonly string[]): number[][] {
@@ -76,17 +94,45 @@ export class HostSession {
   }
 
   async generate(request: GenerateRequest, onGeneration: (generation: Generation) => void): Promise<Generation[]> {
+    if (this.direct) return this.direct.generate(request, onGeneration);
     const { decoder } = await this.contextFor(request.pieces, request.context);
-    const vocabulary = {
-      isEndOfGeneration: (token: number) => this.model.isEogToken(token as Token),
-      text: (tokens: readonly number[]) => this.model.detokenize(tokens as readonly Token[]),
+    const done: Generation[] = [];
+    const wave = request.prompts.map((prompt, sequence) => {
+      return { answer: new AnswerInProgress(prompt, this.vocabulary, request), sequence, drafts: [] };
+    });
+    await generateWave(decoder, wave, {
+      batchedCells: request.batchedCells ?? Number.POSITIVE_INFINITY,
+      onAnswer: (answer) => {
+        const generation = answer.generation();
+        done.push(generation);
+        onGeneration(generation);
+      },
+    });
+    return done;
+  }
+
+  async generateShared(request: SharedRequest, onGeneration: (shared: SharedGeneration) => void): Promise<void> {
+    if (!this.direct) throw new Error("layers are shared where llama.cpp is called directly");
+    await this.direct.generateShared(request, onGeneration);
+  }
+
+  async shortcuts(request: ShortcutRequest): Promise<Shortcuts> {
+    if (this.direct) return this.direct.shortcuts(request);
+    return {
+      batchedCells: 0,
+      sharedLayers: false,
+      reasons: ["no shortcut is taken: llama.cpp is called through node-llama-cpp here"],
     };
-    return generateWave(decoder, vocabulary, request.prompts, request, onGeneration);
+  }
+
+  work(): Work | undefined {
+    return this.direct?.work();
   }
 
   async nextTokenLogits({ pieces, context: shape, tokens }: LogitsRequest): Promise<Float32Array> {
+    if (this.direct) return this.direct.logitsAfter(pieces, shape, tokens);
     const context = await this.contextFor(pieces, shape);
-    const logits = await context.logitsAfter(tokens);
+    const logits = await logitsAfter(context.first, tokens, this.info.vocabulary);
     await context.decoder.clear();
     return logits;
   }
@@ -100,44 +146,20 @@ export class HostSession {
   }
 
   /** A fresh context for every mask: the key/value cache does not notice a change of adapter. */
-  private async contextFor(pieces: readonly ScaledPiece[], shape: ContextShape): Promise<OpenContext> {
+  private async contextFor(pieces: readonly ScaledPiece[], shape: ContextShape): Promise<NodeContext> {
     const key = JSON.stringify([pieces, shape]);
     if (this.current?.key === key) return this.current;
     await this.current?.close();
     this.current = undefined;
-    this.current = this.direct
-      ? this.directContext(this.direct, key, pieces, shape)
-      : await this.nodeContext(key, pieces, shape);
-    return this.current;
-  }
-
-  private directContext(
-    model: DirectModel,
-    key: string,
-    pieces: readonly ScaledPiece[],
-    shape: ContextShape,
-  ): OpenContext {
-    const context = model.openContext(pieces, shape);
-    return {
-      key,
-      decoder: new DirectDecoder(context),
-      logitsAfter: (tokens) => Promise.resolve(Float32Array.from(context.prefill(tokens, 0))),
-      close: () => {
-        context.close();
-        return Promise.resolve();
-      },
-    };
-  }
-
-  private async nodeContext(key: string, pieces: readonly ScaledPiece[], shape: ContextShape): Promise<OpenContext> {
     const context = await this.openContext(pieces, shape);
     const sequences = Array.from({ length: shape.sequences }, () => context.getSequence());
-    return {
+    this.current = {
       key,
-      decoder: new NodeDecoder(sequences, this.garbage),
-      logitsAfter: (tokens) => logitsAfter(sequences[0], tokens, this.info.vocabulary),
+      decoder: new NodeDecoder(sequences, this.garbage, shape.batchSize),
+      first: sequences[0],
       close: () => context.dispose(),
     };
+    return this.current;
   }
 
   private openContext(pieces: readonly ScaledPiece[], shape: ContextShape): Promise<LlamaContext> {
@@ -166,6 +188,15 @@ async function openDirect(llama: Llama, path: string, threads: number): Promise<
     process.stderr.write(`calling llama.cpp through node-llama-cpp: ${String(error)}\n`);
     return undefined;
   }
+}
+
+async function directSession(
+  model: DirectModel | undefined,
+  vocabulary: WaveVocabulary,
+): Promise<DirectSession | undefined> {
+  if (!model) return undefined;
+  const { DirectSession } = await import("./direct/direct-session.js");
+  return new DirectSession(model, vocabulary);
 }
 
 async function logitsAfter(

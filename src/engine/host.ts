@@ -40,6 +40,15 @@ async function answer(request: HostRequest): Promise<Extract<HostReply, { result
       return session.generate(request.params, (event) => {
         send({ events: [{ id: request.id, event }] });
       });
+    case "generateShared":
+      await session.generateShared(request.params, (event) => {
+        send({ events: [{ id: request.id, event }] });
+      });
+      return null;
+    case "shortcuts":
+      return session.shortcuts(request.params);
+    case "work":
+      return session.work();
     case "nextTokenLogits":
       return session.nextTokenLogits(request.params);
     case "serve":

@@ -8,9 +8,12 @@ import type { DecodeStep, WaveDecoder } from "./wave.js";
  * empty queue.
  */
 export class NodeDecoder implements WaveDecoder {
+  readonly rowsOfSequence = 1;
+
   constructor(
     private readonly sequences: readonly LlamaContextSequence[],
     private readonly garbage: SamplerGarbage,
+    readonly rowsOfStep: number,
   ) {}
 
   async prefill(sequence: number, tokens: readonly number[]): Promise<Token | undefined> {
@@ -20,13 +23,17 @@ export class NodeDecoder implements WaveDecoder {
     return token;
   }
 
-  async step(steps: readonly DecodeStep[]): Promise<(Token | undefined)[]> {
+  async step(steps: readonly DecodeStep[]): Promise<(Token | undefined)[][]> {
     const next = await Promise.all(
-      steps.map(({ sequence, token }) => nextToken(this.sequence(sequence), [token as Token])),
+      steps.map(({ sequence, tokens }) => nextToken(this.sequence(sequence), tokens as readonly Token[])),
     );
     await setImmediate();
     this.garbage.sampled(steps.length);
-    return next;
+    return next.map((token) => [token]);
+  }
+
+  forget(): void {
+    throw new RangeError("node-llama-cpp's sequences take one token a step, so there is nothing to forget");
   }
 
   async clear(): Promise<void> {

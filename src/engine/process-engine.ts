@@ -10,6 +10,11 @@ import type {
   Generation,
   GpuChoice,
   LogitsRequest,
+  SharedGeneration,
+  SharedRequest,
+  ShortcutRequest,
+  Shortcuts,
+  Work,
 } from "./engine.js";
 import { choiceOf, isWithoutGpu } from "./gpu-choice.js";
 import { availableMemory, usableCores } from "./machine.js";
@@ -82,6 +87,20 @@ class ProcessEngine implements Engine {
     const samples = request.prompts.map(({ id }) => id).join(", ");
     const about = `generating with ${request.pieces.length} adapter pieces for the samples ${samples}`;
     return this.host.call("generate", request, about, onGeneration);
+  }
+
+  async generateShared(request: SharedRequest, onGeneration: (shared: SharedGeneration) => void): Promise<void> {
+    const samples = request.prompts.map(({ id }) => id).join(", ");
+    const about = `generating under ${request.boundaries.length} boundaries for the samples ${samples}`;
+    await this.host.call("generateShared", request, about, onGeneration);
+  }
+
+  shortcuts(request: ShortcutRequest): Promise<Shortcuts> {
+    return this.host.call("shortcuts", request, "trying out what can be computed at once");
+  }
+
+  work(): Promise<Work | undefined> {
+    return this.host.call("work", null, "reading what was computed");
   }
 
   nextTokenLogits(request: LogitsRequest): Promise<Float32Array> {

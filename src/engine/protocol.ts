@@ -7,6 +7,11 @@ import type {
   Generation,
   GpuChoice,
   LogitsRequest,
+  SharedGeneration,
+  SharedRequest,
+  ShortcutRequest,
+  Shortcuts,
+  Work,
 } from "./engine.js";
 import type { ServedAnswer, ServingDelta, ServingOptions, ServingRequest, ServingStatus } from "./serving.js";
 
@@ -16,6 +21,9 @@ export interface HostCalls {
   probe: { params: GpuChoice; event: never; result: BackendInfo };
   tokenize: { params: readonly string[]; event: never; result: number[][] };
   generate: { params: GenerateRequest; event: Generation; result: Generation[] };
+  generateShared: { params: SharedRequest; event: SharedGeneration; result: null };
+  shortcuts: { params: ShortcutRequest; event: never; result: Shortcuts };
+  work: { params: null; event: never; result: Work | undefined };
   nextTokenLogits: { params: LogitsRequest; event: never; result: Float32Array };
   peakMemory: { params: null; event: never; result: number };
   serve: { params: ServingOptions; event: never; result: null };

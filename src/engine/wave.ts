@@ -1,136 +1,146 @@
-import type { Generation, Prompt, StopReason } from "./engine.js";
+import type { AnswerInProgress } from "./answer.js";
 
-/** One answer in the making. */
-interface Running {
-  readonly prompt: Prompt;
-  readonly sequence: number;
-  readonly tokens: number[];
-  prefillMs: number;
-  decodeMs: number;
-  decodedTokens: number;
-  finished: boolean;
-}
-
-export interface WaveOptions {
-  readonly maxTokens: number;
-  readonly stop: readonly string[];
-}
-
-/** One decode step of one sequence: the token to evaluate and its position. */
+/** One decode step of one sequence: its last token and, behind it, tokens that may follow; the position of the first. */
 export interface DecodeStep {
   readonly sequence: number;
-  readonly token: number;
+  readonly tokens: readonly number[];
   readonly position: number;
 }
 
 /** What evaluates a wave: one context under one mask. Greedy: of equal logits the token with the lowest id. */
 export interface WaveDecoder {
+  /** Most tokens of a sequence in one step. */
+  readonly rowsOfSequence: number;
+  /** Most tokens in one step. */
+  readonly rowsOfStep: number;
   /** Evaluates a prompt by itself. @returns the most probable next token; undefined where the engine ends the text. */
   prefill(sequence: number, tokens: readonly number[]): Promise<number | undefined>;
-  /** Evaluates one token of each of these sequences in one batch. @returns the most probable next token of each. */
-  step(steps: readonly DecodeStep[]): Promise<(number | undefined)[]>;
+  /** Evaluates these tokens in one batch. @returns for each step the most probable next token after each of its tokens. */
+  step(steps: readonly DecodeStep[]): Promise<(number | undefined)[][]>;
+  /** Forgets a sequence from a position on. */
+  forget(sequence: number, from: number): void;
   /** Forgets all sequences. */
   clear(): Promise<void>;
 }
 
-/** What a wave must know of a vocabulary. */
-export interface WaveVocabulary {
-  isEndOfGeneration(token: number): boolean;
-  text(tokens: readonly number[]): string;
+/** An answer and the sequence that it is generated in. */
+export interface Running {
+  readonly answer: AnswerInProgress;
+  readonly sequence: number;
+  /** What the same prompt was answered under other masks, the likeliest first: its tokens are tried before they are decoded one by one. */
+  readonly drafts: readonly (readonly number[])[];
 }
 
+export interface WaveOptions {
+  /** Sequences of up to so many tokens share the calls of the engine; longer ones take each step alone. */
+  readonly batchedCells: number;
+  readonly onAnswer: (answer: AnswerInProgress) => void;
+  /** Tokens of drafts that were evaluated, and that were taken. */
+  readonly onDraft?: (tried: number, taken: number) => void;
+}
+
+/** With so many rows in a call more of them make it no cheaper a row, on a CPU. */
+const ROWS_OF_CALL = 64;
+/** Fewest tokens of a draft that are tried at once. */
+const SHORTEST_DRAFT = 3;
+
 /**
- * Generates greedily for one wave of prompts, one sequence each. Each prompt is prefilled by itself, so its first token does not
- * depend on its neighbours; then all unfinished sequences take every decode step in one batch. No step starts before the one
- * before it has ended, so the composition of each batch depends on the request alone, never on timing.
+ * Generates greedily for one wave of prompts, one sequence each: each prompt is prefilled by itself, so its first token does not depend
+ * on its neighbours; then {@link continueWave}.
  */
 export async function generateWave(
   decoder: WaveDecoder,
-  vocabulary: WaveVocabulary,
-  prompts: readonly Prompt[],
+  wave: readonly Running[],
   options: WaveOptions,
-  onGeneration: (generation: Generation) => void,
-): Promise<Generation[]> {
-  const done: Generation[] = [];
-  const finish = (running: Running, stopReason: StopReason): void => {
-    running.finished = true;
-    const generation = asGeneration(vocabulary, running, stopReason, options.stop);
-    done.push(generation);
-    onGeneration(generation);
-  };
-  const accept = (running: Running, token: number | undefined): void => {
-    if (token === undefined || vocabulary.isEndOfGeneration(token)) {
-      finish(running, "eog");
-      return;
-    }
-    running.tokens.push(token);
-    const stopped = options.stop.length > 0 && stopAt(vocabulary.text(running.tokens), options.stop) !== undefined;
-    if (stopped) finish(running, "stop");
-    else if (running.tokens.length >= options.maxTokens) finish(running, "length");
-  };
-
-  const wave = await prefillAll(decoder, prompts, accept);
-  for (let active = wave.filter(unfinished); active.length > 0; active = active.filter(unfinished)) {
+): Promise<void> {
+  for (const { answer, sequence } of wave) {
     const started = performance.now();
-    const next = await decoder.step(active.map(nextStep));
-    const share = (performance.now() - started) / active.length;
-    active.forEach((running, i) => {
-      running.decodeMs += share;
-      running.decodedTokens += 1;
-      accept(running, next[i]);
-    });
+    const token = await decoder.prefill(sequence, answer.prompt.tokens);
+    answer.prefillMs = performance.now() - started;
+    answer.accept(token);
+    if (answer.isFinished) options.onAnswer(answer);
   }
+  await continueWave(decoder, wave, options);
   await decoder.clear();
-  return done;
 }
 
-async function prefillAll(
+/**
+ * Takes answers whose first tokens are known to their end. All that are unfinished and short enough take a decode step together. No
+ * step starts before the one before it has ended, so the composition of each batch depends on the request alone, never on timing.
+ */
+export async function continueWave(
   decoder: WaveDecoder,
-  prompts: readonly Prompt[],
-  accept: (running: Running, token: number | undefined) => void,
-): Promise<Running[]> {
-  const wave: Running[] = [];
-  for (const [sequence, prompt] of prompts.entries()) {
-    const running = { prompt, sequence, tokens: [], prefillMs: 0, decodeMs: 0, decodedTokens: 0, finished: false };
-    const started = performance.now();
-    const token = await decoder.prefill(sequence, prompt.tokens);
-    running.prefillMs = performance.now() - started;
-    wave.push(running);
-    accept(running, token);
+  wave: readonly Running[],
+  options: WaveOptions,
+): Promise<void> {
+  for (let active = wave.filter(unfinished); active.length > 0; active = active.filter(unfinished)) {
+    const together = active.filter(({ answer }) => answer.position < options.batchedCells);
+    const alone = active.filter((running) => !together.includes(running));
+    if (together.length > 0) await stepTogether(decoder, together, options);
+    for (const running of alone) await take(decoder, [running], [[]], options);
   }
-  return wave;
 }
 
-function nextStep({ sequence, prompt, tokens }: Running): DecodeStep {
-  const token = tokens.at(-1);
-  if (token === undefined) throw new RangeError("a sequence without a token takes no step");
-  return { sequence, token, position: prompt.tokens.length + tokens.length - 1 };
+async function stepTogether(decoder: WaveDecoder, running: readonly Running[], options: WaveOptions): Promise<void> {
+  const most = Math.min(
+    decoder.rowsOfSequence - 1,
+    Math.max(SHORTEST_DRAFT, Math.floor(ROWS_OF_CALL / running.length) - 1),
+    Math.floor(decoder.rowsOfStep / running.length) - 1,
+  );
+  const drafts = running.map(({ answer, drafts: sources }) => {
+    return draftOf(answer.tokens, sources, Math.min(most, options.batchedCells - answer.position - 1));
+  });
+  // Sequences with as many tokens each go through llama.cpp in one piece, others in several.
+  const withDraft = running.filter((_, i) => drafts[i]?.length);
+  const without = running.filter((_, i) => !drafts[i]?.length);
+  for (const group of [withDraft, without]) {
+    const own = group.map((one) => drafts[running.indexOf(one)] ?? []);
+    if (group.length > 0) await take(decoder, group, own, options);
+  }
 }
 
-function unfinished(running: Running): boolean {
-  return !running.finished;
+async function take(
+  decoder: WaveDecoder,
+  running: readonly Running[],
+  drafts: readonly (readonly number[])[],
+  { onAnswer, onDraft }: WaveOptions,
+): Promise<void> {
+  const started = performance.now();
+  const next = await decoder.step(
+    running.map(({ answer, sequence }, i) => {
+      const last = answer.tokens.at(-1);
+      if (last === undefined) throw new RangeError("a sequence without a token takes no step");
+      return { sequence, tokens: [last, ...(drafts[i] ?? [])], position: answer.position };
+    }),
+  );
+  const share = (performance.now() - started) / running.length;
+  for (const [i, { answer, sequence }] of running.entries()) {
+    const draft = drafts[i] ?? [];
+    const before = answer.tokens.length;
+    const position = answer.position;
+    const taken = answer.acceptDraft(draft, next[i] ?? []);
+    answer.decodeMs += share;
+    answer.decodedTokens += Math.max(1, answer.tokens.length - before);
+    if (draft.length > 0) onDraft?.(draft.length, taken);
+    if (answer.isFinished) onAnswer(answer);
+    else if (taken < draft.length) decoder.forget(sequence, position + 1 + taken);
+  }
 }
 
-function stopAt(text: string, stop: readonly string[]): number | undefined {
-  const found = stop.map((string) => text.indexOf(string)).filter((at) => at >= 0);
-  return found.length > 0 ? Math.min(...found) : undefined;
+/**
+ * What may follow these tokens: what the first source says that begins with them.
+ * @param most tokens of a draft; below 1 there is none.
+ */
+export function draftOf(
+  tokens: readonly number[],
+  sources: readonly (readonly number[])[],
+  most: number,
+): readonly number[] {
+  if (most < 1) return [];
+  const source = sources.find((one) => one.length > tokens.length && tokens.every((token, i) => one[i] === token));
+  return source?.slice(tokens.length, tokens.length + most) ?? [];
 }
 
-function asGeneration(
-  vocabulary: WaveVocabulary,
-  running: Running,
-  stopReason: StopReason,
-  stop: readonly string[],
-): Generation {
-  const text = vocabulary.text(running.tokens);
-  return {
-    id: running.prompt.id,
-    text: text.slice(0, stopAt(text, stop)),
-    tokens: [...running.tokens],
-    stopReason,
-    promptTokens: running.prompt.tokens.length,
-    prefillMs: running.prefillMs,
-    decodeMs: running.decodeMs,
-    decodedTokens: running.decodedTokens,
-  };
+function unfinished({ answer }: Running): boolean {
+  return !answer.isFinished;
 }

@@ -40,7 +40,7 @@ function rowsOf({ name, result }: Pick<RunReport, "name" | "result">): Row[] {
     (["selection", "holdout"] as const).flatMap((part): Row[] => {
       const own = candidate[part];
       if (!own) return [];
-      const speed = result.timings.speeds.find((row) => row.boundary === candidate.boundary && row.part === part);
+      const speed = result.timings.speeds.find((row) => row.boundary === candidate.boundary);
       const common: Row = {
         run: name,
         boundary: candidate.boundary,

@@ -104,7 +104,7 @@ function boundaries(result: SweepResult): string {
   const rows = result.candidates.flatMap((candidate) => {
     const { selection, boundary, bytes } = candidate;
     if (!selection) return [];
-    const speed = result.timings.speeds.find((row) => row.boundary === boundary && row.part === "selection");
+    const speed = result.timings.speeds.find((row) => row.boundary === boundary);
     const scores = metrics.map((metric) => {
       const score = selection.scores[metric];
       return score ? `${points(score.value)} (${range(score)})` : "";

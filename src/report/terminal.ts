@@ -43,7 +43,7 @@ function selectionTable(result: SweepResult): string {
     const { selection } = candidate;
     if (!selection) continue;
     const isChosen = candidate.boundary === result.choice.boundary;
-    const speed = result.timings.speeds.find((row) => row.boundary === candidate.boundary && row.part === "selection");
+    const speed = result.timings.speeds.find((row) => row.boundary === candidate.boundary);
     const cells = [
       boundaryLabel(candidate, result),
       ...metrics.map((metric) => scoreCell(selection, metric)),

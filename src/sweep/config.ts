@@ -44,8 +44,12 @@ export const sweepConfigSchema = z.strictObject({
     .union([positive.max(256), z.literal("auto")])
     .default("auto")
     .describe(
-      "samples generated for at once; auto: 8 on a GPU, 1 on a CPU, where answers then equal those of single runs",
+      "samples generated for at once; auto: 8 on a GPU; on a CPU as many as change no answer: each then equals that of a single run",
     ),
+  fixedBatch: z
+    .boolean()
+    .default(false)
+    .describe("compute every token by itself, as a single run does: no batches, no drafts, no shared layers (slow)"),
   prompt: text.optional().describe("jinja file with the user message (default: the task's)"),
   system: z.string().optional().describe("system message (default: none of ours; a model's template may have its own)"),
   template: z
@@ -181,7 +185,8 @@ export function recipe(config: SweepConfig): string {
   const defaults = sweepConfigSchema.safeParse({ model: "-", adapter: "-", data: "-", out: "-" }).data;
   const flags = Object.entries(redactedConfig(config)).flatMap(([name, value]) => {
     const isDefault = defaults?.[camelCase(name) as keyof SweepConfig] === value;
-    return isDefault ? [] : [`--${name} ${shellWord(String(value))}`];
+    if (isDefault) return [];
+    return [value === true ? `--${name}` : `--${name} ${shellWord(String(value))}`];
   });
   return ["boundary sweep", ...flags, "--out RUN"].join(" ");
 }

@@ -1,10 +1,11 @@
 import pLimit from "p-limit";
+import { maskKey, type Candidate } from "../adapter/mask.js";
 import { piecesOf, type Piece } from "../adapter/pieces.js";
-import type { Engine, Generation } from "../engine/engine.js";
+import type { Engine, GenerateRequest, Generation } from "../engine/engine.js";
 import { EngineCrashError, InterruptedError } from "../errors.js";
 import type { Journal, JournalRow } from "./journal.js";
-import { cutWaves, type SweepPlan, type PlannedSample, type Wave } from "./plan.js";
-import type { Candidate } from "../adapter/mask.js";
+import { cutWaves, isAlone, type SweepPlan, type PlannedSample, type Wave } from "./plan.js";
+import { paysToShare } from "./shortcuts.js";
 
 /** Waves handed to the engine at once: the next waits at its door while this process writes down the one before. */
 const WAVES_IN_FLIGHT = 2;
@@ -27,8 +28,8 @@ export interface Answers {
 }
 
 /**
- * Has every candidate answer the samples. A wave whose answers are all in the journal is not generated again; one of which some are
- * missing is generated whole, because an answer's batches are part of what it is.
+ * Has every candidate answer the samples. An answer that is in the journal is not generated again; where an answer depends on those beside
+ * it, a wave of which some are missing is generated whole.
  * @throws InterruptedError when the signal fires; whatever the engine throws.
  */
 export async function evaluate(
@@ -38,7 +39,16 @@ export async function evaluate(
 ): Promise<Answers[]> {
   const limit = pLimit({ concurrency: WAVES_IN_FLIGHT, rejectOnClear: true });
   const waves = candidates.map((candidate) => cutWaves(evaluation.plan, candidate, samples));
-  const runs = waves.flat().map((wave) => limit(() => answerWave(evaluation, wave)));
+  const { shortcuts, layerCount } = evaluation.plan;
+  const runs =
+    shortcuts.sharedLayers && paysToShare(candidates, layerCount)
+      ? (waves[0] ?? []).map((_, place) => {
+          const together = waves.flatMap((own) => own[place] ?? []);
+          return limit(() => answerTogether(evaluation, together));
+        })
+      : waves.flatMap((own, at) =>
+          own.map((wave, place) => limit(() => answerWave(evaluation, wave, waves[at - 1]?.[place]))),
+        );
   try {
     await Promise.all(runs);
   } catch (error) {
@@ -52,37 +62,97 @@ export async function evaluate(
   });
 }
 
-async function answerWave({ plan, engine, journal, pieces, signal, onRow }: Evaluation, wave: Wave): Promise<void> {
+/** @param neighbour the same samples under the candidate before this one: what it says is likely to be said again. */
+async function answerWave(evaluation: Evaluation, wave: Wave, neighbour: Wave | undefined): Promise<void> {
+  const { plan, engine, journal, pieces } = evaluation;
+  const missing = missingOf(evaluation, wave);
+  if (missing.length === 0) return;
+  const take = rowTaker(evaluation, [wave]);
+  const prompts = missing.map(({ prompt }) => {
+    const place = wave.samples.findIndex((one) => one.prompt.id === prompt.id);
+    const draft = isAlone(plan.generation) ? journal.get(neighbour?.keys[place] ?? "")?.tokens : undefined;
+    return draft ? { ...prompt, drafts: [draft] } : prompt;
+  });
+  await engine.generate(
+    { ...requestOf(plan), pieces: piecesOf(wave.candidate.mask, pieces), prompts },
+    (generation) => {
+      take.row(0, generation);
+    },
+  );
+  await take.written();
+}
+
+/** Waves of the same samples, one for each of several boundaries. */
+async function answerTogether(evaluation: Evaluation, waves: readonly Wave[]): Promise<void> {
+  const { plan, engine, pieces } = evaluation;
+  const lacking = waves.map((wave) => ({ wave, missing: missingOf(evaluation, wave) }));
+  const some = lacking.filter(({ missing }) => missing.length > 0);
+  if (some.length === 0) return;
+  // Where company counts, that of the other boundaries does too: what was tried first decides how long a batch is.
+  const open = isAlone(plan.generation) ? some : waves.map((wave) => ({ wave, missing: wave.samples }));
+  const ids = new Set(open.flatMap(({ missing }) => missing.map(({ prompt }) => prompt.id)));
+  const prompts = (open[0]?.wave.samples ?? []).flatMap(({ prompt }) => (ids.has(prompt.id) ? [prompt] : []));
+  const full = maskKey(plan.full.mask);
+  const boundaries = open.map(({ wave: { candidate } }) => ({
+    boundary: maskKey(candidate.mask) === full ? plan.layerCount : candidate.boundary,
+    pieces: piecesOf(candidate.mask, pieces),
+  }));
+  const take = rowTaker(
+    evaluation,
+    open.map(({ wave }) => wave),
+  );
+  const request = { ...requestOf(plan), full: piecesOf(plan.full.mask, pieces), boundaries, prompts };
+  await engine.generateShared(request, ({ boundary, generation }) => {
+    take.row(
+      boundaries.findIndex((one) => one.boundary === boundary),
+      generation,
+    );
+  });
+  await take.written();
+}
+
+/** The samples whose answers are not in the journal; those that are get told of. */
+function missingOf({ plan, journal, signal, onRow }: Evaluation, wave: Wave): readonly PlannedSample[] {
   if (signal?.aborted) throw interrupted();
   const known = wave.keys.map((key) => journal.get(key));
-  if (known.every((row) => row !== undefined)) {
-    for (const row of known) onRow(row, wave.candidate, false);
-    return;
-  }
+  const isWhole = known.every((row) => row !== undefined);
+  if (!isWhole && !isAlone(plan.generation)) return wave.samples;
+  for (const row of known) if (row) onRow(row, wave.candidate, false);
+  return wave.samples.filter((_, place) => known[place] === undefined);
+}
+
+/** Writes answers down and tells of them as they come. */
+function rowTaker(
+  { plan, journal, onRow }: Evaluation,
+  waves: readonly Wave[],
+): { row: (wave: number, generation: Generation) => void; written: () => Promise<unknown> } {
   const writes: Promise<void>[] = [];
-  const places = new Map(wave.samples.map(({ prompt }, place) => [prompt.id, place]));
-  const onGeneration = (generation: Generation): void => {
-    const place = places.get(generation.id) ?? -1;
-    const key = wave.keys[place];
-    const planned = wave.samples[place];
-    if (key === undefined || planned === undefined) return;
-    const row = asRow(key, wave.candidate, planned, generation);
-    const isNew = journal.get(key) === undefined;
-    writes.push(journal.append(row));
-    onRow(journal.get(key) ?? row, wave.candidate, isNew);
-  };
-  const { context, maxTokens, stop } = plan.generation;
-  await engine.generate(
-    {
-      pieces: piecesOf(wave.candidate.mask, pieces),
-      context,
-      prompts: wave.samples.map(({ prompt }) => prompt),
-      maxTokens,
-      stop,
+  const places = waves.map(({ samples }) => new Map(samples.map(({ prompt }, place) => [prompt.id, place])));
+  return {
+    row: (at, generation) => {
+      const wave = waves[at];
+      const place = places[at]?.get(generation.id) ?? -1;
+      const key = wave?.keys[place];
+      const planned = wave?.samples[place];
+      if (!wave || key === undefined || planned === undefined) return;
+      const known = journal.get(key);
+      if (known) {
+        if (!isAlone(plan.generation)) onRow(known, wave.candidate, false);
+        return;
+      }
+      const row = asRow(key, wave.candidate, planned, generation);
+      writes.push(journal.append(row));
+      onRow(row, wave.candidate, true);
     },
-    onGeneration,
-  );
-  await Promise.all(writes);
+    written: () => Promise.all(writes),
+  };
+}
+
+function requestOf({
+  generation,
+}: SweepPlan): Pick<GenerateRequest, "context" | "maxTokens" | "stop" | "batchedCells"> {
+  const { context, maxTokens, stop, batchedCells } = generation;
+  return { context, maxTokens, stop, batchedCells };
 }
 
 function asRow(key: string, candidate: Candidate, { part, prompt }: PlannedSample, generation: Generation): JournalRow {

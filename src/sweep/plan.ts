@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { boundaryCandidates, maskKey, type Candidate } from "../adapter/mask.js";
-import type { ContextShape, EngineInfo, Prompt } from "../engine/engine.js";
+import type { ContextShape, EngineInfo, Prompt, Shortcuts } from "../engine/engine.js";
 import { availableMemory } from "../engine/machine.js";
 import { MemoryError, SampleError, UsageError } from "../errors.js";
 import type { Sample } from "../samples/sample.js";
@@ -19,6 +19,11 @@ export interface GenerationSettings {
   readonly maxTokens: number;
   readonly stop: readonly string[];
   readonly context: ContextShape;
+  /**
+   * Answers share decode steps up to so many tokens of prompt and answer. Below {@link ANY_CELLS} each answer is what a single run gives,
+   * whatever was computed beside it; otherwise near-ties may fall by the company.
+   */
+  readonly batchedCells: number;
 }
 
 /** What a sweep will do: pure data. */
@@ -34,6 +39,8 @@ export interface SweepPlan {
   readonly generation: GenerationSettings;
   /** Hash of everything besides mask and prompts that decides which tokens come out. */
   readonly generationKey: string;
+  /** What may be computed at once or left out. */
+  readonly shortcuts: Shortcuts;
 }
 
 /** A group of samples that is generated for at once; its composition is part of the key of each of its answers. */
@@ -47,10 +54,14 @@ export interface Wave {
 /** Tokens in one llama_decode call: node-llama-cpp's own default, so that long prompts are cut at the same places as anywhere else. */
 const BATCH_SIZE = 512;
 /**
- * Samples at once where the user does not say. On two CPU cores 8 save 5 % of a QA sweep on a 135M model, and let near-ties fall
- * otherwise than in single runs (in 5 to 10 % of the long answers); on a GPU decoding in batches pays.
+ * Samples at once where the user does not say. On a CPU these are as many as two cores make use of, where batches change no answer, else
+ * one; on a GPU near-ties may fall by the company.
  */
-const AUTO_SEQUENCES = { cpu: 1, gpu: 8 } as const;
+const AUTO_SEQUENCES = { cpu: 16, gpu: 8 } as const;
+/** Share of the memory that is free which the key/value cache may take where the number of sequences is ours to choose. */
+const CACHE_SHARE = 0.25;
+/** Batches of any length: answers may depend on what is decoded beside them. */
+export const ANY_CELLS = Number.MAX_SAFE_INTEGER;
 /** The engine pads context sizes to this many tokens. */
 const CONTEXT_STEP = 256;
 
@@ -65,6 +76,7 @@ export function planSweep(
   inputs: SweepInputs,
   info: EngineInfo,
   tokens: readonly (readonly number[])[],
+  shortcuts: Shortcuts,
 ): SweepPlan {
   const { model, adapter, task } = inputs;
   const maxTokens = config.maxTokens ?? task.maxTokens;
@@ -85,10 +97,13 @@ export function planSweep(
       { what: "no sample is left for the selection", fix: "Use more samples, or a smaller --holdout." },
     );
   }
+  const batchedCells = cellsInBatches(config, info.backend, shortcuts);
+  const shape = contextShape(config, inputs, planned, maxTokens, info.backend);
   const generation: GenerationSettings = {
     maxTokens,
     stop: task.stop[inputs.template],
-    context: contextShape(config, planned, maxTokens, info.backend),
+    context: batchedCells === 0 && !shortcuts.sharedLayers ? { ...shape, sequences: 1 } : shape,
+    batchedCells,
   };
   assertMemory(model.cacheBytesPerToken, generation.context);
   const [base, full] = [0, model.layerCount].map((boundary) => oneCandidate(inputs, boundary));
@@ -105,10 +120,32 @@ export function planSweep(
     generationKey: hash({
       adapter: adapter.sha256,
       engine: { ...info, devices: [...info.devices] },
-      generation,
+      generation: decidingSettings(generation),
       model: model.sha256,
     }),
+    shortcuts,
   };
+}
+
+/** The settings that decide which tokens come out: how many samples go at once is one of them only where company counts. */
+export function decidingSettings(generation: GenerationSettings): object {
+  const { sequences, ...context } = generation.context;
+  return { ...generation, context: isAlone(generation) ? context : { ...context, sequences } };
+}
+
+/** Whether each answer is what a single run gives. */
+export function isAlone({ batchedCells }: GenerationSettings): boolean {
+  return batchedCells < ANY_CELLS;
+}
+
+function cellsInBatches(
+  { sequences, fixedBatch }: SweepConfig,
+  backend: EngineInfo["backend"],
+  shortcuts: Shortcuts,
+): number {
+  if (fixedBatch) return 0;
+  if (sequences !== "auto") return sequences === 1 ? shortcuts.batchedCells : ANY_CELLS;
+  return backend === "cpu" ? shortcuts.batchedCells : ANY_CELLS;
 }
 
 /** The waves in which a candidate answers these samples, always cut in the same way. */
@@ -117,11 +154,15 @@ export function cutWaves(plan: SweepPlan, candidate: Candidate, samples: readonl
   const waves: Wave[] = [];
   for (let start = 0; start < samples.length; start += sequences) {
     const group = samples.slice(start, start + sequences);
-    const composition = hash([plan.generationKey, maskKey(candidate.mask), group.map(({ prompt }) => prompt.tokens)]);
+    const mask = maskKey(candidate.mask);
+    const together = group.map(({ prompt }) => prompt.tokens);
     waves.push({
       candidate,
       samples: group,
-      keys: group.map(({ part, prompt }, place) => hash([composition, place, part, prompt.id])),
+      keys: group.map(({ part, prompt }, place) => {
+        const company = isAlone(plan.generation) ? [prompt.tokens] : [together, place];
+        return hash([plan.generationKey, mask, company, part, prompt.id]);
+      }),
     });
   }
   return waves;
@@ -145,8 +186,25 @@ function oneCandidate(inputs: SweepInputs, boundary: number): Candidate | undefi
   );
 }
 
+/** The context that answers these prompts, as long as batches change no answer. */
+export function contextFor(
+  config: SweepConfig,
+  inputs: SweepInputs,
+  tokens: readonly (readonly number[])[],
+  backend: EngineInfo["backend"],
+): ContextShape {
+  const maxTokens = config.maxTokens ?? inputs.task.maxTokens;
+  const limit = contextLimit(config, inputs.model.trainContextSize);
+  const planned = inputs.samples.flatMap(({ part, sample }, i): PlannedSample[] => {
+    const prompt = { id: sample.id, tokens: tokens[i] ?? [] };
+    return prompt.tokens.length + maxTokens <= limit ? [{ part, sample, prompt }] : [];
+  });
+  return contextShape(config, inputs, planned, maxTokens, backend);
+}
+
 function contextShape(
   config: SweepConfig,
+  { model }: SweepInputs,
   planned: readonly PlannedSample[],
   maxTokens: number,
   backend: EngineInfo["backend"],
@@ -155,12 +213,15 @@ function contextShape(
   const largestPart = Math.max(
     ...(["selection", "holdout"] as const).map((part) => planned.filter((p) => p.part === part).length),
   );
-  const wanted = config.sequences === "auto" ? AUTO_SEQUENCES[backend === "cpu" ? "cpu" : "gpu"] : config.sequences;
+  // One more than needed: the engine shifts the context before its last place is taken.
+  const contextSize = config.contextSize ?? Math.ceil((longest + maxTokens + 1) / CONTEXT_STEP) * CONTEXT_STEP;
+  const fitting = Math.floor((CACHE_SHARE * availableMemory()) / (model.cacheBytesPerToken * contextSize));
+  const automatic = backend === "cpu" ? Math.max(1, Math.min(AUTO_SEQUENCES.cpu, fitting)) : AUTO_SEQUENCES.gpu;
+  const wanted = config.sequences === "auto" ? automatic : config.sequences;
   const sequences = Math.min(wanted, Math.max(1, largestPart));
   return {
     sequences,
-    // One more than needed: the engine shifts the context before its last place is taken.
-    contextSize: config.contextSize ?? Math.ceil((longest + maxTokens + 1) / CONTEXT_STEP) * CONTEXT_STEP,
+    contextSize,
     batchSize: Math.max(BATCH_SIZE, sequences),
     cacheType: "F16",
     flashAttention: "auto",

@@ -14,7 +14,7 @@ import type { Confirmation } from "./confirm.js";
 import { candidateEntries, choiceEntry, confirmationEntry, labelsOf } from "./entries.js";
 import type { Answers } from "./evaluate.js";
 import type { SweepInputs } from "./inputs.js";
-import { hash, type SweepPlan } from "./plan.js";
+import { hash, isAlone, type SweepPlan } from "./plan.js";
 import { RESULT_SCHEMA_VERSION, sweepResultSchema, type SweepResult } from "./result.js";
 import { stableJson } from "../formats/stable-json.js";
 import type { RunFolder } from "./run-folder.js";
@@ -33,7 +33,7 @@ export interface SweepRecord {
   readonly confirmation: Confirmation;
   readonly verdict: Verdict;
   readonly answers: { readonly selection: readonly Answers[]; readonly holdout: readonly Answers[] };
-  readonly timings: Omit<SweepResult["timings"], "speeds">;
+  readonly timings: SweepResult["timings"];
 }
 
 /**
@@ -110,7 +110,7 @@ async function writeTrimmed(record: SweepRecord, folder: RunFolder): Promise<Swe
 function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepResult {
   const { config, inputs, info, plan, choice, confirmation, verdict } = record;
   const { model, adapter, data, holdoutData } = inputs;
-  const { context, maxTokens, stop } = plan.generation;
+  const { context, maxTokens, stop, batchedCells } = plan.generation;
   return {
     schemaVersion: RESULT_SCHEMA_VERSION,
     tool: { name: "boundary", version },
@@ -125,7 +125,14 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
       llamaCpp: info.llamaCpp,
       nodeLlamaCpp: info.nodeLlamaCpp,
     },
-    generation: { ...context, maxTokens, stop: [...stop], template: inputs.template, key: plan.generationKey },
+    generation: {
+      ...context,
+      ...(isAlone(plan.generation) ? { batchedCells } : {}),
+      maxTokens,
+      stop: [...stop],
+      template: inputs.template,
+      key: plan.generationKey,
+    },
     model: {
       path: redact(config.model),
       sha256: model.sha256,
@@ -162,36 +169,6 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
     verdict: { kind: verdict.kind, sentences: [...verdict.sentences] },
     notes: [...inputs.notes],
     trimmed,
-    timings: { ...record.timings, speeds: speeds(record) },
+    timings: record.timings,
   };
-}
-
-function speeds({ answers }: SweepRecord): SweepResult["timings"]["speeds"] {
-  return (
-    [
-      ["selection", answers.selection],
-      ["holdout", answers.holdout],
-    ] as const
-  ).flatMap(([part, all]) =>
-    all.map(({ candidate, rows }) => {
-      const sum = (pick: (row: (typeof rows)[number]) => number): number =>
-        rows.reduce((total, row) => total + pick(row), 0);
-      return {
-        boundary: candidate.boundary,
-        part,
-        prefillTokensPerSecond: perSecond(
-          sum((row) => row.promptTokens),
-          sum((row) => row.prefillMs),
-        ),
-        decodeTokensPerSecond: perSecond(
-          sum((row) => row.decodedTokens),
-          sum((row) => row.decodeMs),
-        ),
-      };
-    }),
-  );
-}
-
-function perSecond(count: number, milliseconds: number): number {
-  return milliseconds > 0 ? (1000 * count) / milliseconds : 0;
 }

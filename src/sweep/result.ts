@@ -55,11 +55,18 @@ const candidate = z.strictObject({
   holdout: partScores.optional(),
 });
 
+/** One prompt at a time, each computed whole; 0 where nothing was generated. */
 const speed = z.strictObject({
   boundary: z.number().int(),
-  part: z.enum(["selection", "holdout"]),
   prefillTokensPerSecond: z.number(),
   decodeTokensPerSecond: z.number(),
+});
+
+const workSchema = z.strictObject({
+  prefill: z.strictObject({ base: z.number(), adapter: z.number() }),
+  decode: z.strictObject({ base: z.number(), adapter: z.number(), calls: z.number(), rows: z.number() }),
+  saved: z.strictObject({ sharedLayers: z.number(), commonPrefix: z.number() }),
+  drafts: z.strictObject({ tried: z.number(), taken: z.number() }),
 });
 
 /** `result.json`: everything about a finished sweep. Equal for equal runs, but for `timings`. Keys are sorted in the file. */
@@ -81,7 +88,10 @@ export const sweepResultSchema = z.strictObject({
     maxTokens: z.number().int(),
     stop: z.array(z.string()),
     template: z.enum(["chat", "raw"]),
+    /** Samples at once; where `batchedCells` is, it decides nothing but the time. */
     sequences: z.number().int(),
+    /** Answers shared decode steps up to so many tokens of prompt and answer, within which company changes nothing; absent where it may. */
+    batchedCells: z.number().int().optional(),
     contextSize: z.number().int(),
     batchSize: z.number().int(),
     cacheType: z.string(),
@@ -187,6 +197,8 @@ export const sweepResultSchema = z.strictObject({
     enginePeakBytes: z.number().int(),
     ownPeakBytes: z.number().int(),
     speeds: z.array(speed),
+    /** Layers times tokens that the engine computed for answers and trials since it was opened, where it counts them. */
+    work: workSchema.optional(),
   }),
 });
 

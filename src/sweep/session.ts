@@ -4,6 +4,7 @@ import { EngineCrashError, InterruptedError } from "../errors.js";
 import type { SweepConfig } from "./config.js";
 import { loadInputs, type SweepInputs } from "./inputs.js";
 import { planSweep, type SweepPlan } from "./plan.js";
+import { tryShortcuts } from "./shortcuts.js";
 
 /** Loads the inputs and opens the engine for them; closes both afterwards. */
 export async function withSession<T>(
@@ -48,7 +49,9 @@ async function withEngine<T>(
   }
 }
 
-/** Lays out a sweep with the tokens that this engine makes of the prompts. */
+/** Lays out a sweep with the tokens that this engine makes of the prompts, and the shortcuts that change nothing on it. */
 export async function planSession(engine: Engine, config: SweepConfig, inputs: SweepInputs): Promise<SweepPlan> {
-  return planSweep(config, inputs, engine.info, await engine.tokenize(inputs.samples.map(({ text }) => text)));
+  const tokens = await engine.tokenize(inputs.samples.map(({ text }) => text));
+  const shortcuts = await tryShortcuts(engine, config, inputs, tokens, { sharing: true });
+  return planSweep(config, inputs, engine.info, tokens, shortcuts);
 }

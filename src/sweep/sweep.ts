@@ -13,11 +13,12 @@ import { evaluate, type Answers, type Evaluation } from "./evaluate.js";
 import type { SweepInputs } from "./inputs.js";
 import { Journal, type JournalRow } from "./journal.js";
 import { assertChangesSomething } from "./no-change.js";
-import { hash, type PlannedSample, type SweepPlan } from "./plan.js";
+import { decidingSettings, hash, type PlannedSample, type SweepPlan } from "./plan.js";
 import { recordSweep } from "./record.js";
 import type { SweepResult } from "./result.js";
 import { RunFolder, type RunIdentity } from "./run-folder.js";
 import { scoreAnswers, scoredText, type CandidateScores } from "./scores.js";
+import { measureSpeeds } from "./speeds.js";
 import { planSession, withSession } from "./session.js";
 import { answeringCandidates, distinct, triedCandidates } from "./tried.js";
 import { verdict } from "./verdict.js";
@@ -105,6 +106,7 @@ export async function planOnly(
 
 /** Settings that only say where inputs lie (their content counts) or how answers are scored (the same answers can be scored again). */
 const NOT_IDENTITY = new Set([
+  "sequences",
   ...["adapter", "data", "model", "prompt", "references"],
   ...["extract", "floor", "group-by", "margin", "metric", "metrics", "rule", "rules"],
 ]);
@@ -117,7 +119,7 @@ function identityOf(config: SweepConfig, inputs: SweepInputs, plan: SweepPlan, e
     adapter: inputs.adapter.sha256,
     data: inputs.data.sha256,
     engine: JSON.stringify(engine.info),
-    generation: JSON.stringify(plan.generation),
+    generation: JSON.stringify(decidingSettings(plan.generation)),
     holdout: inputs.holdoutData?.sha256 ?? String(config.holdout),
     model: inputs.model.sha256,
     prompt: hash(inputs.prompt.source),
@@ -177,6 +179,8 @@ async function run(context: Run): Promise<SweepResult> {
     seed: config.seed,
     clusters: plan.selection.map(({ prompt }) => prompt.tokens.join(" ")),
   });
+  const work = await engine.work();
+  const speeds = await measureSpeeds(plan, engine, context.pieces, chosen);
   return recordSweep(
     {
       config,
@@ -206,6 +210,8 @@ async function run(context: Run): Promise<SweepResult> {
         answersReused: counts.reused,
         enginePeakBytes: await engine.peakMemory(),
         ownPeakBytes: process.resourceUsage().maxRSS * 1024,
+        speeds,
+        ...(work ? { work } : {}),
       },
     },
     folder,

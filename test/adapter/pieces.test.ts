@@ -108,7 +108,7 @@ describe("pieces on disk", () => {
     );
     const [second] = await writePieces(other, [mask], where);
     expect(second?.path).not.toBe(first?.path);
-    expect(await readdir(where)).toHaveLength(2);
+    expect(await readdir(where)).toHaveLength(4);
   });
 
   it("say where they cannot be written", async () => {

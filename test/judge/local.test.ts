@@ -50,6 +50,9 @@ function engineSaying(
       ];
     },
     nextTokenLogits: notNeeded,
+    generateShared: notNeeded,
+    shortcuts: notNeeded,
+    work: notNeeded,
     peakMemory: notNeeded,
     close: () => Promise.resolve(),
   };

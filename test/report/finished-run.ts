@@ -112,7 +112,6 @@ export async function writeFinishedRun(folder: string, parts: FinishedRunParts =
       ...plain.timings,
       speeds: boundaries.map((boundary) => ({
         boundary,
-        part: "selection" as const,
         prefillTokensPerSecond: 1000 - 10 * boundary,
         decodeTokensPerSecond: 100 - boundary,
       })),

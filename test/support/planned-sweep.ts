@@ -5,6 +5,7 @@ import { Template } from "@huggingface/jinja";
 import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
 import type { PromptedSample, SweepInputs } from "../../src/sweep/inputs.js";
 import { planSweep, type SweepPlan } from "../../src/sweep/plan.js";
+import { noShortcuts } from "../../src/sweep/shortcuts.js";
 import { taskByName } from "../../src/tasks/task.js";
 import { adapterWith, moduleAt } from "../adapter/modules.js";
 
@@ -88,5 +89,5 @@ export function planWith(
   settings: Readonly<Record<string, unknown>> = { sequences: 2 },
   tokens: readonly (readonly number[])[] = tokensFor(inputs),
 ): SweepPlan {
-  return planSweep(configWith(settings), inputs, engineInfo, tokens);
+  return planSweep(configWith(settings), inputs, engineInfo, tokens, noShortcuts("none is tried here"));
 }

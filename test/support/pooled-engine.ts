@@ -55,6 +55,12 @@ function counted(engine: Engine): Engine {
       asked += request.prompts.length;
       return engine.generate(request, onGeneration);
     },
+    generateShared: (request, onGeneration) => {
+      asked += request.prompts.length * request.boundaries.length;
+      return engine.generateShared(request, onGeneration);
+    },
+    shortcuts: (request) => engine.shortcuts(request),
+    work: () => engine.work(),
     close: () => Promise.resolve(),
   };
 }

@@ -51,6 +51,9 @@ export function scriptedEngine(
     generate,
     tokenize: notNeeded,
     nextTokenLogits: notNeeded,
+    generateShared: notNeeded,
+    shortcuts: notNeeded,
+    work: notNeeded,
     peakMemory: notNeeded,
     close: () => Promise.resolve(),
   };

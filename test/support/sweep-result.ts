@@ -98,7 +98,6 @@ export function sweepResult(): SweepResult {
       ownPeakBytes: 1,
       speeds: [0, 2, 4].map((boundary) => ({
         boundary,
-        part: "selection" as const,
         prefillTokensPerSecond: 1000.4 + boundary,
         decodeTokensPerSecond: 50.6 + boundary,
       })),

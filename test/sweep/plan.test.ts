@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MemoryError, SampleError, UsageError } from "../../src/errors.js";
 import { cutWaves, hash, planSweep, type SweepPlan } from "../../src/sweep/plan.js";
+import { noShortcuts } from "../../src/sweep/shortcuts.js";
 import { failureOf } from "../support/failure.js";
 import { configWith, engineInfo, inputsWith, LAYERS, planWith, tokensFor } from "../support/planned-sweep.js";
 
@@ -152,6 +153,7 @@ describe("waves", () => {
   const inputs = inputsWith();
   const settings = { sequences: 2, maxTokens: 8 };
   const reference = planWith(inputs, settings);
+  const none = noShortcuts("none is tried here");
   const others: [what: string, plan: SweepPlan][] = [
     ["another model", planWith({ ...inputs, model: { ...inputs.model, sha256: "other" } }, settings)],
     ["another adapter", planWith({ ...inputs, adapter: { ...inputs.adapter, sha256: "other" } }, settings)],
@@ -159,12 +161,12 @@ describe("waves", () => {
     ["another context size", planWith(inputs, { ...settings, contextSize: 300 })],
     ["other stop strings", planWith({ ...inputs, template: "chat" }, settings)],
     ["more sequences", planWith(inputs, { ...settings, sequences: 3 })],
-    ["other threads", planSweep(configWith(settings), inputs, { ...engineInfo, threads: 2 }, tokensFor(inputs))],
+    ["other threads", planSweep(configWith(settings), inputs, { ...engineInfo, threads: 2 }, tokensFor(inputs), none)],
     [
       "another llama.cpp",
-      planSweep(configWith(settings), inputs, { ...engineInfo, llamaCpp: "b2" }, tokensFor(inputs)),
+      planSweep(configWith(settings), inputs, { ...engineInfo, llamaCpp: "b2" }, tokensFor(inputs), none),
     ],
-    ["a GPU", planSweep(configWith(settings), inputs, { ...engineInfo, devices: ["gpu"] }, tokensFor(inputs))],
+    ["a GPU", planSweep(configWith(settings), inputs, { ...engineInfo, devices: ["gpu"] }, tokensFor(inputs), none)],
   ];
   it.each(others)("have other keys with %s", (_what, plan) => {
     const before = keysOf(reference).flat();

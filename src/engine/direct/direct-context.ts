@@ -1,5 +1,6 @@
 import { InsufficientMemoryError } from "node-llama-cpp";
 import type { ContextShape } from "../engine.js";
+import { batchesOf } from "./batches.js";
 import type { ContextParams, LlamaLibrary } from "./llama-library.js";
 import { allocate, release, viewOf, type NativeArray, type Pointer } from "./native-array.js";
 
@@ -12,13 +13,30 @@ export interface DirectToken {
   readonly output: boolean;
 }
 
+/** An adapter that llama.cpp has loaded, and how strongly it works. */
+export interface LoadedAdapter {
+  readonly address: Pointer;
+  readonly scale: number;
+}
+
+/** Rows of hidden states to be evaluated in place of tokens: consecutive positions of sequence 0. */
+export interface HiddenRows {
+  /** float32 [count, embedding length]. */
+  readonly address: Pointer;
+  readonly count: number;
+  /** Of the first row. */
+  readonly position: number;
+  /** Whether every row is an output, or the last alone. */
+  readonly outputs: "all" | "last";
+}
+
 /** Numbers of ggml.h and llama.h. */
 const GGML_TYPES = { F32: 0, F16: 1 } as const;
 const FLASH_ATTENTION = { auto: -1, off: 0 } as const;
 /** llama.cpp wants whole blocks of cells; node-llama-cpp rounds likewise. */
 const CELLS = 256;
 
-/** A context of llama.cpp under one mask, for good. Calls block this thread until they are done. */
+/** A context of llama.cpp. Calls block this thread until they are done. */
 export class DirectContext {
   private readonly address: Pointer;
   private readonly memory: Pointer;
@@ -32,14 +50,17 @@ export class DirectContext {
   };
   private logitsView: { readonly address: Pointer; readonly rows: Float32Array } | undefined;
 
-  /** @throws InsufficientMemoryError when llama.cpp cannot make the context. */
+  /**
+   * @param evaluation a callback of the library, called for every tensor.
+   * @throws InsufficientMemoryError when llama.cpp cannot make the context.
+   */
   constructor(
     private readonly library: LlamaLibrary,
     model: Pointer,
     private readonly vocabulary: number,
     threads: number,
-    private readonly shape: ContextShape,
-    adapters: readonly { readonly address: Pointer; readonly scale: number }[],
+    readonly shape: ContextShape,
+    evaluation: Pointer | null = null,
   ) {
     const params: ContextParams = {
       ...library.contextDefaults(),
@@ -50,6 +71,7 @@ export class DirectContext {
       n_threads: threads,
       n_threads_batch: threads,
       flash_attn_type: FLASH_ATTENTION[shape.flashAttention],
+      cb_eval: evaluation,
       type_k: GGML_TYPES[shape.cacheType],
       type_v: GGML_TYPES[shape.cacheType],
       no_perf: true,
@@ -59,6 +81,8 @@ export class DirectContext {
     const address = library.initContext(model, params);
     if (address === null) throw new InsufficientMemoryError("llama.cpp cannot make the context");
     this.address = address;
+    const threadpool = library.threadpool(threads);
+    library.attachThreadpool(address, threadpool, threadpool);
     this.memory = library.memoryOf(address);
     const size = shape.batchSize;
     this.batch = {
@@ -73,12 +97,11 @@ export class DirectContext {
     for (let i = 0; i < size; i++) {
       this.batch.sequencePointers.values[i] = this.batch.sequences.address + BigInt(i * Int32Array.BYTES_PER_ELEMENT);
     }
-    this.setAdapters(adapters);
   }
 
   /** Evaluates tokens in one call, at most `batchSize`. @returns one row of logits for each output asked for, valid until the next call. */
   decode(tokens: readonly DirectToken[]): Float32Array[] {
-    const { batch, library } = this;
+    const { batch } = this;
     let outputs = 0;
     for (const [i, { token, position, sequence, output }] of tokens.entries()) {
       batch.tokens.values[i] = token;
@@ -87,27 +110,29 @@ export class DirectContext {
       batch.outputs.values[i] = output ? 1 : 0;
       if (output) outputs++;
     }
-    const status = library.decode(this.address, {
-      n_tokens: tokens.length,
-      token: batch.tokens.address,
-      embd: null,
-      pos: batch.positions.address,
-      n_seq_id: batch.sequenceCounts.address,
-      seq_id: batch.sequencePointers.address,
-      logits: batch.outputs.address,
-    });
-    if (status !== 0) throw new Error(`llama_decode failed with ${status}`);
-    return outputs === 0 ? [] : this.logitRows(outputs);
+    this.call(tokens.length, null);
+    return this.logitRows(outputs);
+  }
+
+  /** Evaluates hidden states in one call, at most `batchSize` rows. @returns as {@link decode}. */
+  decodeHidden({ address, count, position, outputs }: HiddenRows): Float32Array[] {
+    const { batch } = this;
+    for (let i = 0; i < count; i++) batch.positions.values[i] = position + i;
+    batch.sequences.values.fill(0, 0, count);
+    batch.outputs.values.fill(outputs === "all" ? 1 : 0, 0, count);
+    batch.outputs.values[count - 1] = 1;
+    this.call(count, address);
+    return this.logitRows(outputs === "all" ? count : 1);
   }
 
   /** Evaluates a prompt by itself, from the start of a sequence. @returns the logits after its last token. */
   prefill(tokens: readonly number[], sequence: number): Float32Array {
-    const last = tokens.length - 1;
     let rows: Float32Array[] = [];
-    for (let start = 0; start <= last; start += this.shape.batchSize) {
-      const part = tokens.slice(start, start + this.shape.batchSize);
+    for (const { from, to } of batchesOf(tokens.length, this.shape.batchSize)) {
       rows = this.decode(
-        part.map((token, i) => ({ token, position: start + i, sequence, output: start + i === last })),
+        tokens.slice(from, to).map((token, i) => {
+          return { token, position: from + i, sequence, output: from + i === tokens.length - 1 };
+        }),
       );
     }
     const [row] = rows;
@@ -115,28 +140,8 @@ export class DirectContext {
     return row;
   }
 
-  /** Forgets all sequences. */
-  clear(): void {
-    this.library.clearMemory(this.memory, false);
-  }
-
-  close(): void {
-    this.library.freeContext(this.address);
-    for (const array of Object.values(this.batch)) release(this.library, array);
-  }
-
-  private logitRows(count: number): Float32Array[] {
-    const address = this.library.allLogits(this.address);
-    if (address === null) throw new Error("llama.cpp has no logits");
-    const length = count * this.vocabulary;
-    if (this.logitsView?.address !== address || this.logitsView.rows.length < length) {
-      this.logitsView = { address, rows: viewOf(Float32Array, address, length) };
-    }
-    const { rows } = this.logitsView;
-    return Array.from({ length: count }, (_, i) => rows.subarray(i * this.vocabulary, (i + 1) * this.vocabulary));
-  }
-
-  private setAdapters(adapters: readonly { readonly address: Pointer; readonly scale: number }[]): void {
+  /** Replaces all adapters. What is in the memory was computed under those before, and stays. */
+  setAdapters(adapters: readonly LoadedAdapter[]): void {
     const pointers = allocate(this.library, BigUint64Array, adapters.length);
     const scales = allocate(this.library, Float32Array, adapters.length);
     for (const [i, { address, scale }] of adapters.entries()) {
@@ -147,5 +152,78 @@ export class DirectContext {
     release(this.library, pointers);
     release(this.library, scales);
     if (status !== 0) throw new Error(`llama.cpp cannot apply the adapters: ${status}`);
+  }
+
+  /** Forgets all sequences. */
+  clear(): void {
+    this.library.clearMemory(this.memory, false);
+  }
+
+  /** Forgets a sequence from a position on. */
+  forget(sequence: number, from: number): void {
+    if (!this.library.removeCells(this.memory, sequence, from, -1)) {
+      throw new Error(`llama.cpp cannot forget sequence ${sequence} from position ${from} on`);
+    }
+  }
+
+  /** Keys and values of a sequence, as llama_state_seq_get_data writes them. */
+  state(sequence: number): Buffer {
+    const bytes = this.library.stateBytes(this.address, sequence);
+    const native = allocate(this.library, Uint8Array, bytes);
+    try {
+      const read = this.library.readState(this.address, native.address, bytes, sequence);
+      if (read !== bytes) throw new Error(`llama.cpp gave ${read} bytes of a sequence's state, ${bytes} expected`);
+      return Buffer.from(native.values.subarray(0, bytes));
+    } finally {
+      release(this.library, native);
+    }
+  }
+
+  /** Puts a sequence in the place of what is there. @param parts of its state, one behind the other. */
+  restore(sequence: number, parts: readonly Uint8Array[]): void {
+    const bytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
+    const native = allocate(this.library, Uint8Array, bytes);
+    try {
+      let at = 0;
+      for (const part of parts) {
+        native.values.set(part, at);
+        at += part.byteLength;
+      }
+      const written = this.library.writeState(this.address, native.address, bytes, sequence);
+      if (written !== bytes) throw new Error(`llama.cpp took ${written} bytes of a sequence's state, ${bytes} given`);
+    } finally {
+      release(this.library, native);
+    }
+  }
+
+  close(): void {
+    this.library.freeContext(this.address);
+    for (const array of Object.values(this.batch)) release(this.library, array);
+  }
+
+  private call(count: number, hidden: Pointer | null): void {
+    const { batch } = this;
+    const status = this.library.decode(this.address, {
+      n_tokens: count,
+      token: hidden === null ? batch.tokens.address : null,
+      embd: hidden,
+      pos: batch.positions.address,
+      n_seq_id: batch.sequenceCounts.address,
+      seq_id: batch.sequencePointers.address,
+      logits: batch.outputs.address,
+    });
+    if (status !== 0) throw new Error(`llama_decode failed with ${status}`);
+  }
+
+  private logitRows(count: number): Float32Array[] {
+    if (count === 0) return [];
+    const address = this.library.allLogits(this.address);
+    if (address === null) throw new Error("llama.cpp has no logits");
+    const length = count * this.vocabulary;
+    if (this.logitsView?.address !== address || this.logitsView.rows.length < length) {
+      this.logitsView = { address, rows: viewOf(Float32Array, address, length) };
+    }
+    const { rows } = this.logitsView;
+    return Array.from({ length: count }, (_, i) => rows.subarray(i * this.vocabulary, (i + 1) * this.vocabulary));
   }
 }

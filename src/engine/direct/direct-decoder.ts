@@ -1,27 +1,73 @@
 import { setImmediate } from "node:timers/promises";
 import type { DecodeStep, WaveDecoder } from "../wave.js";
-import type { DirectContext } from "./direct-context.js";
+import { TILE_ROWS } from "./batches.js";
+import type { DirectContext, LoadedAdapter } from "./direct-context.js";
+
+/** A mask's adapters: as prompts are evaluated under it, and as answers are. */
+export interface MaskAdapters {
+  readonly plain: readonly LoadedAdapter[];
+  /** Padded, so that a row does not depend on those beside it: see paddedRank. */
+  readonly padded: readonly LoadedAdapter[];
+}
 
 /** Evaluates waves by calling llama.cpp directly. Between calls this thread turns once, so that finished answers leave the process. */
 export class DirectDecoder implements WaveDecoder {
-  constructor(private readonly context: DirectContext) {}
+  readonly rowsOfSequence = TILE_ROWS - 1;
+  readonly rowsOfStep: number;
+  private form: keyof MaskAdapters | undefined;
+  private onRows: (rows: number) => void = () => undefined;
+
+  constructor(
+    private readonly context: DirectContext,
+    private adapters: MaskAdapters,
+  ) {
+    this.rowsOfStep = context.shape.batchSize;
+  }
+
+  /**
+   * Changes the mask; what is remembered must have been computed under it, or be forgotten first.
+   * @param onRows is told the rows of each step.
+   */
+  use(adapters: MaskAdapters, onRows: (rows: number) => void): void {
+    this.adapters = adapters;
+    this.form = undefined;
+    this.onRows = onRows;
+  }
 
   async prefill(sequence: number, tokens: readonly number[]): Promise<number> {
+    this.inForm("plain");
     const token = mostProbable(this.context.prefill(tokens, sequence));
     await setImmediate();
     return token;
   }
 
-  async step(steps: readonly DecodeStep[]): Promise<number[]> {
-    const rows = this.context.decode(steps.map((step) => ({ ...step, output: true })));
+  async step(steps: readonly DecodeStep[]): Promise<number[][]> {
+    this.inForm("padded");
+    const rows = this.context.decode(
+      steps.flatMap(({ tokens, position, sequence }) => {
+        return tokens.map((token, i) => ({ token, position: position + i, sequence, output: true }));
+      }),
+    );
+    this.onRows(rows.length);
     const next = rows.map(mostProbable);
     await setImmediate();
-    return next;
+    let at = 0;
+    return steps.map(({ tokens }) => next.slice(at, (at += tokens.length)));
+  }
+
+  forget(sequence: number, from: number): void {
+    this.context.forget(sequence, from);
   }
 
   async clear(): Promise<void> {
     this.context.clear();
     return Promise.resolve();
+  }
+
+  private inForm(form: keyof MaskAdapters): void {
+    if (this.form === form) return;
+    this.context.setAdapters(this.adapters[form]);
+    this.form = form;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { ScaledPiece } from "../../adapter/pieces.js";
 import type { ContextShape } from "../engine.js";
-import { DirectContext } from "./direct-context.js";
+import { DirectContext, type LoadedAdapter } from "./direct-context.js";
 import type { LlamaLibrary } from "./llama-library.js";
 import type { Pointer } from "./native-array.js";
 
@@ -9,24 +9,44 @@ export class DirectModel {
   private readonly adapters = new Map<string, Pointer>();
 
   private constructor(
-    private readonly library: LlamaLibrary,
+    readonly library: LlamaLibrary,
     private readonly model: Pointer,
-    private readonly threads: number,
-    /** Entries of the vocabulary. */
-    readonly vocabulary: number,
-  ) {}
+    readonly threads: number,
+    readonly path: string,
+  ) {
+    this.vocabulary = library.vocabularySize(library.vocabOf(model));
+    this.layerCount = library.layerCount(model);
+    this.embeddingLength = library.embeddingLength(model);
+  }
+
+  /** Entries of the vocabulary. */
+  readonly vocabulary: number;
+  readonly layerCount: number;
+  /** Length of a hidden state. */
+  readonly embeddingLength: number;
 
   /** Loads a model on the CPU. @throws Error when llama.cpp refuses it; its log says why. */
   static load(library: LlamaLibrary, path: string, threads: number): DirectModel {
     const model = library.loadModel(path, { ...library.modelDefaults(), n_gpu_layers: 0 });
     if (model === null) throw new Error(`llama.cpp cannot load the model ${path}`);
-    return new DirectModel(library, model, threads, library.vocabularySize(library.vocabOf(model)));
+    return new DirectModel(library, model, threads, path);
   }
 
-  /** A context for one mask; close it before the next is opened, where memory counts. */
-  openContext(pieces: readonly ScaledPiece[], shape: ContextShape): DirectContext {
-    const adapters = pieces.map(({ path, scale }) => ({ address: this.adapter(path), scale }));
-    return new DirectContext(this.library, this.model, this.vocabulary, this.threads, shape, adapters);
+  /** A context without adapters. @param evaluation see {@link DirectContext}. */
+  openContext(shape: ContextShape, evaluation: Pointer | null = null): DirectContext {
+    return new DirectContext(this.library, this.model, this.vocabulary, this.threads, shape, evaluation);
+  }
+
+  /** The adapters of a mask: as they are, or padded so that the rows of a batch do not depend on each other. */
+  adaptersOf(pieces: readonly ScaledPiece[], form: "plain" | "padded"): LoadedAdapter[] {
+    return pieces.map(({ path, paddedPath, scale }) => {
+      return { address: this.adapter(form === "padded" ? (paddedPath ?? path) : path), scale };
+    });
+  }
+
+  /** Frees the model and its adapters; all contexts of it must be closed. */
+  close(): void {
+    this.library.freeModel(this.model);
   }
 
   private adapter(path: string): Pointer {

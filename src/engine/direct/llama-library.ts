@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import koffi from "koffi";
+import koffi, { type LibraryHandle } from "koffi";
 import type { Pointer } from "./native-array.js";
 
 /** A field's value as koffi reads and writes it. */
@@ -25,16 +25,32 @@ export interface LlamaLibrary {
   readonly modelDefaults: () => ModelParams;
   readonly contextDefaults: () => ContextParams;
   readonly loadModel: (path: string, params: ModelParams) => Pointer | null;
+  readonly freeModel: (model: Pointer) => void;
+  readonly layerCount: (model: Pointer) => number;
+  /** Length of a hidden state. */
+  readonly embeddingLength: (model: Pointer) => number;
   readonly vocabOf: (model: Pointer) => Pointer;
   readonly vocabularySize: (vocab: Pointer) => number;
   readonly loadAdapter: (model: Pointer, path: string) => Pointer | null;
   readonly initContext: (model: Pointer, params: ContextParams) => Pointer | null;
+  /** Threads that stay: without them llama.cpp starts and ends its own for every graph. One context at a time may compute on them. */
+  readonly threadpool: (threads: number) => Pointer;
+  readonly attachThreadpool: (context: Pointer, threadpool: Pointer, batchThreadpool: Pointer) => void;
   readonly freeContext: (context: Pointer) => void;
   readonly setAdapters: (context: Pointer, adapters: Pointer, count: number, scales: Pointer) => number;
   readonly decode: (context: Pointer, batch: Batch) => number;
   readonly allLogits: (context: Pointer) => Pointer | null;
   readonly memoryOf: (context: Pointer) => Pointer;
   readonly clearMemory: (memory: Pointer, data: boolean) => void;
+  /** Forgets the positions from `from` to `to` (exclusive; -1 is the end) of a sequence. */
+  readonly removeCells: (memory: Pointer, sequence: number, from: number, to: number) => boolean;
+  readonly stateBytes: (context: Pointer, sequence: number) => number;
+  readonly readState: (context: Pointer, to: Pointer, bytes: number, sequence: number) => number;
+  readonly writeState: (context: Pointer, from: Pointer, bytes: number, sequence: number) => number;
+  readonly readTensor: (tensor: Pointer, to: Pointer, offset: number, bytes: number) => void;
+  /** Makes a function that llama.cpp may call for every tensor of a graph (ggml_backend_sched_eval_callback), until it is forgotten. */
+  readonly registerEvaluation: (call: (tensor: Pointer, ask: boolean) => boolean) => Pointer;
+  readonly forgetEvaluation: (callback: Pointer) => void;
   readonly malloc: (bytes: number) => Pointer | null;
   readonly free: (address: Pointer) => void;
 }
@@ -134,6 +150,8 @@ function open(release: string): LlamaLibrary {
     if (bytes !== expected) throw new DirectUnavailable(`${name} has ${bytes} bytes, ${expected} expected`);
   }
   const llama = koffi.load(loadedLibrary("libllama."));
+  const ggml = koffi.load(loadedLibrary("libggml-base."));
+  const evaluation = koffi.pointer(koffi.proto("bool boundary_evaluation(void *tensor, bool ask, void *data)"));
   const c = koffi.load(null);
   const version = String((llama.func("const char *llama_version()") as () => unknown)());
   if (!`v${version}`.startsWith(KNOWN_RELEASE)) {
@@ -144,19 +162,61 @@ function open(release: string): LlamaLibrary {
     modelDefaults: llama.func("llama_model_params llama_model_default_params()"),
     contextDefaults: llama.func("llama_context_params llama_context_default_params()"),
     loadModel: llama.func("void *llama_model_load_from_file(const char *path, llama_model_params params)"),
+    freeModel: llama.func("void llama_model_free(void *model)"),
+    layerCount: llama.func("int32_t llama_model_n_layer(void *model)"),
+    embeddingLength: llama.func("int32_t llama_model_n_embd(void *model)"),
     vocabOf: llama.func("void *llama_model_get_vocab(void *model)"),
     vocabularySize: llama.func("int32_t llama_vocab_n_tokens(void *vocab)"),
     loadAdapter: llama.func("void *llama_adapter_lora_init(void *model, const char *path)"),
     initContext: llama.func("void *llama_init_from_model(void *model, llama_context_params params)"),
+    threadpool: threadpools(ggml),
+    attachThreadpool: llama.func("void llama_attach_threadpool(void *ctx, void *threadpool, void *batch)"),
     freeContext: llama.func("void llama_free(void *ctx)"),
     setAdapters: llama.func("int32_t llama_set_adapters_lora(void *ctx, void *adapters, size_t n, void *scales)"),
     decode: llama.func("int32_t llama_decode(void *ctx, llama_batch batch)"),
     allLogits: llama.func("void *llama_get_logits(void *ctx)"),
     memoryOf: llama.func("void *llama_get_memory(void *ctx)"),
     clearMemory: llama.func("void llama_memory_clear(void *memory, bool data)"),
+    removeCells: llama.func("bool llama_memory_seq_rm(void *memory, int32_t seq, int32_t p0, int32_t p1)"),
+    stateBytes: counted(llama.func("size_t llama_state_seq_get_size(void *ctx, int32_t seq)")),
+    readState: counted(llama.func("size_t llama_state_seq_get_data(void *ctx, void *to, size_t size, int32_t seq)")),
+    writeState: counted(llama.func("size_t llama_state_seq_set_data(void *ctx, void *from, size_t size, int32_t seq)")),
+    readTensor: ggml.func("void ggml_backend_tensor_get(void *tensor, void *data, size_t offset, size_t size)"),
+    registerEvaluation: (call) => koffi.register(call, evaluation),
+    forgetEvaluation: (callback) => {
+      koffi.unregister(callback);
+    },
     malloc: c.func("void *malloc(size_t bytes)"),
     free: c.func("void free(void *address)"),
   };
+}
+
+/** Bytes of ggml_threadpool_params: 512 flags of cores, then 4 + 4 + 4 + 1 + 1 rounded up. */
+const THREADPOOL_PARAMS_BYTES = 528;
+
+/** Makes a pool of threads for each number of them, once. */
+function threadpools(ggml: LibraryHandle): (threads: number) => Pointer {
+  const cpu = koffi.load(loadedLibrary("libggml-cpu-"));
+  const initialise = ggml.func("void ggml_threadpool_params_init(void *params, int threads)") as (
+    params: Uint8Array,
+    threads: number,
+  ) => void;
+  const create = cpu.func("void *ggml_threadpool_new(void *params)") as (params: Uint8Array) => Pointer;
+  const pools = new Map<number, Pointer>();
+  return (threads) => {
+    const known = pools.get(threads);
+    if (known !== undefined) return known;
+    const params = new Uint8Array(THREADPOOL_PARAMS_BYTES);
+    initialise(params, threads);
+    const pool = create(params);
+    pools.set(threads, pool);
+    return pool;
+  };
+}
+
+/** koffi gives a size_t as a number or, where it is large, as a bigint. */
+function counted<A extends unknown[]>(call: (...args: A) => unknown): (...args: A) => number {
+  return (...args) => Number(call(...args));
 }
 
 /** Path of a library that this process has loaded. */

@@ -4,7 +4,7 @@ import type { LlamaLibrary } from "./llama-library.js";
 /** An address in this process; 0n is null. */
 export type Pointer = bigint;
 
-type TypedArray = Int8Array | Int32Array | Float32Array | BigUint64Array;
+type TypedArray = Uint8Array | Int8Array | Int32Array | Float32Array | BigUint64Array;
 type TypedArrayClass<T extends TypedArray> = {
   readonly BYTES_PER_ELEMENT: number;
   new (buffer: ArrayBuffer): T;

@@ -116,7 +116,7 @@ function levels(result: SweepResult, metric: string): Level[] {
 }
 
 function speedCharts(result: SweepResult): Content {
-  const speeds = result.timings.speeds.filter(({ part }) => part === "selection");
+  const speeds = result.timings.speeds;
   const plotOf = (plotted: readonly PlotPoint[], format: (value: number) => string): CurvePlot => ({
     ...frame(result),
     curves: [{ name: "", points: plotted, colour: "var(--curve-3)", symbol: "rect", kind: "line" }],
@@ -171,8 +171,7 @@ function shortNumber(value: number): string {
 }
 
 function boundaryTable(result: SweepResult): Html {
-  const speedOf = ({ boundary }: ResultCandidate) =>
-    result.timings.speeds.find((row) => row.boundary === boundary && row.part === "selection");
+  const speedOf = ({ boundary }: ResultCandidate) => result.timings.speeds.find((row) => row.boundary === boundary);
   const columns: Column<ResultCandidate>[] = [
     { head: "K", cell: (candidate) => boundaryCell(result, candidate), align: "words" },
     ...metricsOf(result).map((metric): Column<ResultCandidate> => ({

@@ -1,0 +1,184 @@
+import { stat } from "node:fs/promises";
+import type { ScaledPiece } from "../../adapter/pieces.js";
+import { readGgufHeader } from "../../formats/gguf-reader.js";
+import { AnswerInProgress, type WaveVocabulary } from "../answer.js";
+import type {
+  ContextShape,
+  GenerateRequest,
+  Generation,
+  SharedGeneration,
+  SharedRequest,
+  ShortcutRequest,
+  Shortcuts,
+  Work,
+} from "../engine.js";
+import { availableMemory } from "../machine.js";
+import { generateWave } from "../wave.js";
+import type { DirectContext } from "./direct-context.js";
+import { DirectDecoder } from "./direct-decoder.js";
+import type { DirectModel } from "./direct-model.js";
+import { layerwiseRefusal } from "./one-layer-models.js";
+import { SharedLayers } from "./shared-layers.js";
+import { batchRefusal, BATCHED_CELLS, masksOf, TRIAL_TOKENS } from "./shortcuts.js";
+import { WorkCounter } from "./work-counter.js";
+
+/** Tokens that a trial of shared layers generates. */
+const TRIAL_ANSWER = 4;
+
+/** What a session has open at a time: a context under the mask last asked for, or what all boundaries share. */
+type Open =
+  | { readonly kind: "mask"; readonly key: string; readonly context: DirectContext; readonly decoder: DirectDecoder }
+  | { readonly kind: "shared"; readonly key: string; readonly layers: SharedLayers };
+
+/** A model inside the engine's process that is called directly. */
+export class DirectSession {
+  private open: Open | undefined;
+  private readonly counter: WorkCounter;
+
+  constructor(
+    private readonly model: DirectModel,
+    private readonly vocabulary: WaveVocabulary,
+  ) {
+    this.counter = new WorkCounter(model.layerCount);
+  }
+
+  async generate(request: GenerateRequest, onGeneration: (generation: Generation) => void): Promise<Generation[]> {
+    const { decoder } = this.contextFor(request.pieces, request.context);
+    const done: Generation[] = [];
+    const wave = request.prompts.map((prompt, sequence) => {
+      const answer = new AnswerInProgress(prompt, this.vocabulary, request);
+      return { answer, sequence, drafts: prompt.drafts ?? [] };
+    });
+    await generateWave(decoder, wave, {
+      batchedCells: request.batchedCells ?? Number.POSITIVE_INFINITY,
+      onAnswer: (answer) => {
+        const generation = answer.generation();
+        done.push(generation);
+        onGeneration(generation);
+      },
+      onDraft: (tried, taken) => {
+        this.counter.drafted(tried, taken);
+      },
+    });
+    return done;
+  }
+
+  logitsAfter(pieces: readonly ScaledPiece[], shape: ContextShape, tokens: readonly number[]): Float32Array {
+    const context = this.model.openContext(shape);
+    try {
+      context.setAdapters(this.model.adaptersOf(pieces, "plain"));
+      return Float32Array.from(context.prefill(tokens, 0));
+    } finally {
+      context.close();
+    }
+  }
+
+  async generateShared(request: SharedRequest, onGeneration: (shared: SharedGeneration) => void): Promise<void> {
+    const layers = await this.sharedFor(request.context);
+    await layers.answer(request, this.vocabulary, onGeneration);
+  }
+
+  work(): Work {
+    return this.counter.snapshot();
+  }
+
+  /** Tries the shortcuts on the beginning of a prompt; leaves what shared layers need open. */
+  async shortcuts(request: ShortcutRequest): Promise<Shortcuts> {
+    this.close();
+    const batched = batchRefusal(this.model, request);
+    const shared = await this.sharedRefusal(request, batched === undefined ? BATCHED_CELLS : 0);
+    return {
+      batchedCells: batched === undefined ? BATCHED_CELLS : 0,
+      sharedLayers: shared === undefined,
+      reasons: [
+        ...(batched === undefined ? [] : [`answers are decoded alone: ${batched}`]),
+        ...(shared === undefined ? [] : [`lower layers are computed for each boundary: ${shared}`]),
+      ],
+    };
+  }
+
+  close(): void {
+    if (this.open?.kind === "mask") this.open.context.close();
+    else this.open?.layers.close();
+    this.open = undefined;
+  }
+
+  private async sharedRefusal(request: ShortcutRequest, batchedCells: number): Promise<string | undefined> {
+    const { boundary } = request;
+    if (!boundary) return "there is no boundary between base and full";
+    const refusal = layerwiseRefusal(await readGgufHeader(this.model.path), request.context.contextSize);
+    if (refusal !== undefined) return refusal;
+    const { size } = await stat(this.model.path);
+    if (size > availableMemory() / 2) return "the model's layers do not fit into memory a second time";
+    try {
+      const layers = await this.sharedFor(request.context);
+      const wrong = layers.wrongLayer(request.tokens.slice(0, TRIAL_TOKENS));
+      if (wrong !== undefined) return wrong;
+      return (await this.sharedAnswersDiffer(layers, boundary, request, batchedCells))
+        ? "answers put together from both parts differ from plain ones here"
+        : undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  /** Whether the boundary of the request answers two prompts otherwise when it shares layers than by itself. */
+  private async sharedAnswersDiffer(
+    layers: SharedLayers,
+    boundary: SharedRequest["boundaries"][number],
+    { full, context, tokens }: ShortcutRequest,
+    batchedCells: number,
+  ): Promise<boolean> {
+    const prompts = [
+      { id: "0", tokens: tokens.slice(0, TRIAL_TOKENS) },
+      { id: "1", tokens: tokens.slice(0, TRIAL_TOKENS - 1) },
+    ].slice(0, context.sequences);
+    const settings = { context, maxTokens: TRIAL_ANSWER, stop: [], batchedCells };
+    const seen: string[] = [];
+    const boundaries = [boundary, { boundary: this.model.layerCount, pieces: full }];
+    await layers.answer({ ...settings, full, boundaries, prompts }, this.vocabulary, (answer) => {
+      if (answer.boundary === boundary.boundary) seen.push(factsOf(answer.generation));
+    });
+    const alone = this.model.openContext(context);
+    try {
+      const decoder = new DirectDecoder(alone, masksOf(this.model, boundary.pieces));
+      const plain: string[] = [];
+      const wave = prompts.map((prompt, sequence) => {
+        return { answer: new AnswerInProgress(prompt, this.vocabulary, settings), sequence, drafts: [] };
+      });
+      await generateWave(decoder, wave, {
+        batchedCells,
+        onAnswer: (answer) => {
+          plain.push(factsOf(answer.generation()));
+        },
+      });
+      return plain.sort().join() !== seen.sort().join();
+    } finally {
+      alone.close();
+    }
+  }
+
+  private async sharedFor(shape: ContextShape): Promise<SharedLayers> {
+    const key = JSON.stringify(shape);
+    if (this.open?.kind === "shared" && this.open.key === key) return this.open.layers;
+    this.close();
+    const layers = await SharedLayers.open(this.model, shape, this.counter);
+    this.open = { kind: "shared", key, layers };
+    return layers;
+  }
+
+  /** A fresh context for every mask: the key/value cache does not notice a change of adapter. */
+  private contextFor(pieces: readonly ScaledPiece[], shape: ContextShape): Open & { kind: "mask" } {
+    const key = JSON.stringify([pieces, shape]);
+    if (this.open?.kind === "mask" && this.open.key === key) return this.open;
+    this.close();
+    const context = this.model.openContext(shape);
+    const decoder = new DirectDecoder(context, masksOf(this.model, pieces));
+    this.open = { kind: "mask", key, context, decoder };
+    return this.open;
+  }
+}
+
+function factsOf({ id, tokens, stopReason }: Generation): string {
+  return JSON.stringify([id, tokens, stopReason]);
+}

@@ -1,0 +1,86 @@
+import { join } from "node:path";
+import { withFileSource } from "../../formats/file-source.js";
+import { readGgufHeader, type GgufHeader, type GgufTensor } from "../../formats/gguf-reader.js";
+import type { GgufMetadata, GgufValue } from "../../formats/gguf-value.js";
+import { metadataNumber, metadataString } from "../../formats/gguf-value.js";
+import { writeGguf, type GgufTensorToWrite } from "../../formats/gguf-writer.js";
+
+/**
+ * Architectures whose layers may be run one at a time: each layer's computation depends on its weights, its input and the model's
+ * metadata, not on its index. Others have layers that do (rope steps of smollm3 and llama4, window patterns of gemma, leading dense layers
+ * of mixtures of experts) or inputs besides the hidden state.
+ */
+const LAYERWISE = new Set(["llama", "qwen2", "qwen3", "phi3"]);
+/** Rows of the token embedding that a model without a head keeps: llama.cpp wants one, and nothing reads it. */
+const STUB_ROWS = 32;
+
+/** Why the layers of a model cannot be run one at a time; undefined where they can, as far as its header tells. */
+export function layerwiseRefusal(header: GgufHeader, contextSize: number): string | undefined {
+  const architecture = metadataString(header.metadata, "general.architecture") ?? "unknown";
+  if (!LAYERWISE.has(architecture)) return `it is not known to be exact for ${architecture} models`;
+  const window = metadataNumber(header.metadata, `${architecture}.attention.sliding_window`) ?? 0;
+  if (window > 0 && window < contextSize) return `the attention window of ${window} tokens is shorter than the context`;
+  if ((metadataNumber(header.metadata, `${architecture}.expert_count`) ?? 0) > 0) return "the model has experts";
+  if (vocabularyTensor(header) === undefined) return "the model has no token embedding";
+  return undefined;
+}
+
+/**
+ * Writes each layer of a model as a model of its own. They take hidden states and hand them on; only the last one has the output head.
+ * Together they are as large as the model.
+ * @returns their paths, from the lowest layer.
+ * @throws FileError, FormatError when reading or writing fails.
+ */
+export async function writeOneLayerModels(modelPath: string, folder: string): Promise<string[]> {
+  const header = await readGgufHeader(modelPath);
+  const architecture = metadataString(header.metadata, "general.architecture") ?? "";
+  const layers = metadataNumber(header.metadata, `${architecture}.block_count`) ?? 0;
+  const paths = Array.from({ length: layers }, (_, layer) => join(folder, `layer-${layer}.gguf`));
+  await withFileSource(modelPath, async (source) => {
+    const write = (tensor: GgufTensor, name: string, rows?: number): GgufTensorToWrite => {
+      const all = tensor.dims[1] ?? 1;
+      const byteLength = rows === undefined ? tensor.byteLength : (tensor.byteLength / all) * Math.min(rows, all);
+      const dims = rows === undefined ? tensor.dims : [tensor.dims[0] ?? 0, Math.min(rows, all)];
+      return { name, dims, type: tensor.type, byteLength, data: () => source.stream(tensor.offset, byteLength) };
+    };
+    for (const [layer, path] of paths.entries()) {
+      const isLast = layer === layers - 1;
+      const tensors = header.tensors.flatMap((tensor) => {
+        const block = /^blk\.(\d+)\.(.*)$/.exec(tensor.name);
+        if (block) return Number(block[1]) === layer ? [write(tensor, `blk.0.${block[2] ?? ""}`)] : [];
+        const ofVocabulary = tensor.name === "token_embd.weight" || tensor.name.startsWith("output.");
+        return [write(tensor, tensor.name, ofVocabulary && !isLast ? STUB_ROWS : undefined)];
+      });
+      const rows = vocabularyTensor(header)?.dims[1] ?? 0;
+      const metadata = oneLayerMetadata(header.metadata, architecture, {
+        layer,
+        layers,
+        vocabulary: isLast ? rows : Math.min(STUB_ROWS, rows),
+      });
+      await writeGguf(path, metadata, tensors, { overwrite: true });
+    }
+  });
+  return paths;
+}
+
+function oneLayerMetadata(
+  metadata: GgufMetadata,
+  architecture: string,
+  { layer, layers, vocabulary }: { layer: number; layers: number; vocabulary: number },
+): GgufMetadata {
+  const kept = [...metadata].flatMap(([key, value]): [string, GgufValue][] => {
+    if (key.startsWith("tokenizer.") || key.startsWith("split.") || key === `${architecture}.vocab_size`) return [];
+    if (key === `${architecture}.block_count`) return [[key, { type: "uint32", value: 1 }]];
+    const isOfLayers = key.startsWith(`${architecture}.`) && value.type === "array" && value.value.length === layers;
+    return [[key, isOfLayers ? { ...value, value: value.value.slice(layer, layer + 1) } : value]];
+  });
+  return new Map([
+    ...kept,
+    ["tokenizer.ggml.model", { type: "string", value: "none" }],
+    [`${architecture}.vocab_size`, { type: "uint32", value: vocabulary }],
+  ]);
+}
+
+function vocabularyTensor({ tensors }: GgufHeader): GgufTensor | undefined {
+  return tensors.find(({ name }) => name === "token_embd.weight");
+}
