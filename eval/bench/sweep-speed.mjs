@@ -3,12 +3,12 @@
 //
 //   node eval/bench/sweep-speed.mjs [--work DIR] [--workbench DIR] [--base GGUF] [--python PATH] [--llama-server PATH] [--boundaries all]
 //     [--samples-qa 4] [--samples-math 2] [--max-tokens-qa 32] [--max-tokens-math 192] [--rounds 2] [--rounds-bf16 1] [--only a,b,c2]
-//     [--threads N] [--sweep-flags "--sequences 16"] [--json FILE]
+//     [--tasks qa,math] [--threads N] [--sweep-flags "--sequences 16"] [--json FILE]
 //
 // --work keeps models, the built llama-server, adapters and results (600 MB) for the next time; without it they go into a folder that is
 // deleted. Parts, for --only: a b b2 c c2 c2-8 c2-cache (on the base as Q8_0), a-bf16 b-bf16 d (BF16), e, growth; not run unless named: c-8
 // c-cache. By default about 40 minutes on 2 cores where an answer takes 0.5 s (QA) and 2.5 s (math).
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -118,7 +118,7 @@ async function measure(needs, workloads) {
   }
   const differences = differencesOf(workloads, runs);
   const grown = parts.has("growth") ? grow(workloads, needs) : undefined;
-  return { facts: factsOf(runs), settings: settingsOf(rounds), needs, workloads, runs, limits, differences, grown };
+  return { facts: factsOf(), settings: settingsOf(rounds), needs, workloads, runs, limits, differences, grown };
 }
 
 /** Runs an arm; one that fails is left out, with its reason, so that hours of others are not lost. */
@@ -133,7 +133,8 @@ function attempt(name, workload, round, needs) {
     return run;
   } catch (error) {
     say(`${title} failed: ${error.message}`);
-    needs.absent.push(`${title} failed: ${error.message.split("\n").at(-1)}`);
+    const reason = /^\w*Error: .*$/m.exec(error.message)?.[0] ?? error.message.trim().split("\n").at(-1);
+    needs.absent.push(`${title} failed: ${reason}`);
     return undefined;
   }
 }
@@ -181,15 +182,14 @@ function settingsOf({ main, bf16 }) {
   return { command: command.trim(), rounds: main, roundsBf16: bf16, threads: Number(args.threads) };
 }
 
-function factsOf(runs) {
-  const engine = runs.find((run) => run.engine)?.engine;
+function factsOf() {
+  const inPackage = (file) => JSON.parse(readFileSync(join(root, "node_modules/node-llama-cpp", file), "utf8"));
+  const seconds = (performance.now() - started) / 1e3;
   return {
+    ...{ cores: usableCores(), simd: simdOf(), node: process.versions.node, seconds },
     ...{
-      cores: usableCores(),
-      simd: simdOf(),
-      node: process.versions.node,
-      seconds: (performance.now() - started) / 1e3,
+      release: inPackage("llama/binariesGithubRelease.json").release,
+      nodeLlamaCpp: inPackage("package.json").version,
     },
-    ...{ release: engine?.llamaCpp ?? "-", nodeLlamaCpp: engine?.nodeLlamaCpp ?? "-" },
   };
 }

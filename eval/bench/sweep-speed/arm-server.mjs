@@ -34,6 +34,7 @@ async function start(loraFlags) {
   ];
   const child = spawn(binary, flags, { stdio: ["ignore", "ignore", "inherit"] });
   const ended = once(child, "exit");
+  process.once("exit", () => child.kill("SIGKILL"));
   const healthy = () =>
     fetch(`http://127.0.0.1:${port}/health`).then(
       ({ ok }) => ok,
@@ -78,6 +79,8 @@ async function askAll(port, boundary, lora) {
   return { boundary, openSeconds: 0, seconds: (performance.now() - asking) / 1e3, answers };
 }
 
+// One listener for each start.
+process.setMaxListeners(0);
 const boundaries = [];
 let loadSeconds = 0;
 let peakBytes = 0;

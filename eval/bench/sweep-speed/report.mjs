@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { arms, rivals } from "./arms.mjs";
 import { median, tokenCounts } from "./counts.mjs";
 
+/** Per cent of a core that other processes may take during an arm. */
+const DISTURBED = 10;
 const fixed = (value, digits = 2) => (Number.isFinite(value) ? value.toFixed(digits) : "-");
 const megabytes = (bytes) => fixed(bytes / 1e6, 0);
 const whole = (value) => Math.round(value).toLocaleString("en");
@@ -30,7 +32,7 @@ function machine({ facts, runs }) {
   const { cores, simd, release, nodeLlamaCpp, node, seconds } = facts;
   return (
     `${cores} CPU cores (${simd}), llama.cpp ${release} through node-llama-cpp ${nodeLlamaCpp}, Node ${node}; all arms in one run of ` +
-    `${fixed(seconds / 60, 0)} minutes. Other processes took at most ${fixed(Math.max(0, ...others), 1)} % of a core in any arm. Numbers belong to this machine: trust the ratios.`
+    `${fixed(seconds / 60, 0)} minutes. Other processes took at most ${fixed(Math.max(0, ...others), 1)} % of a core in any arm. Numbers belong to this machine: trust the ratios.${Math.max(0, ...others) > DISTURBED ? " **Arms were disturbed: repeat the run with nothing else running.**" : ""}`
   );
 }
 
@@ -127,7 +129,7 @@ function ratiosTable(workload, names, of, ours) {
   const sweep = best((run) => run.sweepSeconds);
   const process = best((run) => run.wallSeconds);
   const claim = sweep
-    ? `\n\n**Against the best of ${names.filter((name) => rivals.includes(name)).join(", ")}: ${sweep} times faster in the sweep, ${process} for the whole process.**`
+    ? `\n\n**The best of ${names.filter((name) => rivals.includes(name)).join(", ")} takes ${sweep} times as long in the sweep, ${process} for the whole process.**`
     : "";
   return `Time of the others divided by that of ${ours}, within each round:\n\n${table(["arm", "sweep", "whole process", "CPU"], rows)}${claim}`;
 }
