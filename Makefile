@@ -33,9 +33,10 @@ check: build
 demo: build
 	$(BOUNDARY) sweep --model $(DEMO)/model.gguf --adapter $(DEMO)/adapter.gguf --data $(DEMO)/validation.jsonl --gpu off --rule best --out runs/demo --fresh
 
-# Memory against the number of boundaries, as ratios in one run.
+# Sweeps against the same by hand, with llama-server, with PEFT, and against the engine's limit: 40 minutes, nothing else may run. It says what it
+# lacks and leaves those parts out; BENCH="--work DIR --rounds 3 --only a,b2" passes options.
 bench: build
-	node eval/bench/memory.mjs
+	node eval/bench/sweep-speed.mjs $(BENCH)
 
 # The choice rules and intervals on sweeps with a known truth (five minutes).
 simulate: build
