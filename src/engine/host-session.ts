@@ -9,7 +9,17 @@ import {
   type Token,
 } from "node-llama-cpp";
 import type { ScaledPiece } from "../adapter/pieces.js";
-import type { BackendInfo, ContextShape, EngineInfo, GenerateRequest, Generation, LogitsRequest } from "./engine.js";
+import type {
+  BackendInfo,
+  ContextShape,
+  EngineInfo,
+  GenerateRequest,
+  Generation,
+  Likelihood,
+  LikelihoodRequest,
+  LogitsRequest,
+} from "./engine.js";
+import { directLikelihood, nodeLikelihood } from "./likelihood.js";
 import type { HostCalls } from "./protocol.js";
 import { SamplerGarbage } from "./sampler-garbage.js";
 import type { ServingOptions } from "./serving.js";
@@ -24,6 +34,7 @@ interface OpenContext {
   readonly decoder: WaveDecoder;
   /** Logits of the token after these. */
   logitsAfter(tokens: readonly number[]): Promise<Float32Array>;
+  likelihood(prompt: LikelihoodRequest["prompts"][number]): Promise<Likelihood>;
   close(): Promise<void>;
 }
 
@@ -91,6 +102,13 @@ export class HostSession {
     return logits;
   }
 
+  async logLikelihoods({ pieces, context: shape, prompts }: LikelihoodRequest): Promise<Likelihood[]> {
+    const context = await this.contextFor(pieces, shape);
+    const likelihoods: Likelihood[] = [];
+    for (const prompt of prompts) likelihoods.push(await context.likelihood(prompt));
+    return likelihoods;
+  }
+
   /** A session that answers many requests at once, with contexts of its own. */
   serve(options: ServingOptions): ServingSession {
     const { model, garbage } = this;
@@ -122,6 +140,7 @@ export class HostSession {
       key,
       decoder: new DirectDecoder(context),
       logitsAfter: (tokens) => Promise.resolve(Float32Array.from(context.prefill(tokens, 0))),
+      likelihood: (prompt) => Promise.resolve(directLikelihood(context, prompt, shape.batchSize)),
       close: () => {
         context.close();
         return Promise.resolve();
@@ -136,6 +155,7 @@ export class HostSession {
       key,
       decoder: new NodeDecoder(sequences, this.garbage),
       logitsAfter: (tokens) => logitsAfter(sequences[0], tokens, this.info.vocabulary),
+      likelihood: (prompt) => nodeLikelihood(sequences[0], prompt, this.info.vocabulary),
       close: () => context.dispose(),
     };
   }

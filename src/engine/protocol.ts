@@ -6,6 +6,8 @@ import type {
   GenerateRequest,
   Generation,
   GpuChoice,
+  Likelihood,
+  LikelihoodRequest,
   LogitsRequest,
 } from "./engine.js";
 import type { ServedAnswer, ServingDelta, ServingOptions, ServingRequest, ServingStatus } from "./serving.js";
@@ -17,6 +19,7 @@ export interface HostCalls {
   tokenize: { params: readonly string[]; event: never; result: number[][] };
   generate: { params: GenerateRequest; event: Generation; result: Generation[] };
   nextTokenLogits: { params: LogitsRequest; event: never; result: Float32Array };
+  logLikelihoods: { params: LikelihoodRequest; event: never; result: Likelihood[] };
   peakMemory: { params: null; event: never; result: number };
   serve: { params: ServingOptions; event: never; result: null };
   prepare: { params: readonly ScaledPiece[]; event: never; result: null };

@@ -3,6 +3,7 @@ import { openEngine } from "../engine/process-engine.js";
 import { EngineCrashError, InterruptedError } from "../errors.js";
 import type { SweepConfig } from "./config.js";
 import { loadInputs, type SweepInputs } from "./inputs.js";
+import { assertCanLeaveOut } from "./leaving-out.js";
 import { planSweep, type SweepPlan } from "./plan.js";
 
 /** Loads the inputs and opens the engine for them; closes both afterwards. */
@@ -13,6 +14,7 @@ export async function withSession<T>(
 ): Promise<T> {
   const inputs = await loadInputs(config);
   try {
+    assertCanLeaveOut(config, inputs.samples);
     return await withEngine(config, inputs, signal, (engine) => use(inputs, engine));
   } finally {
     await inputs.close();

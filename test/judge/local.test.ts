@@ -50,6 +50,7 @@ function engineSaying(
       ];
     },
     nextTokenLogits: notNeeded,
+    logLikelihoods: notNeeded,
     peakMemory: notNeeded,
     close: () => Promise.resolve(),
   };

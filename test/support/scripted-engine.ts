@@ -51,6 +51,7 @@ export function scriptedEngine(
     generate,
     tokenize: notNeeded,
     nextTokenLogits: notNeeded,
+    logLikelihoods: notNeeded,
     peakMemory: notNeeded,
     close: () => Promise.resolve(),
   };
