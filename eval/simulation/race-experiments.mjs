@@ -1,5 +1,6 @@
 // Races replayed on sweeps whose answers are all known. Each experiment takes the product's own functions as `product`; scores and
 // differences in points, costs in layer-tokens.
+import { flat, LAYERS, randomOf } from "./experiments.mjs";
 import { drawLatents, partialCredit, rightOrWrong } from "./latent-sweeps.mjs";
 
 /**
@@ -38,21 +39,22 @@ export function replay(product, { scored, costs }, settings, { blocks, error }) 
   };
 }
 
-/** Whether the raced choice is the full sweep's, or not shown to be worse on all samples; under no-worse it must pass its own test too. */
-export function judge(product, { raced, full }, settings, reference) {
+/**
+ * Whether the raced choice is the full sweep's, or not shown to be worse on all the data that there is: the paired 95 % interval of the two does not lie
+ * below 0, and under no-worse what it loses against the full adapter there is within the margin.
+ * @param data the candidates on all samples, in the order of the sweep's: the sweep itself, or what it was resampled from.
+ */
+export function judge(product, { raced, full }, settings, data) {
+  const [ours, theirs] = [raced, full].map(({ candidate }) => {
+    return score(data.find((one) => one.candidate.boundary === candidate.boundary), settings.metric);
+  });
   const isSame = raced.candidate.boundary === full.candidate.boundary;
-  const difference = isSame ? 0 : score(raced, settings.metric).value - score(full, settings.metric).value;
-  if (isSame) return { isSame, isNoWorse: true, difference };
-  const { high } = product.differenceInterval(score(raced, settings.metric), score(full, settings.metric));
+  if (isSame) return { isSame, isNoWorse: true, difference: 0 };
   const isWithin =
-    settings.rule !== "no-worse" ||
-    raced.candidate.boundary === reference.candidate.boundary ||
-    product.chooseBoundary({ ...settings, full: reference, scored: [raced, reference] }).chosen === raced;
-  return { isSame, isNoWorse: high >= 0 && isWithin, difference };
+    settings.rule !== "no-worse" || ours.value >= score(data.at(-1), settings.metric).value - settings.margin;
+  const { high } = product.differenceInterval(ours, theirs);
+  return { isSame, isNoWorse: high >= 0 && isWithin, difference: ours.value - theirs.value };
 }
-
-/** Sizes of blocks: a first one, then equal ones, multiples of `step` but for the last. */
-export const blockSizes = (product, samples, step = 1) => product.blockSizes(samples, step);
 
 const score = (candidate, metric) => candidate.scores.get(metric);
 
@@ -76,14 +78,53 @@ export function drawSweep(random, { rates, samples, alike, partial = false }) {
   return { scored, costs: rows.map((own) => own.map(() => 1)) };
 }
 
-/** Replays many sweeps and sums up. @param draw makes sweep number i. */
-export function agreement(product, draw, settings, { sweeps, ...how }) {
+/** A sweep of as many samples, drawn with replacement from an answered one. */
+export function resampled(product, random, { scored, costs }, size) {
+  const drawn = Array.from({ length: size }, () => product.uniformInt(random, 0, costs[0].length - 1));
+  return {
+    scored: scored.map((one) => ({
+      ...one,
+      scores: new Map([...one.scores].map(([metric, whole]) => [metric, product.subsetScore(whole, drawn)])),
+      answers: { count: size },
+    })),
+    costs: costs.map((own) => drawn.map((at) => own[at])),
+    data: scored,
+  };
+}
+
+/** The selection part of a finished run with every answer, its scores and the layer-tokens of each answer. */
+export async function sweepOfRun(product, folder) {
+  const run = await product.loadRun(folder);
+  const { primary, extract } = product.runScoring(run);
+  const samples = run.samples.filter(({ part }) => part === "selection").map(({ sample }) => sample);
+  const layers = run.result.choice.layers;
+  const found = run.result.candidates.flatMap(({ boundary, boundaries, keptModules, bytes }) => {
+    const rows = run.answers(boundary, "selection");
+    if (!rows) return [];
+    const mask = new Map(Array.from({ length: keptModules }, (_, i) => [`module ${i}`, 1]));
+    const candidate = { boundary, boundaries, keptModules, bytes, mask };
+    const scored = product.scoreAnswers({ candidate, rows }, samples, { metrics: [primary], extract });
+    return [{ scored, costs: rows.map((row) => product.layerTokens(layers, [row])) }];
+  });
+  return {
+    metric: primary.name,
+    layers,
+    scored: found.map((one) => one.scored),
+    costs: found.map((one) => one.costs),
+  };
+}
+
+/**
+ * Replays many sweeps and sums up: shares in per cent, ratios of layer-tokens, differences in points.
+ * @param draw makes sweep number i. @param how gives the blocks and the error of race number i.
+ */
+export function agreement(product, draw, settings, sweeps, how) {
   const [ratios, differences] = [[], []];
   let [same, fine, left] = [0, 0, 0];
   for (let i = 0; i < sweeps; i++) {
     const sweep = draw(i);
-    const outcome = replay(product, sweep, settings, how);
-    const { isSame, isNoWorse, difference } = judge(product, outcome, settings, sweep.scored.at(-1));
+    const outcome = replay(product, sweep, settings, how(i));
+    const { isSame, isNoWorse, difference } = judge(product, outcome, settings, sweep.data ?? sweep.scored);
     same += isSame ? 1 : 0;
     fine += isNoWorse ? 1 : 0;
     left += outcome.left;
@@ -100,4 +141,18 @@ export function agreement(product, draw, settings, { sweeps, ...how }) {
     lost: differences.reduce((a, b) => a + b, 0) / sweeps,
     left: left / sweeps,
   };
+}
+
+/** Every K below L loses exactly 2 points: how often does `no-worse` with that margin accept one, of a full sweep and raced? In per cent. */
+export function falseAcceptances(product, { sweeps, samples, seed, alike, how }) {
+  const random = randomOf(product, seed);
+  const rates = flat(0.5).map((rate, k) => (k < LAYERS ? rate - 0.02 : rate));
+  const settings = { rule: "no-worse", metric: "m", layerCount: LAYERS, margin: 2, floors: [] };
+  let [full, raced] = [0, 0];
+  for (let i = 0; i < sweeps; i++) {
+    const outcome = replay(product, drawSweep(random, { rates, samples, alike }), settings, how);
+    if (outcome.full.candidate.boundary < LAYERS) full += 1;
+    if (outcome.raced.candidate.boundary < LAYERS) raced += 1;
+  }
+  return { full: (100 * full) / sweeps, raced: (100 * raced) / sweeps };
 }

@@ -19,7 +19,7 @@ export function leftOut({ race, screen, data }: Pick<SweepResult, "race" | "scre
     {
       boundaries: failed.map(({ boundary }) => boundary),
       samples: 0,
-      reason: `screened out: of what the adapter gains in the references' probability they have less than ${Math.round(100 * (screen?.limit ?? 0))} %`,
+      reason: `screened out: the references are less than ${Math.round(100 * (screen?.limit ?? 0))} % as probable as with the best boundary`,
     },
   ];
   return [...screened, ...raced]

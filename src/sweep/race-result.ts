@@ -1,4 +1,4 @@
-import { PREDICTION_ERROR, type Drop, type DropReason } from "./race-track.js";
+import type { Drop, DropReason } from "./race-track.js";
 import { signed } from "./points.js";
 import type { SweepResult } from "./result.js";
 import type { RaceOutcome } from "./run-race.js";
@@ -6,7 +6,8 @@ import type { RaceOutcome } from "./run-race.js";
 type RaceEntry = NonNullable<SweepResult["race"]>;
 
 /** How a race's predictions are made, for a reader. */
-const METHOD = `stochastic curtailment: paired differences predicted for all samples from those answered (sampling without replacement), each prediction one-sided at ${100 * PREDICTION_ERROR} %`;
+const METHOD =
+  "stochastic curtailment: paired differences predicted for all samples from those answered (sampling without replacement), each prediction one-sided";
 
 /** A race as `result.json` holds it. */
 export function raceEntry({ dropped, blocks, error, cost }: RaceOutcome): RaceEntry {

@@ -85,11 +85,11 @@ const screenSchema = z.strictObject({
   method: z.string(),
   samples: z.number().int(),
   layerTokens: z.number().int(),
-  /** By ascending K: mean log-probability of a reference's token in nats, and the share of the best gain over base that it is at most. */
+  /** By ascending K: mean probability of the references, 0-1, and the share of the best one's that it is at most. */
   candidates: z.array(
     z.strictObject({
       boundary: z.number().int(),
-      logProbability: z.number(),
+      probability: z.number(),
       atMost: z.number(),
       passed: z.boolean(),
     }),

@@ -5,7 +5,7 @@ import type { JournalRow } from "./journal.js";
 import { layerTokens } from "./layer-tokens.js";
 import { raceBlocks } from "./race-blocks.js";
 import { nextCall, startRace } from "./race.js";
-import { PREDICTION_ERROR, type Drop } from "./race-track.js";
+import { PREDICTION_ERRORS, type Drop } from "./race-track.js";
 import type { RuleSettings } from "./rules.js";
 import { scoreAnswers, type AnswerScoring } from "./scores.js";
 
@@ -51,8 +51,9 @@ export async function runRace(
   { settings, scoring, seed, onSpared }: RaceOptions,
 ): Promise<RaceOutcome> {
   const blocks = raceBlocks(samples.length, evaluation.plan.generation.context.sequences, seed);
+  const error = PREDICTION_ERRORS[settings.rule];
   const sizes = blocks.map((places) => places.length);
-  const track = startRace(candidates, { ...settings, blocks: sizes, error: PREDICTION_ERROR });
+  const track = startRace(candidates, { ...settings, blocks: sizes, error });
   const rows = candidates.map(() => new Map<number, JournalRow>());
   let spared = 0;
   for (let call = nextCall(track); call !== undefined; call = nextCall(track)) {
@@ -81,7 +82,7 @@ export async function runRace(
       return candidate ? { ...drop, candidate } : [];
     }),
     blocks: sizes,
-    error: PREDICTION_ERROR,
+    error,
     cost: costOf(evaluation.plan.layerCount, samples, rows),
   };
 }

@@ -149,7 +149,7 @@ async function run(context: Run): Promise<SweepResult> {
   const answered = await answerSelection(evaluation, tried, {
     config,
     settings,
-    scoring: inputs,
+    inputs,
     likelihoods: folder.file("likelihoods"),
     onSpared: (answers) => {
       counts.total -= answers;
