@@ -80,6 +80,9 @@ export async function rescore(folder: string, flags: SweepSettings): Promise<Swe
     seed: config.seed,
     clusters: run.samples.filter(({ part }) => part === "selection").map(({ prompt }) => prompt),
   });
+  const isChosenOtherwise = (["rule", "margin", "floor", "metric", "extract"] as const).some((name) => {
+    return redactedConfig(config)[name] !== result.config[name];
+  });
   const isUnconfirmed = holdout.length > 0 && !onHoldout;
   const again = `K=${chosen.candidate.boundary} has not answered the holdout: the same sweep with --rule ${config.rule} and --metric ${settings.metric} would have it confirmed.`;
   return sweepResultSchema.parse({
@@ -100,7 +103,7 @@ export async function rescore(folder: string, flags: SweepSettings): Promise<Swe
       reasons: choice.reasons,
       confirmation,
     }),
-    notes: [...result.notes, ...(isUnconfirmed ? [again] : []), ...onlyFinished(result)],
+    notes: [...result.notes, ...(isUnconfirmed ? [again] : []), ...(isChosenOtherwise ? onlyFinished(result) : [])],
     trimmed: chosen.candidate.boundary === result.choice.boundary ? result.trimmed : null,
   });
 }
