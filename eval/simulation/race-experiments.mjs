@@ -46,7 +46,10 @@ export function replay(product, { scored, costs }, settings, { blocks, error }) 
  */
 export function judge(product, { raced, full }, settings, data) {
   const [ours, theirs] = [raced, full].map(({ candidate }) => {
-    return score(data.find((one) => one.candidate.boundary === candidate.boundary), settings.metric);
+    return score(
+      data.find((one) => one.candidate.boundary === candidate.boundary),
+      settings.metric,
+    );
   });
   const isSame = raced.candidate.boundary === full.candidate.boundary;
   if (isSame) return { isSame, isNoWorse: true, difference: 0 };
@@ -65,7 +68,13 @@ export function drawSweep(random, { rates, samples, alike, partial = false }) {
   const scored = rows.map((own, k) => {
     const statistics = own.map((value) => [value]);
     const whole = {
-      metric: "m", label: "m", isBinary: !partial, n: samples, signature: "simulated", perSample: own, statistics,
+      metric: "m",
+      label: "m",
+      isBinary: !partial,
+      n: samples,
+      signature: "simulated",
+      perSample: own,
+      statistics,
       value: (100 * own.reduce((a, b) => a + b, 0)) / samples,
       corpusValue: (sums, count) => (100 * sums[0]) / count,
     };

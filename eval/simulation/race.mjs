@@ -36,7 +36,13 @@ const head = (...cells) => say(row(...cells), row(...cells.map(() => "---")));
 const cells = ({ same, noWorse, median, tenth, lost }) => {
   return [same.toFixed(1), noWorse.toFixed(1), `${median.toFixed(1)}x`, `${tenth.toFixed(1)}x`, lost.toFixed(2)];
 };
-const COLUMNS = ["same K, %", "same or no worse, %", "layer-tokens spared, median", "lowest tenth", "points lost, mean"];
+const COLUMNS = [
+  "same K, %",
+  "same or no worse, %",
+  "layer-tokens spared, median",
+  "lowest tenth",
+  "points lost, mean",
+];
 const racing = (samples, rule) => ({
   blocks: raceBlocks(samples, 1, 0).map((places) => places.length),
   error: PREDICTION_ERRORS[rule],
@@ -77,7 +83,9 @@ for (const rule of RULES) {
         const settings = { rule, metric: "m", layerCount: LAYERS, margin: 2, floors: [] };
         const count = samples === 1000 ? Math.ceil(sweeps / 4) : sweeps;
         const draw = () => drawSweep(random, { rates, samples, alike });
-        say(row(samples, truth, name, ...cells(agreement(product, draw, settings, count, () => racing(samples, rule)))));
+        say(
+          row(samples, truth, name, ...cells(agreement(product, draw, settings, count, () => racing(samples, rule)))),
+        );
       }
     }
   }
@@ -96,7 +104,13 @@ for (const samples of [250, 400]) {
     ["usual", USUAL],
     ["nearly equal", NEARLY_EQUAL],
   ]) {
-    const { full, raced } = falseAcceptances(product, { sweeps: 5 * sweeps, samples, seed, alike, how: racing(samples, "no-worse") });
+    const { full, raced } = falseAcceptances(product, {
+      sweeps: 5 * sweeps,
+      samples,
+      seed,
+      alike,
+      how: racing(samples, "no-worse"),
+    });
     say(row(samples, name, full.toFixed(1), raced.toFixed(1)));
   }
 }

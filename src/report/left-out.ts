@@ -13,15 +13,22 @@ export interface LeftOut {
 /** What a race or a screening left out, by ascending K; neighbours that left together are one. */
 export function leftOut({ race, screen, data }: Pick<SweepResult, "race" | "screen" | "data">): LeftOut[] {
   const total = data.selection.length;
-  const raced = dropGroups(race?.dropped ?? []).map(({ boundaries, samples, reason }) => ({ boundaries, samples, reason }));
+  const raced = dropGroups(race?.dropped ?? []).map(({ boundaries, samples, reason }) => ({
+    boundaries,
+    samples,
+    reason,
+  }));
   const failed = (screen?.candidates ?? []).filter(({ passed }) => !passed);
-  const screened = failed.length === 0 ? [] : [
-    {
-      boundaries: failed.map(({ boundary }) => boundary),
-      samples: 0,
-      reason: `screened out: the references are less than ${Math.round(100 * (screen?.limit ?? 0))} % as probable as with the best boundary`,
-    },
-  ];
+  const screened =
+    failed.length === 0
+      ? []
+      : [
+          {
+            boundaries: failed.map(({ boundary }) => boundary),
+            samples: 0,
+            reason: `screened out: the references are less than ${Math.round(100 * (screen?.limit ?? 0))} % as probable as with the best boundary`,
+          },
+        ];
   return [...screened, ...raced]
     .sort((a, b) => (a.boundaries[0] ?? 0) - (b.boundaries[0] ?? 0))
     .map(({ boundaries, samples, reason }) => ({
@@ -47,5 +54,7 @@ function listText(boundaries: readonly number[]): string {
     if (last && boundary === last[1] + 1) last[1] = boundary;
     else runs.push([boundary, boundary]);
   }
-  return runs.map(([from, to]) => (from === to ? String(from) : to === from + 1 ? `${from}, ${to}` : `${from} to ${to}`)).join(", ");
+  return runs
+    .map(([from, to]) => (from === to ? String(from) : to === from + 1 ? `${from}, ${to}` : `${from} to ${to}`))
+    .join(", ");
 }

@@ -18,9 +18,7 @@ export function sweepReport(result: SweepResult): string {
   return [
     pc.bold(selectionTitle(result)),
     selectionTable(result),
-    ...leftOut(result).map(
-      ({ boundaries, answered, reason }) => `K=${boundaries}: left after ${answered}, ${reason}`,
-    ),
+    ...leftOut(result).map(({ boundaries, answered, reason }) => `K=${boundaries}: left after ${answered}, ${reason}`),
     "",
     curveChart(points, `${result.labels[result.metric] ?? result.metric} against K (selection)`),
     "",

@@ -25,7 +25,9 @@ export function outlookOf(a: Columns, b: Columns, total: number, level: number):
   const once: Weights = { counts: new Float64Array(seen).fill(1), total: seen };
   const estimate = valueOf(a) - valueOf(b);
   const quantile =
-    kindOf(a, b) === "corpus" && seen > 1 ? studentQuantile((1 + level) / 2, seen - 1) : normalQuantile((1 + level) / 2);
+    kindOf(a, b) === "corpus" && seen > 1
+      ? studentQuantile((1 + level) / 2, seen - 1)
+      : normalQuantile((1 + level) / 2);
   const half = quantile * deviationOf(a, b, once) * Math.sqrt(Math.max(0, 1 / seen - 1 / total));
   return { estimate, low: estimate - half, high: estimate + half };
 }

@@ -58,7 +58,12 @@ export async function answerSelection(
     const answers = await evaluate(evaluation, passed, samples);
     return { answers, economy: { ...screen, unscored: bare(tried, passed), notes } };
   }
-  const outcome = await runRace(evaluation, passed, samples, { settings, scoring: inputs, seed: config.seed, onSpared });
+  const outcome = await runRace(evaluation, passed, samples, {
+    settings,
+    scoring: inputs,
+    seed: config.seed,
+    onSpared,
+  });
   const race = raceEntry(outcome);
   const finished = outcome.answers.map(({ candidate }) => candidate);
   return {
@@ -82,5 +87,10 @@ function bare(tried: readonly Candidate[], finished: readonly Candidate[]): Econ
   const kept = new Set(finished.map(({ boundary }) => boundary));
   return tried
     .filter(({ boundary }) => !kept.has(boundary))
-    .map(({ boundary, boundaries, keptModules, bytes }) => ({ boundary, boundaries: [...boundaries], keptModules, bytes }));
+    .map(({ boundary, boundaries, keptModules, bytes }) => ({
+      boundary,
+      boundaries: [...boundaries],
+      keptModules,
+      bytes,
+    }));
 }

@@ -37,8 +37,10 @@ export const sweepConfigSchema = z.strictObject({
     .describe("nested cross-validation over all samples instead of a holdout, where data is scarce"),
   race: z
     .boolean()
-    .default(false)
-    .describe("drop boundaries as soon as the rule can no longer choose them, instead of asking all of them everything"),
+    .optional()
+    .describe(
+      "drop boundaries as soon as the rule can no longer choose them, instead of asking all of them everything",
+    ),
   screen: z
     .enum(["nll"])
     .optional()

@@ -17,7 +17,8 @@ export function assertCanLeaveOut(
   throw new UsageError({
     what: config.folds === undefined ? `${flag} needs a holdout` : `${flag} and --folds exclude each other`,
     actual: config.folds === undefined ? "no holdout" : `--folds ${config.folds}`,
-    expected: "samples that chose nothing: without them the choice is repeated on parts of its own samples, which needs every answer",
+    expected:
+      "samples that chose nothing: without them the choice is repeated on parts of its own samples, which needs every answer",
     fix: `Leave ${flag} out, or use a --holdout.`,
   });
 }

@@ -28,7 +28,10 @@ export function raceEntry({ dropped, blocks, error, cost }: RaceOutcome): RaceEn
 }
 
 /** What a race left out, in a sentence. */
-export function raceNote({ dropped, answers, allAnswers, layerTokens, allLayerTokens }: RaceEntry, samples: number): string {
+export function raceNote(
+  { dropped, answers, allAnswers, layerTokens, allLayerTokens }: RaceEntry,
+  samples: number,
+): string {
   if (dropped.length === 0) return `The race could drop no boundary: all answered all ${samples} samples.`;
   const few = dropped.length === 1 ? "1 boundary" : `${dropped.length} boundaries`;
   const were = dropped.length === 1 ? "was" : "were";
@@ -37,7 +40,9 @@ export function raceNote({ dropped, answers, allAnswers, layerTokens, allLayerTo
   return (
     `${few} ${were} dropped by the race before answering all ${samples} samples, and ${dropped.length === 1 ? "has" : "have"} no score: ` +
     `${answers} of ${allAnswers} answers were needed, about ${ratio.toFixed(1)} times fewer layer-tokens. ` +
-    (passing.length === 0 ? "" : `K=${passing.map(({ boundary }) => boundary).join(", ")} above the chosen one ${passing.length === 1 ? "is" : "are"} taken to pass without all answers. `) +
+    (passing.length === 0
+      ? ""
+      : `K=${passing.map(({ boundary }) => boundary).join(", ")} above the chosen one ${passing.length === 1 ? "is" : "are"} taken to pass without all answers. `) +
     `The same command without --race answers the rest and reuses these.`
   );
 }
@@ -61,7 +66,7 @@ export interface DropGroup {
 
 /** Who left a race when and why, in words; neighbours that left together are one group. */
 export function dropGroups(dropped: RaceEntry["dropped"]): DropGroup[] {
-  const groups: { boundaries: number[]; samples: number; reason: string; }[] = [];
+  const groups: { boundaries: number[]; samples: number; reason: string }[] = [];
   for (const drop of dropped) {
     const last = groups.at(-1);
     const { boundary, samples } = drop;

@@ -75,7 +75,9 @@ function dropOutsideOneError(track: RaceTrack): void {
   const rivals = track.alive;
   const qualified = rivals.find((at) => {
     if (!keepsFloors(track, at)) return false;
-    return rivals.every((other) => other === at || track.outlook(at, other, metric).low >= -track.error(at, other, metric));
+    return rivals.every(
+      (other) => other === at || track.outlook(at, other, metric).low >= -track.error(at, other, metric),
+    );
   });
   if (qualified === undefined) return;
   const leader = leaderOf(track);
@@ -89,7 +91,10 @@ function dropOutsideOneError(track: RaceTrack): void {
 function leaderOf(track: RaceTrack): number {
   const able = track.alive.filter((at) => keepsFloors(track, at));
   const { metric } = track.settings;
-  return able.reduce((best, at) => (track.outlook(at, best, metric).estimate > 1e-9 ? at : best), able[0] ?? track.full);
+  return able.reduce(
+    (best, at) => (track.outlook(at, best, metric).estimate > 1e-9 ? at : best),
+    able[0] ?? track.full,
+  );
 }
 
 function keepsFloors(track: RaceTrack, at: number): boolean {
@@ -148,7 +153,8 @@ function nextOfPaper(track: RaceTrack): RaceCall | undefined {
   };
   const order = [...track.racers.keys()].sort((a, b) => distance(a) - distance(b) || a - b);
   for (const at of order) {
-    if (!track.isFinished(at)) return at === full ? { candidates: [at], block: track.blocks(at) } : callWithFull(track, at);
+    if (!track.isFinished(at))
+      return at === full ? { candidates: [at], block: track.blocks(at) } : callWithFull(track, at);
     if (keepsFloors(track, at)) {
       for (const other of track.alive) track.drop(other, "unneeded", at);
       break;

@@ -68,7 +68,14 @@ export async function runRace(
       const own = answers[i];
       if (!own) throw new RangeError("a candidate has not answered");
       own.rows.forEach((row, j) => rows[at]?.set(places[j] ?? -1, row));
-      track.record(at, scoreAnswers(own, asked.map(({ sample }) => sample), scoring).scores);
+      track.record(
+        at,
+        scoreAnswers(
+          own,
+          asked.map(({ sample }) => sample),
+          scoring,
+        ).scores,
+      );
     }
   }
   const left = track.dropped.reduce((sum, drop) => sum + samples.length - drop.samples, 0);

@@ -100,7 +100,9 @@ async function likelihoodsOf(
   context: ContextShape,
 ): Promise<Likelihood[]> {
   const mask = maskKey(candidate.mask);
-  const keys = prompts.map(({ tokens, continuation }) => hash([plan.generationKey, context, mask, tokens, continuation]));
+  const keys = prompts.map(({ tokens, continuation }) =>
+    hash([plan.generationKey, context, mask, tokens, continuation]),
+  );
   const known = keys.map((key) => file.get(key));
   const missing = prompts.filter((_, i) => known[i] === undefined);
   const found =

@@ -30,7 +30,11 @@ describe("the outlook of a difference", () => {
   });
 
   it.each([
-    ["means", 0.88, (part: typeof rows) => [columns(part.map(([x]) => [x])), columns(part.map(([, y]) => [y]))] as const],
+    [
+      "means",
+      0.88,
+      (part: typeof rows) => [columns(part.map(([x]) => [x])), columns(part.map(([, y]) => [y]))] as const,
+    ],
     [
       // A first-order jackknife of so few samples: 85 to 91 % was seen in 2,000 draws of each of four such sets.
       "a metric of the whole corpus",

@@ -5,18 +5,23 @@ import { raceBlocks } from "../../src/sweep/race-blocks.js";
 describe("the blocks of a race", () => {
   it("hold every sample once, in whole waves", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 400 }), fc.integer({ min: 1, max: 16 }), fc.nat(9), (samples, wide, seed) => {
-        const blocks = raceBlocks(samples, wide, seed);
-        const all = blocks.flat().sort((a, b) => a - b);
-        expect(all).toEqual(Array.from({ length: samples }, (_, i) => i));
-        for (const block of blocks) {
-          expect(block.length).toBeGreaterThan(0);
-          const waves = new Set(block.map((place) => Math.floor(place / wide)));
-          const whole = [...waves].reduce((sum, wave) => sum + Math.min(wide, samples - wave * wide), 0);
-          expect(block.length).toBe(whole);
-          expect(block).toEqual([...block].sort((a, b) => a - b));
-        }
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 400 }),
+        fc.integer({ min: 1, max: 16 }),
+        fc.nat(9),
+        (samples, wide, seed) => {
+          const blocks = raceBlocks(samples, wide, seed);
+          const all = blocks.flat().sort((a, b) => a - b);
+          expect(all).toEqual(Array.from({ length: samples }, (_, i) => i));
+          for (const block of blocks) {
+            expect(block.length).toBeGreaterThan(0);
+            const waves = new Set(block.map((place) => Math.floor(place / wide)));
+            const whole = [...waves].reduce((sum, wave) => sum + Math.min(wide, samples - wave * wide), 0);
+            expect(block.length).toBe(whole);
+            expect(block).toEqual([...block].sort((a, b) => a - b));
+          }
+        },
+      ),
       { seed: 1 },
     );
   });

@@ -45,7 +45,11 @@ function race(metrics: Readonly<Record<string, Values>>, rule: RuleSettings, err
   for (let call = nextCall(track); call !== undefined; call = nextCall(track)) {
     for (const at of call.candidates) {
       expect(track.blocks(at)).toBe(call.block);
-      const part = ({ isBinary, corpusValue, statistics }: Score): Pick<Score, "isBinary" | "corpusValue" | "statistics"> => {
+      const part = ({
+        isBinary,
+        corpusValue,
+        statistics,
+      }: Score): Pick<Score, "isBinary" | "corpusValue" | "statistics"> => {
         return { isBinary, corpusValue, statistics: statistics.slice(20 * call.block, 20 * call.block + 20) };
       };
       track.record(at, new Map([...(scored[at]?.scores ?? [])].map(([name, whole]) => [name, part(whole)])));
@@ -83,7 +87,8 @@ describe("a race by the highest score", () => {
     let same = 0;
     for (let seed = 1; seed <= 40; seed++) {
       const em = answersAt([0.3, 0.4, 0.55, 0.62, 0.6], seed);
-      if (race({ em }, settings({ rule: "best" })).chosen === chosenInFull({ em }, settings({ rule: "best" }))) same += 1;
+      if (race({ em }, settings({ rule: "best" })).chosen === chosenInFull({ em }, settings({ rule: "best" })))
+        same += 1;
     }
     expect(same).toBeGreaterThan(34);
   });
@@ -123,9 +128,7 @@ describe("a race by no-worse", () => {
     expect(chosen).toBe(4);
     expect(left).toEqual([3, 4]);
     expect(answers).toEqual([0, 0, 0, 200, 200]);
-    expect(dropped).toEqual(
-      [0, 1, 2].map((boundary) => ({ boundary, reason: "below", samples: 0, against: 3 })),
-    );
+    expect(dropped).toEqual([0, 1, 2].map((boundary) => ({ boundary, reason: "below", samples: 0, against: 3 })));
   });
 
   it("takes what is sure to pass for passed, and has the chosen K answer everything", () => {
