@@ -41,7 +41,7 @@ const COLUMNS = [
   "same or no worse, %",
   "layer-tokens spared, median",
   "lowest tenth",
-  "points lost, mean",
+  "race minus full, mean points",
 ];
 const racing = (samples, rule) => ({
   blocks: raceBlocks(samples, 1, 0).map((places) => places.length),
@@ -57,8 +57,8 @@ say(
   "",
   "Every sweep is answered in full, then raced on the same answers (`--race`, as built in). *Same or no worse*: the race chose the full sweep's K, or",
   "one whose paired 95 % interval against it on all the data does not lie below 0, and which under `no-worse` loses no more than the margin of 2 points against",
-  "the full adapter there. *Spared*: layer-tokens of the selection part of the full sweep over those of the race. *Points lost*: score of the full",
-  "sweep's choice minus the race's, negative where the race's is lower.",
+  "the full adapter there. *Spared*: layer-tokens of the selection part of the full sweep over those of the race. *Race minus full*: score of the",
+  "race's choice minus that of the full sweep's on all the data.",
   "",
 );
 
