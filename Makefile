@@ -4,7 +4,7 @@ NPM ?= npm
 BOUNDARY = node dist/cli/main.js
 DEMO = eval/demo
 
-.PHONY: all build test test-model check demo bench simulate pack clean
+.PHONY: all build test test-model check demo bench simulate simulate-race pack clean
 all: build
 
 node_modules/.package-lock.json: package.json package-lock.json
@@ -41,6 +41,10 @@ bench: build
 # The choice rules and intervals on sweeps with a known truth (five minutes).
 simulate: build
 	node eval/simulation/simulate.mjs > eval/results/simulation.md
+
+# Racing against the full sweep, simulated and on resamples of the demo (ten minutes).
+simulate-race: demo
+	node eval/simulation/race.mjs runs/demo > eval/results/race.md
 
 # The package as npm would publish it, installed and run in an empty folder.
 pack: build

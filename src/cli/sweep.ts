@@ -34,6 +34,8 @@ export function sweepCommand(signal: AbortSignal): Command {
     .addOption(settingFlag("-t, --task <name>", "task"))
     .addOption(settingFlag("-b, --boundaries <list>", "boundaries"))
     .addOption(settingFlag("--folds <n>", "folds").argParser(wholeNumber))
+    .addOption(settingFlag("--race", "race"))
+    .addOption(settingFlag("--screen <how>", "screen").choices(["nll"]))
     .addOption(settingFlag("--limit <n>", "limit").argParser(wholeNumber))
     .addOption(settingFlag("--seed <n>", "seed").argParser(wholeNumber))
     .addOption(settingFlag("--holdout <file|fraction>", "holdout").argParser(numberOrText))

@@ -144,6 +144,27 @@ export interface LogitsRequest {
   readonly tokens: readonly number[];
 }
 
+/** Texts whose probability is asked for under one mask. */
+export interface LikelihoodRequest {
+  readonly pieces: readonly ScaledPiece[];
+  readonly context: ContextShape;
+  readonly prompts: readonly {
+    readonly id: string;
+    readonly tokens: readonly number[];
+    /** What is to follow the prompt. */
+    readonly continuation: readonly number[];
+  }[];
+}
+
+/** How probable a continuation is when it is put in, token by token, whatever the model would have said. */
+export interface Likelihood {
+  readonly id: string;
+  /** Natural logarithm, summed over the tokens of the continuation. */
+  readonly logProbability: number;
+  /** Tokens of the continuation. */
+  readonly tokens: number;
+}
+
 /** A loaded model. Calls are served one after another, in the order in which they were made. */
 export interface Engine {
   readonly info: EngineInfo;
@@ -169,6 +190,11 @@ export interface Engine {
   work(): Promise<Work | undefined>;
   /** Logits of the token that follows, one for each entry of the vocabulary. */
   nextTokenLogits(request: LogitsRequest): Promise<Float32Array>;
+  /**
+   * How probable each continuation is after its prompt (teacher forcing): one prefill each, by itself, in the order of the request.
+   * @throws as {@link generate}.
+   */
+  logLikelihoods(request: LikelihoodRequest): Promise<Likelihood[]>;
   /** Peak resident memory of the engine's process so far, in bytes. */
   peakMemory(): Promise<number>;
   /** Ends the engine; calls under way fail. */

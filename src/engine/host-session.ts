@@ -18,6 +18,8 @@ import type {
   EngineInfo,
   GenerateRequest,
   Generation,
+  Likelihood,
+  LikelihoodRequest,
   LogitsRequest,
   SharedGeneration,
   SharedRequest,
@@ -25,6 +27,7 @@ import type {
   Shortcuts,
   Work,
 } from "./engine.js";
+import { nodeLikelihood } from "./likelihood.js";
 import { NodeDecoder } from "./node-decoder.js";
 import type { HostCalls } from "./protocol.js";
 import { SamplerGarbage } from "./sampler-garbage.js";
@@ -135,6 +138,14 @@ export class HostSession {
     const logits = await logitsAfter(context.first, tokens, this.info.vocabulary);
     await context.decoder.clear();
     return logits;
+  }
+
+  async logLikelihoods(request: LikelihoodRequest): Promise<Likelihood[]> {
+    if (this.direct) return this.direct.likelihoods(request);
+    const { first } = await this.contextFor(request.pieces, request.context);
+    const likelihoods: Likelihood[] = [];
+    for (const prompt of request.prompts) likelihoods.push(await nodeLikelihood(first, prompt, this.info.vocabulary));
+    return likelihoods;
   }
 
   /** A session that answers many requests at once, with contexts of its own. */

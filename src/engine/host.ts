@@ -51,6 +51,8 @@ async function answer(request: HostRequest): Promise<Extract<HostReply, { result
       return session.work();
     case "nextTokenLogits":
       return session.nextTokenLogits(request.params);
+    case "logLikelihoods":
+      return session.logLikelihoods(request.params);
     case "serve":
       serving = session.serve(request.params);
       return null;

@@ -9,6 +9,8 @@ import type {
   GenerateRequest,
   Generation,
   GpuChoice,
+  Likelihood,
+  LikelihoodRequest,
   LogitsRequest,
   SharedGeneration,
   SharedRequest,
@@ -105,6 +107,12 @@ class ProcessEngine implements Engine {
 
   nextTokenLogits(request: LogitsRequest): Promise<Float32Array> {
     return this.host.call("nextTokenLogits", request, `computing logits with ${request.pieces.length} adapter pieces`);
+  }
+
+  logLikelihoods(request: LikelihoodRequest): Promise<Likelihood[]> {
+    const samples = request.prompts.map(({ id }) => id).join(", ");
+    const about = `weighing references with ${request.pieces.length} adapter pieces for the samples ${samples}`;
+    return this.host.call("logLikelihoods", request, about);
   }
 
   peakMemory(): Promise<number> {

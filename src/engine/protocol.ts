@@ -6,6 +6,8 @@ import type {
   GenerateRequest,
   Generation,
   GpuChoice,
+  Likelihood,
+  LikelihoodRequest,
   LogitsRequest,
   SharedGeneration,
   SharedRequest,
@@ -25,6 +27,7 @@ export interface HostCalls {
   shortcuts: { params: ShortcutRequest; event: never; result: Shortcuts };
   work: { params: null; event: never; result: Work | undefined };
   nextTokenLogits: { params: LogitsRequest; event: never; result: Float32Array };
+  logLikelihoods: { params: LikelihoodRequest; event: never; result: Likelihood[] };
   peakMemory: { params: null; event: never; result: number };
   serve: { params: ServingOptions; event: never; result: null };
   prepare: { params: readonly ScaledPiece[]; event: never; result: null };

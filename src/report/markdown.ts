@@ -13,6 +13,7 @@ import {
   signedRange,
   thousands,
 } from "./figures.js";
+import { leftOut } from "./left-out.js";
 import type { RunReport, VoteResult } from "./report-input.js";
 import { goodRangeSentences, placeText } from "./run-comparison-words.js";
 import type { RunComparison } from "./run-curves.js";
@@ -34,7 +35,10 @@ export function reportMarkdown({ name, result, samples, votes }: RunReport): str
     `#### ${plain(confirmationText(result))}`,
     confirmation(result),
     ...(votes ? preferred(votes) : []),
-    details(`Every boundary (selection, ${result.data.selection.length} samples)`, boundaries(result)),
+    details(
+      `${leftOut(result).length === 0 ? "Every boundary" : "The boundaries that answered everything"} (selection, ${result.data.selection.length} samples)`,
+      [boundaries(result), ...leftOutLines(result)].join("\n\n"),
+    ),
     ...(samples ? changed(result, samples) : []),
     details("Repeat it", recipe(result)),
   ].join("\n\n");
@@ -123,6 +127,13 @@ function boundaries(result: SweepResult): string {
   });
   const heads = metrics.map((metric) => labelOf(result, metric));
   return table(["K", ...heads, "tokens/answer", "prefill tok/s", "decode tok/s", "adapter"], rows);
+}
+
+function leftOutLines(result: SweepResult): string[] {
+  const lines = leftOut(result).map(({ boundaries: left, answered, reason }) => {
+    return plain(`K=${left}: left after ${answered}, ${reason}`);
+  });
+  return lines.length > 0 ? [lines.map((line) => `- ${line}`).join("\n")] : [];
 }
 
 function changed(result: SweepResult, { samples, ends, full, subject, part }: ComparedSamples): string[] {

@@ -2,6 +2,7 @@ import pc from "picocolors";
 import type { SweepResult } from "../sweep/result.js";
 import { curveChart } from "./chart.js";
 import { confirmationTitle } from "./figures.js";
+import { leftOut, selectionTitle } from "./left-out.js";
 import { points, signed } from "../sweep/points.js";
 import { plainTable } from "./table.js";
 
@@ -15,8 +16,9 @@ export function sweepReport(result: SweepResult): string {
     return value === undefined ? [] : [{ boundary, value }];
   });
   return [
-    pc.bold(`Selection: ${result.data.selection.length} samples, every boundary`),
+    pc.bold(selectionTitle(result)),
     selectionTable(result),
+    ...leftOut(result).map(({ boundaries, answered, reason }) => `K=${boundaries}: left after ${answered}, ${reason}`),
     "",
     curveChart(points, `${result.labels[result.metric] ?? result.metric} against K (selection)`),
     "",

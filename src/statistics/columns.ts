@@ -21,7 +21,7 @@ export interface Columns {
 }
 
 /** Lays a score out by columns. */
-export function columnsOf(score: Score): Columns {
+export function columnsOf(score: Pick<Score, "statistics" | "corpusValue" | "isBinary">): Columns {
   const { statistics, corpusValue, isBinary } = score;
   const width = statistics[0]?.length ?? 0;
   const columns = Array.from({ length: width }, () => new Float64Array(statistics.length));

@@ -35,6 +35,16 @@ export const sweepConfigSchema = z.strictObject({
     .max(50)
     .optional()
     .describe("nested cross-validation over all samples instead of a holdout, where data is scarce"),
+  race: z
+    .boolean()
+    .optional()
+    .describe(
+      "drop boundaries as soon as the rule can no longer choose them, instead of asking all of them everything",
+    ),
+  screen: z
+    .enum(["nll"])
+    .optional()
+    .describe("nll: generate only with boundaries that find the references probable enough, one prefill each"),
   maxTokens: positive.optional().describe("most tokens of an answer (default: the task's)"),
   ...engineSettings,
   contextSize: positive
@@ -185,7 +195,7 @@ export function recipe(config: SweepConfig): string {
   const defaults = sweepConfigSchema.safeParse({ model: "-", adapter: "-", data: "-", out: "-" }).data;
   const flags = Object.entries(redactedConfig(config)).flatMap(([name, value]) => {
     const isDefault = defaults?.[camelCase(name) as keyof SweepConfig] === value;
-    if (isDefault) return [];
+    if (isDefault || value === false) return [];
     return [value === true ? `--${name}` : `--${name} ${shellWord(String(value))}`];
   });
   return ["boundary sweep", ...flags, "--out RUN"].join(" ");

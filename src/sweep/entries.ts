@@ -9,11 +9,15 @@ import { scoreOf, type CandidateScores } from "./scores.js";
 type CandidateEntry = SweepResult["candidates"][number];
 type PartEntry = NonNullable<CandidateEntry["selection"]>;
 
-/** The candidates as `result.json` holds them, by ascending K, each with its scores on the parts that it answered. */
+/**
+ * The candidates as `result.json` holds them, by ascending K, each with its scores on the parts that it answered.
+ * @param unscored candidates that have not answered all of any part: they are listed without scores.
+ */
 export function candidateEntries(
   selection: readonly CandidateScores[],
   holdout: readonly CandidateScores[],
   seed: number,
+  unscored: readonly Pick<CandidateEntry, "boundary" | "boundaries" | "keptModules" | "bytes">[] = [],
 ): CandidateEntry[] {
   const byBoundary = new Map<number, CandidateEntry>();
   for (const [part, scored] of [
@@ -27,6 +31,9 @@ export function candidateEntries(
       const own = parts[at];
       byBoundary.set(boundary, own === undefined ? entry : { ...entry, [part]: own });
     }
+  }
+  for (const { boundary, boundaries, keptModules, bytes } of unscored) {
+    if (!byBoundary.has(boundary)) byBoundary.set(boundary, { boundary, boundaries, keptModules, bytes });
   }
   return [...byBoundary.values()].sort((a, b) => a.boundary - b.boundary);
 }

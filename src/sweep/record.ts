@@ -11,6 +11,7 @@ import { version } from "../version.js";
 import { recipe, redact, redactedConfig, type SweepConfig } from "./config.js";
 import type { Choice } from "./choose.js";
 import type { Confirmation } from "./confirm.js";
+import type { Economy } from "./answer-selection.js";
 import { candidateEntries, choiceEntry, confirmationEntry, labelsOf } from "./entries.js";
 import type { Answers } from "./evaluate.js";
 import type { SweepInputs } from "./inputs.js";
@@ -27,6 +28,8 @@ export interface SweepRecord {
   readonly inputs: SweepInputs;
   readonly info: EngineInfo;
   readonly plan: SweepPlan;
+  /** What was left unanswered. */
+  readonly economy: Economy;
   readonly selection: readonly CandidateScores[];
   readonly holdout: readonly CandidateScores[];
   readonly choice: Choice;
@@ -162,12 +165,14 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
       skipped: [...plan.skipped],
     },
     metric: inputs.primary.name,
-    candidates: candidateEntries(record.selection, record.holdout, config.seed),
+    candidates: candidateEntries(record.selection, record.holdout, config.seed, record.economy.unscored),
+    ...(record.economy.race ? { race: record.economy.race } : {}),
+    ...(record.economy.screen ? { screen: record.economy.screen } : {}),
     labels: labelsOf(inputs.metrics),
     choice: choiceEntry(choice, { margin: config.margin, floors: inputs.floors, layers: plan.layerCount }),
     confirmation: confirmationEntry(confirmation),
     verdict: { kind: verdict.kind, sentences: [...verdict.sentences] },
-    notes: [...inputs.notes],
+    notes: [...inputs.notes, ...record.economy.notes],
     trimmed,
     timings: record.timings,
   };

@@ -80,6 +80,9 @@ export async function rescore(folder: string, flags: SweepSettings): Promise<Swe
     seed: config.seed,
     clusters: run.samples.filter(({ part }) => part === "selection").map(({ prompt }) => prompt),
   });
+  const isChosenOtherwise = (["rule", "margin", "floor", "metric", "extract"] as const).some((name) => {
+    return redactedConfig(config)[name] !== result.config[name];
+  });
   const isUnconfirmed = holdout.length > 0 && !onHoldout;
   const again = `K=${chosen.candidate.boundary} has not answered the holdout: the same sweep with --rule ${config.rule} and --metric ${settings.metric} would have it confirmed.`;
   return sweepResultSchema.parse({
@@ -88,7 +91,7 @@ export async function rescore(folder: string, flags: SweepSettings): Promise<Swe
     config: redactedConfig(config),
     metric: settings.metric,
     labels: labelsOf(scoring.metrics),
-    candidates: candidateEntries(selection, holdout, config.seed),
+    candidates: candidateEntries(selection, holdout, config.seed, result.candidates),
     choice: choiceEntry(choice, { margin: config.margin, floors: scoring.floors, layers: result.choice.layers }),
     confirmation: confirmationEntry(confirmation),
     verdict: verdict({
@@ -100,9 +103,18 @@ export async function rescore(folder: string, flags: SweepSettings): Promise<Swe
       reasons: choice.reasons,
       confirmation,
     }),
-    notes: isUnconfirmed ? [...result.notes, again] : result.notes,
+    notes: [...result.notes, ...(isUnconfirmed ? [again] : []), ...(isChosenOtherwise ? onlyFinished(result) : [])],
     trimmed: chosen.candidate.boundary === result.choice.boundary ? result.trimmed : null,
   });
+}
+
+/** A race dropped what its own rule could not choose; another rule or metric might have. */
+function onlyFinished({ race, screen, candidates }: SweepResult): string[] {
+  const left = candidates.filter(({ selection }) => selection).map(({ boundary }) => boundary);
+  if ((!race && !screen) || left.length === candidates.length) return [];
+  return [
+    `K is chosen among those that answered every sample (${left.join(", ")}): the sweep left the others out under its own rule and metric.`,
+  ];
 }
 
 type Entry = SweepResult["candidates"][number];

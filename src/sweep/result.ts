@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { sampleFormats } from "../samples/sample.js";
+import { dropReasons } from "./race-track.js";
 import { ruleNames } from "./rules.js";
 
 /** Raised whenever a field changes its meaning or goes away. */
@@ -53,6 +54,48 @@ const candidate = z.strictObject({
   bytes: z.number().int(),
   selection: partScores.optional(),
   holdout: partScores.optional(),
+});
+
+/** Boundaries that left before they had answered the whole selection: see {@link Drop}. They have no scores. */
+const raceSchema = z.strictObject({
+  method: z.string(),
+  /** Probability with which one prediction may fail. */
+  error: z.number(),
+  /** Samples of each block, in the order in which they were answered. */
+  blocks: z.array(z.number().int()),
+  answers: z.number().int(),
+  allAnswers: z.number().int(),
+  layerTokens: z.number().int(),
+  /** Estimated from the answers that there are. */
+  allLayerTokens: z.number().int(),
+  dropped: z.array(
+    z.strictObject({
+      boundary: z.number().int(),
+      reason: z.enum(dropReasons),
+      samples: z.number().int(),
+      against: z.number().int(),
+      reach: z.number().optional(),
+      limit: z.number().optional(),
+    }),
+  ),
+});
+
+/** Boundaries of which nothing was generated, for how improbable they find the references: see {@link Screening}. */
+const screenSchema = z.strictObject({
+  method: z.string(),
+  samples: z.number().int(),
+  layerTokens: z.number().int(),
+  /** By ascending K: mean probability of the references, 0-1, and the share of the best one's that it is at most. */
+  candidates: z.array(
+    z.strictObject({
+      boundary: z.number().int(),
+      probability: z.number(),
+      atMost: z.number(),
+      passed: z.boolean(),
+    }),
+  ),
+  /** Share that must be within reach. */
+  limit: z.number(),
 });
 
 /** One prompt at a time, each computed whole; 0 where nothing was generated. */
@@ -128,6 +171,10 @@ export const sweepResultSchema = z.strictObject({
     skipped: z.array(z.strictObject({ id: z.string(), part: z.string(), promptTokens: z.number().int() })),
   }),
   metric: z.string(),
+  /** Of a sweep with --race. */
+  race: raceSchema.optional(),
+  /** Of a sweep with --screen. */
+  screen: screenSchema.optional(),
   /** Headings of the metrics by name. */
   labels: z.record(z.string(), z.string()),
   candidates: z.array(candidate),

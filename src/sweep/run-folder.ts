@@ -13,6 +13,7 @@ const identitySchema = z.record(z.string(), z.string());
 const FILES = {
   identity: "run.json",
   journal: "journal.jsonl",
+  likelihoods: "likelihoods.jsonl",
   result: "result.json",
   outputs: "outputs.jsonl",
   samples: "samples.jsonl",

@@ -3,6 +3,7 @@ import { openEngine } from "../engine/process-engine.js";
 import { EngineCrashError, InterruptedError } from "../errors.js";
 import type { SweepConfig } from "./config.js";
 import { loadInputs, type SweepInputs } from "./inputs.js";
+import { assertCanLeaveOut } from "./leaving-out.js";
 import { planSweep, type SweepPlan } from "./plan.js";
 import { tryShortcuts } from "./shortcuts.js";
 
@@ -14,6 +15,7 @@ export async function withSession<T>(
 ): Promise<T> {
   const inputs = await loadInputs(config);
   try {
+    assertCanLeaveOut(config, inputs.samples);
     return await withEngine(config, inputs, signal, (engine) => use(inputs, engine));
   } finally {
     await inputs.close();

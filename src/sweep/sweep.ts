@@ -5,6 +5,7 @@ import { maskKey, type Candidate } from "../adapter/mask.js";
 import { writePieces, type Piece } from "../adapter/pieces.js";
 import type { Engine } from "../engine/engine.js";
 import { fileError } from "../errors.js";
+import { answerSelection } from "./answer-selection.js";
 import { chooseBoundary } from "./choose.js";
 import { conclude, ruleSettings } from "./conclude.js";
 import { redactedConfig, type SweepConfig } from "./config.js";
@@ -38,7 +39,7 @@ export interface SweepProgress {
   readonly part: "selection" | "holdout";
   readonly boundary: number;
   readonly done: number;
-  /** Answers in this sweep; the holdout's are counted from the start. */
+  /** Answers in this sweep; the holdout's are counted from the start. It falls as a race drops candidates. */
   readonly total: number;
   readonly row: JournalRow;
   /** False for an answer that an earlier run left in the journal. */
@@ -109,6 +110,8 @@ const NOT_IDENTITY = new Set([
   "sequences",
   ...["adapter", "data", "model", "prompt", "references"],
   ...["extract", "floor", "group-by", "margin", "metric", "metrics", "rule", "rules"],
+  // Fewer answers, but each of them the same.
+  ...["race", "screen"],
 ]);
 
 function identityOf(config: SweepConfig, inputs: SweepInputs, plan: SweepPlan, engine: Engine): RunIdentity {
@@ -141,13 +144,21 @@ interface Run {
 
 async function run(context: Run): Promise<SweepResult> {
   const { config, inputs, plan, engine, folder } = context;
-  const counts = { generated: 0, reused: 0 };
-
   const tried = triedCandidates(config, inputs.floors, plan);
-  const evaluation = evaluationOf(context, counts, totalAnswers(plan, tried));
-  const selectionAnswers = await evaluate(evaluation, tried, plan.selection);
-  const selection = scoreAll(selectionAnswers, plan.selection, inputs);
+  const counts = { generated: 0, reused: 0, total: totalAnswers(plan, tried) };
+  const evaluation = evaluationOf(context, counts);
   const settings = ruleSettings(config, inputs, plan.layerCount);
+  const answered = await answerSelection(evaluation, tried, {
+    config,
+    settings,
+    inputs,
+    likelihoods: folder.file("likelihoods"),
+    onSpared: (answers) => {
+      counts.total -= answers;
+    },
+  });
+  const selectionAnswers = answered.answers;
+  const selection = scoreAll(selectionAnswers, plan.selection, inputs);
   const choiceInput = {
     ...settings,
     scored: selection,
@@ -187,6 +198,7 @@ async function run(context: Run): Promise<SweepResult> {
       inputs,
       info: engine.info,
       plan,
+      economy: answered.economy,
       selection,
       holdout: part === "holdout" ? confirmScores : [],
       choice,
@@ -223,7 +235,14 @@ function totalAnswers(plan: SweepPlan, tried: readonly Candidate[]): number {
   return selection * plan.selection.length + holdout * plan.holdout.length;
 }
 
-function evaluationOf(context: Run, counts: { generated: number; reused: number }, total: number): Evaluation {
+interface AnswerCounts {
+  generated: number;
+  reused: number;
+  /** Answers that are to be given, with those given already. */
+  total: number;
+}
+
+function evaluationOf(context: Run, counts: AnswerCounts): Evaluation {
   const { plan, engine, journal, pieces, hooks, inputs } = context;
   const references = new Map(
     [...plan.selection, ...plan.holdout].map(({ part, sample }) => [`${part}\0${sample.id}`, sample.references]),
@@ -248,7 +267,7 @@ function evaluationOf(context: Run, counts: { generated: number; reused: number 
         part: row.part,
         boundary: candidate.boundary,
         done: counts.generated + counts.reused,
-        total,
+        total: counts.total,
         row,
         generatedNow,
         runningScore: inputs.primary.corpusValue(tally.sums, tally.count),

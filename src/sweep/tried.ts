@@ -4,15 +4,20 @@ import type { SweepPlan } from "./plan.js";
 
 /**
  * The candidates that answer the selection part: those asked for, and the full adapter where the rule, a floor, folds or a missing
- * holdout measures the others by it.
+ * holdout measures the others by it, or a race or screening that no drop may leave without it.
  */
 export function triedCandidates(
-  config: Pick<SweepConfig, "rule" | "folds">,
+  config: Pick<SweepConfig, "rule" | "folds"> & Partial<Pick<SweepConfig, "race" | "screen">>,
   floors: readonly unknown[],
   plan: SweepPlan,
 ): Candidate[] {
   const needsFull =
-    config.rule === "no-worse" || floors.length > 0 || config.folds !== undefined || plan.holdout.length === 0;
+    config.rule === "no-worse" ||
+    floors.length > 0 ||
+    config.folds !== undefined ||
+    plan.holdout.length === 0 ||
+    config.race === true ||
+    config.screen !== undefined;
   return distinct([...plan.candidates, ...(needsFull ? [plan.full] : [])]);
 }
 

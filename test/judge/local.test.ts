@@ -53,6 +53,7 @@ function engineSaying(
     generateShared: notNeeded,
     shortcuts: notNeeded,
     work: notNeeded,
+    logLikelihoods: notNeeded,
     peakMemory: notNeeded,
     close: () => Promise.resolve(),
   };

@@ -50,6 +50,7 @@ function counted(engine: Engine): Engine {
     info: engine.info,
     tokenize: (texts) => engine.tokenize(texts),
     nextTokenLogits: (request) => engine.nextTokenLogits(request),
+    logLikelihoods: (request) => engine.logLikelihoods(request),
     peakMemory: () => engine.peakMemory(),
     generate: (request, onGeneration) => {
       asked += request.prompts.length;

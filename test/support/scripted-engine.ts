@@ -54,6 +54,7 @@ export function scriptedEngine(
     generateShared: notNeeded,
     shortcuts: notNeeded,
     work: notNeeded,
+    logLikelihoods: notNeeded,
     peakMemory: notNeeded,
     close: () => Promise.resolve(),
   };

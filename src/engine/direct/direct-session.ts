@@ -6,12 +6,15 @@ import type {
   ContextShape,
   GenerateRequest,
   Generation,
+  Likelihood,
+  LikelihoodRequest,
   SharedGeneration,
   SharedRequest,
   ShortcutRequest,
   Shortcuts,
   Work,
 } from "../engine.js";
+import { directLikelihood } from "../likelihood.js";
 import { availableMemory } from "../machine.js";
 import { generateWave } from "../wave.js";
 import type { DirectContext } from "./direct-context.js";
@@ -68,6 +71,16 @@ export class DirectSession {
     try {
       context.setAdapters(this.model.adaptersOf(pieces, "plain"));
       return Float32Array.from(context.prefill(tokens, 0));
+    } finally {
+      context.close();
+    }
+  }
+
+  likelihoods({ pieces, context: shape, prompts }: LikelihoodRequest): Likelihood[] {
+    const context = this.model.openContext({ ...shape, sequences: 1 });
+    try {
+      context.setAdapters(this.model.adaptersOf(pieces, "plain"));
+      return prompts.map((prompt) => directLikelihood(context, prompt, shape.batchSize));
     } finally {
       context.close();
     }

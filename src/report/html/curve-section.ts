@@ -2,6 +2,7 @@ import { points } from "../../sweep/points.js";
 import type { SweepResult } from "../../sweep/result.js";
 import { boundaryText, endsOf, type ResultCandidate } from "../ends.js";
 import { labelOf, metricsOf, range, shortBytes, thousands } from "../figures.js";
+import { leftOut, selectionTitle, type LeftOut } from "../left-out.js";
 import { chartImage } from "./chart.js";
 import { curveOption, type Curve, type CurvePlot, type Level, type PlotPoint } from "./curve-plot.js";
 import { markup, type Content, type Html } from "./markup.js";
@@ -28,7 +29,7 @@ ${others.length > 0 && markup`<h3>The other metrics</h3>\n<div class="charts">${
 <div class="charts">${speedCharts(result)}</div>
 <p>Speeds were measured in passing, on the machine of this run; they tell a trend, not a benchmark.</p>
 <h3>The numbers</h3>
-${boundaryTable(result)}</section>
+${boundaryTable(result)}${leftOutTable(result)}</section>
 `;
 }
 
@@ -184,10 +185,26 @@ function boundaryTable(result: SweepResult): Html {
     { head: "Adapter bytes", cell: ({ bytes }) => thousands(bytes) },
   ];
   return table(
-    `Selection: ${result.data.selection.length} samples, every boundary, with 95 % intervals`,
+    `${selectionTitle(result)}, with 95 % intervals`,
     columns,
     result.candidates.filter(({ selection }) => selection),
     { isMarked: ({ boundaries }) => boundaries.includes(result.choice.boundary) },
+  );
+}
+
+function leftOutTable(result: SweepResult): Content {
+  const rows = leftOut(result);
+  return (
+    rows.length > 0 &&
+    table<LeftOut>(
+      "Boundaries without a score",
+      [
+        { head: "K", cell: ({ boundaries }) => boundaries, align: "words" },
+        { head: "answered", cell: ({ answered }) => answered, align: "words" },
+        { head: "why no more", cell: ({ reason }) => reason, align: "words" },
+      ],
+      rows,
+    )
   );
 }
 

@@ -1,0 +1,162 @@
+import type { Score } from "../metrics/metric.js";
+import { columnsOf, type Columns } from "../statistics/columns.js";
+import { expectedError, expectedLow, outlookOf, type Outlook } from "../statistics/outlook.js";
+import type { RuleName, RuleSettings } from "./rules.js";
+
+/**
+ * Probability with which a prediction may fail on either side, by rule. At 0.05 `best` and `one-se` keep their choice in three to five sweeps of six
+ * and next to never take one that is shown to be worse; 0.1 spares a fifth more and changes the choice twice as often. What
+ * `no-worse` takes to pass it never tests on all samples, so there it is 0.01 (eval/results/race.md).
+ */
+export const PREDICTION_ERRORS: Readonly<Record<RuleName, number>> = {
+  best: 0.05,
+  "one-se": 0.05,
+  "no-worse": 0.01,
+  paper: 0.01,
+};
+
+/** A candidate in a race. */
+export interface Racer {
+  readonly boundary: number;
+  readonly boundaries: readonly number[];
+}
+
+/** What a race needs to know beforehand. */
+export interface RaceSettings extends RuleSettings {
+  /** Samples of each block, in the order in which blocks are answered. */
+  readonly blocks: readonly number[];
+  /** Probability with which one prediction may fail on either side: see {@link outlookOf}. */
+  readonly error: number;
+}
+
+/** Why a candidate left the race. */
+export const dropReasons = ["behind", "below", "passes", "floor", "unneeded"] as const;
+export type DropReason = (typeof dropReasons)[number];
+
+/** A candidate that left the race before it had answered every sample, and why. */
+export interface Drop {
+  readonly boundary: number;
+  readonly reason: DropReason;
+  /** Samples that it had answered. */
+  readonly samples: number;
+  /** K of the candidate that decided it. */
+  readonly against: number;
+  /** The nearest that the predicted difference (`behind`, `floor`) or the lower end of its interval (`passes`) comes to `limit`, in points. */
+  readonly reach?: number;
+  readonly limit?: number;
+}
+
+/** The first samples' statistics of a candidate in one metric. */
+type Seen = Pick<Score, "isBinary" | "corpusValue"> & { readonly statistics: (readonly number[])[] };
+
+/** Who has answered what, and what follows from it for all samples. Candidates are named by their place, by ascending K; full is the last. */
+export class RaceTrack {
+  readonly total: number;
+  private readonly drops = new Map<number, Drop>();
+  private readonly answered: number[];
+  private readonly seen: Map<string, Seen>[];
+
+  constructor(
+    readonly racers: readonly Racer[],
+    readonly settings: RaceSettings,
+  ) {
+    this.total = settings.blocks.reduce((sum, size) => sum + size, 0);
+    this.answered = racers.map(() => 0);
+    this.seen = racers.map(() => new Map<string, Seen>());
+  }
+
+  get full(): number {
+    return this.racers.length - 1;
+  }
+
+  /** Blocks that a candidate has answered. */
+  blocks(at: number): number {
+    return this.answered[at] ?? 0;
+  }
+
+  isFinished(at: number): boolean {
+    return this.blocks(at) === this.settings.blocks.length;
+  }
+
+  samples(at: number): number {
+    return this.settings.blocks.slice(0, this.blocks(at)).reduce((sum, size) => sum + size, 0);
+  }
+
+  boundary(at: number): number {
+    return this.racers[at]?.boundary ?? Number.NaN;
+  }
+
+  /** Places that have not been dropped. */
+  get alive(): number[] {
+    return [...this.racers.keys()].filter((at) => !this.drops.has(at));
+  }
+
+  /** By ascending K. */
+  get dropped(): Drop[] {
+    return [...this.drops.values()].sort((a, b) => a.boundary - b.boundary);
+  }
+
+  isDropped(at: number): boolean {
+    return this.drops.has(at);
+  }
+
+  /** Takes the scores of a candidate's next block, by metric. */
+  record(at: number, scores: ReadonlyMap<string, Pick<Score, "isBinary" | "corpusValue" | "statistics">>): void {
+    const own = this.seen[at];
+    if (!own) throw new RangeError(`no candidate at ${at}`);
+    for (const [metric, { isBinary, corpusValue, statistics }] of scores) {
+      const known = own.get(metric);
+      if (known) known.statistics.push(...statistics);
+      else own.set(metric, { isBinary, corpusValue, statistics: [...statistics] });
+    }
+    this.answered[at] = this.blocks(at) + 1;
+  }
+
+  /** Takes a candidate out that is neither finished nor full. */
+  drop(at: number, reason: DropReason, against: number, ends: { reach?: number; limit?: number } = {}): void {
+    if (this.drops.has(at) || at === this.full || this.isFinished(at)) return;
+    this.drops.set(at, {
+      boundary: this.boundary(at),
+      reason,
+      samples: this.samples(at),
+      against: this.boundary(against),
+      ...ends,
+    });
+  }
+
+  /** The difference a - b on all samples, predicted from those that both have answered. */
+  outlook(a: number, b: number, metric: string): Outlook {
+    const [left, right] = this.pair(a, b, metric);
+    return outlookOf(left, right, this.total, this.level);
+  }
+
+  /** The lower end of the 95 % interval of a - b on all samples: where it will lie between. */
+  lowOutlook(a: number, b: number, metric: string): Outlook {
+    const [left, right] = this.pair(a, b, metric);
+    const { estimate, low, high } = outlookOf(left, right, this.total, this.level);
+    const expected = expectedLow(left, right, this.total, 0.95);
+    return { estimate: expected, low: expected + low - estimate, high: expected + high - estimate };
+  }
+
+  /** Standard error that a - b will have on all samples, in points. */
+  error(a: number, b: number, metric: string): number {
+    const [left, right] = this.pair(a, b, metric);
+    return expectedError(left, right, this.total);
+  }
+
+  /** Level of a two-sided prediction that fails on either side with the error of one. */
+  private get level(): number {
+    return 1 - 2 * this.settings.error;
+  }
+
+  private pair(a: number, b: number, metric: string): [Columns, Columns] {
+    const count = Math.min(this.samples(a), this.samples(b));
+    return [this.columns(a, metric, count), this.columns(b, metric, count)];
+  }
+
+  private columns(at: number, metric: string, count: number): Columns {
+    const found = this.seen[at]?.get(metric);
+    if (!found || count === 0) throw new RangeError(`no score for ${metric} at ${at}`);
+    return columnsOf({ ...found, statistics: found.statistics.slice(0, count) });
+  }
+}
