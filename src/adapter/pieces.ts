@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ensureFolder, exists } from "../formats/atomic-file.js";
 import type { Adapter, AdapterModule, HashedAdapter } from "./adapter.js";
 import type { Mask } from "./mask.js";
-import { canBePadded, paddedRank, writePadded } from "./padded-piece.js";
+import { canBePadded, paddingOf, writePadded } from "./padded-piece.js";
 import { writeModules } from "./write-adapter.js";
 
 /** A part of an adapter in a file of its own. The engine loads each once; a mask names the pieces it keeps. */
@@ -11,7 +11,7 @@ export interface Piece {
   readonly path: string;
   /** Names of the base tensors that it adapts. */
   readonly modules: readonly string[];
-  /** The same update padded to {@link paddedRank}, where there is one: `path` itself when its rank needs no padding. */
+  /** The same update padded to {@link paddingOf}, where there is one: `path` itself when its rank needs no padding. */
   readonly paddedPath?: string;
 }
 
@@ -19,7 +19,7 @@ export interface Piece {
 export interface ScaledPiece {
   readonly path: string;
   readonly scale: number;
-  /** For batches whose rows must not depend on each other: see {@link paddedRank}. Only where the scale is 1. */
+  /** For batches whose rows must not depend on each other: see {@link paddingOf}. Only where the scale is 1. */
   readonly paddedPath?: string;
 }
 
@@ -64,8 +64,8 @@ async function paddedPiece(
   path: string,
 ): Promise<{ paddedPath: string } | undefined> {
   const rank = modules[0]?.rank ?? 0;
-  if (modules.every((module) => module.rank === rank) && paddedRank(rank) === rank) return { paddedPath: path };
   if (!canBePadded(modules, adapter.alpha)) return undefined;
+  if (paddingOf(adapter.alpha, rank)?.rank === rank) return { paddedPath: path };
   const paddedPath = path.replace(/\.gguf$/, "-padded.gguf");
   if (!(await exists(paddedPath))) await writePadded(adapter, modules, paddedPath, adapter.metadata);
   return { paddedPath };

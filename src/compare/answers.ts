@@ -13,8 +13,8 @@ import type { SweepConfig } from "../sweep/config.js";
 import { evaluate } from "../sweep/evaluate.js";
 import type { SweepInputs } from "../sweep/inputs.js";
 import { Journal, type JournalRow } from "../sweep/journal.js";
-import { decidingSettings, hash, planSweep, type SweepPlan } from "../sweep/plan.js";
-import { tryShortcuts } from "../sweep/shortcuts.js";
+import { decidingSettings, hash, type SweepPlan } from "../sweep/plan.js";
+import { planWithShortcuts } from "../sweep/shortcuts.js";
 import { RunFolder } from "../sweep/run-folder.js";
 import { withSession } from "../sweep/session.js";
 import type { System } from "./systems.js";
@@ -75,8 +75,7 @@ export async function answerLive(
           system.kind === "adapter" ? await openAdapter(await resolveModelPath(system.path), inputs.model) : undefined;
         if (adapter) opened.push(adapter);
         const own = adapter ? { ...inputs, adapter: adapter.adapter } : inputs;
-        const shortcuts = await tryShortcuts(engine, config, own, tokens, { sharing: false });
-        const plan = planSweep(config, own, engine.info, tokens, shortcuts);
+        const plan = await planWithShortcuts(engine, config, own, tokens, { sharing: false });
         jobs.push({ system, inputs: own, plan, candidate: candidateOf(system, own, plan) });
       }
       folder = config.out === "" ? undefined : await RunFolder.take(config.out, identityOf(jobs), { fresh: false });

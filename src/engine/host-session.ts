@@ -33,7 +33,7 @@ import type { HostCalls } from "./protocol.js";
 import { SamplerGarbage } from "./sampler-garbage.js";
 import type { ServingOptions } from "./serving.js";
 import { ServingSession } from "./serving-session.js";
-import { generateWave } from "./wave.js";
+import { generateWave, running } from "./wave.js";
 
 /** A context of node-llama-cpp under one mask. */
 interface NodeContext {
@@ -101,7 +101,7 @@ export class HostSession {
     const { decoder } = await this.contextFor(request.pieces, request.context);
     const done: Generation[] = [];
     const wave = request.prompts.map((prompt, sequence) => {
-      return { answer: new AnswerInProgress(prompt, this.vocabulary, request), sequence, drafts: [] };
+      return running(new AnswerInProgress(prompt, this.vocabulary, request), sequence);
     });
     await generateWave(decoder, wave, {
       batchedCells: request.batchedCells ?? Number.POSITIVE_INFINITY,

@@ -29,6 +29,8 @@ export interface Running {
   readonly sequence: number;
   /** What the same prompt was answered under other masks, the likeliest first: its tokens are tried before they are decoded one by one. */
   readonly drafts: readonly (readonly number[])[];
+  /** Tokens of a draft that are tried at once: twice as many after each that held. */
+  reach: number;
 }
 
 export interface WaveOptions {
@@ -41,8 +43,13 @@ export interface WaveOptions {
 
 /** With so many rows in a call more of them make it no cheaper a row, on a CPU. */
 const ROWS_OF_CALL = 64;
-/** Fewest tokens of a draft that are tried at once. */
-const SHORTEST_DRAFT = 3;
+/** Tokens of a draft that are tried first: where it does not hold, the rest was computed for nothing. */
+const FIRST_REACH = 4;
+
+/** An answer that is to be generated in a sequence. */
+export function running(answer: AnswerInProgress, sequence: number, drafts: Running["drafts"] = []): Running {
+  return { answer, sequence, drafts, reach: FIRST_REACH };
+}
 
 /**
  * Generates greedily for one wave of prompts, one sequence each: each prompt is prefilled by itself, so its first token does not depend
@@ -75,46 +82,47 @@ export async function continueWave(
 ): Promise<void> {
   for (let active = wave.filter(unfinished); active.length > 0; active = active.filter(unfinished)) {
     const together = active.filter(({ answer }) => answer.position < options.batchedCells);
-    const alone = active.filter((running) => !together.includes(running));
+    const alone = active.filter((one) => !together.includes(one));
     if (together.length > 0) await stepTogether(decoder, together, options);
-    for (const running of alone) await take(decoder, [running], [[]], options);
+    for (const one of alone) await take(decoder, [one], [[]], options);
   }
 }
 
-async function stepTogether(decoder: WaveDecoder, running: readonly Running[], options: WaveOptions): Promise<void> {
+async function stepTogether(decoder: WaveDecoder, wave: readonly Running[], options: WaveOptions): Promise<void> {
   const most = Math.min(
     decoder.rowsOfSequence - 1,
-    Math.max(SHORTEST_DRAFT, Math.floor(ROWS_OF_CALL / running.length) - 1),
-    Math.floor(decoder.rowsOfStep / running.length) - 1,
+    Math.max(FIRST_REACH, Math.floor(ROWS_OF_CALL / wave.length) - 1),
+    Math.floor(decoder.rowsOfStep / wave.length) - 1,
   );
-  const drafts = running.map(({ answer, drafts: sources }) => {
-    return draftOf(answer.tokens, sources, Math.min(most, options.batchedCells - answer.position - 1));
+  const drafts = wave.map(({ answer, drafts: sources, reach }) => {
+    return draftOf(answer.tokens, sources, Math.min(most, reach, options.batchedCells - answer.position - 1));
   });
   // Sequences with as many tokens each go through llama.cpp in one piece, others in several.
-  const withDraft = running.filter((_, i) => drafts[i]?.length);
-  const without = running.filter((_, i) => !drafts[i]?.length);
+  const withDraft = wave.filter((_, i) => drafts[i]?.length);
+  const without = wave.filter((_, i) => !drafts[i]?.length);
   for (const group of [withDraft, without]) {
-    const own = group.map((one) => drafts[running.indexOf(one)] ?? []);
+    const own = group.map((one) => drafts[wave.indexOf(one)] ?? []);
     if (group.length > 0) await take(decoder, group, own, options);
   }
 }
 
 async function take(
   decoder: WaveDecoder,
-  running: readonly Running[],
+  wave: readonly Running[],
   drafts: readonly (readonly number[])[],
   { onAnswer, onDraft }: WaveOptions,
 ): Promise<void> {
   const started = performance.now();
   const next = await decoder.step(
-    running.map(({ answer, sequence }, i) => {
+    wave.map(({ answer, sequence }, i) => {
       const last = answer.tokens.at(-1);
       if (last === undefined) throw new RangeError("a sequence without a token takes no step");
       return { sequence, tokens: [last, ...(drafts[i] ?? [])], position: answer.position };
     }),
   );
-  const share = (performance.now() - started) / running.length;
-  for (const [i, { answer, sequence }] of running.entries()) {
+  const share = (performance.now() - started) / wave.length;
+  for (const [i, one] of wave.entries()) {
+    const { answer, sequence } = one;
     const draft = drafts[i] ?? [];
     const before = answer.tokens.length;
     const position = answer.position;
@@ -122,6 +130,7 @@ async function take(
     answer.decodeMs += share;
     answer.decodedTokens += Math.max(1, answer.tokens.length - before);
     if (draft.length > 0) onDraft?.(draft.length, taken);
+    if (draft.length > 0 && taken === draft.length) one.reach *= 2;
     if (answer.isFinished) onAnswer(answer);
     else if (taken < draft.length) decoder.forget(sequence, position + 1 + taken);
   }

@@ -1,7 +1,7 @@
 import type { EngineInfo } from "../engine/engine.js";
 import type { CostEstimate } from "../sweep/estimate.js";
 import type { SweepInputs } from "../sweep/inputs.js";
-import type { SweepPlan } from "../sweep/plan.js";
+import { isAlone, type SweepPlan } from "../sweep/plan.js";
 import { stableJson } from "../formats/stable-json.js";
 
 /** A plan with its cost. */
@@ -52,10 +52,23 @@ export function planReport({ plan, inputs, cost, engine }: PlannedSweep, { json 
   return [
     ...planLines(plan, inputs),
     `engine    llama.cpp ${engine.llamaCpp}, ${engine.backend}, ${engine.threads} thread${engine.threads === 1 ? "" : "s"}${engine.gpuLayers > 0 ? `, ${engine.gpuLayers} layers on the GPU` : ""}`,
+    `shortcuts ${shortcutWords(plan)}`,
     `cost      ${cost.answers} answers, ${cost.prefillTokens} prompt tokens, at most ${cost.decodeTokensAtMost} generated; key/value cache ${(cost.cacheBytes / 1e6).toFixed(0)} MB`,
-    `time      about ${duration(cost.seconds)}, from one wave of answers with the full adapter`,
+    `time      about ${duration(cost.seconds)}, from a few answers under three of the masks`,
     ...inputs.notes.map((note) => `note      ${note}`),
   ].join("\n");
+}
+
+function shortcutWords({ shortcuts, generation }: SweepPlan): string {
+  const taken = [
+    ...(shortcuts.sharedLayers ? ["what lies below a boundary is computed once for all of them"] : []),
+    ...(isAlone(generation) && generation.batchedCells > 0
+      ? [
+          `answers up to ${generation.batchedCells} tokens (with their prompts) share decode steps, and are tried first as the neighbour gave them`,
+        ]
+      : []),
+  ];
+  return [...taken, ...shortcuts.reasons].join("; ");
 }
 
 function list(boundaries: readonly number[]): string {

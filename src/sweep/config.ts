@@ -58,7 +58,7 @@ export const sweepConfigSchema = z.strictObject({
     ),
   fixedBatch: z
     .boolean()
-    .default(false)
+    .optional()
     .describe("compute every token by itself, as a single run does: no batches, no drafts, no shared layers (slow)"),
   prompt: text.optional().describe("jinja file with the user message (default: the task's)"),
   system: z.string().optional().describe("system message (default: none of ours; a model's template may have its own)"),

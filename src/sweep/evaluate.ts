@@ -111,19 +111,18 @@ async function answerTogether(evaluation: Evaluation, waves: readonly Wave[]): P
   await take.written();
 }
 
-/** The samples whose answers are not in the journal; those that are get told of. */
+/** The samples that must be answered, be it again for the company of others; of answers that are in the journal the follower is told. */
 function missingOf({ plan, journal, signal, onRow }: Evaluation, wave: Wave): readonly PlannedSample[] {
   if (signal?.aborted) throw interrupted();
   const known = wave.keys.map((key) => journal.get(key));
-  const isWhole = known.every((row) => row !== undefined);
-  if (!isWhole && !isAlone(plan.generation)) return wave.samples;
   for (const row of known) if (row) onRow(row, wave.candidate, false);
-  return wave.samples.filter((_, place) => known[place] === undefined);
+  const missing = wave.samples.filter((_, place) => known[place] === undefined);
+  return missing.length === 0 || isAlone(plan.generation) ? missing : wave.samples;
 }
 
 /** Writes answers down and tells of them as they come. */
 function rowTaker(
-  { plan, journal, onRow }: Evaluation,
+  { journal, onRow }: Evaluation,
   waves: readonly Wave[],
 ): { row: (wave: number, generation: Generation) => void; written: () => Promise<unknown> } {
   const writes: Promise<void>[] = [];
@@ -135,11 +134,7 @@ function rowTaker(
       const key = wave?.keys[place];
       const planned = wave?.samples[place];
       if (!wave || key === undefined || planned === undefined) return;
-      const known = journal.get(key);
-      if (known) {
-        if (!isAlone(plan.generation)) onRow(known, wave.candidate, false);
-        return;
-      }
+      if (journal.get(key)) return;
       const row = asRow(key, wave.candidate, planned, generation);
       writes.push(journal.append(row));
       onRow(row, wave.candidate, true);

@@ -186,22 +186,6 @@ function oneCandidate(inputs: SweepInputs, boundary: number): Candidate | undefi
   );
 }
 
-/** The context that answers these prompts, as long as batches change no answer. */
-export function contextFor(
-  config: SweepConfig,
-  inputs: SweepInputs,
-  tokens: readonly (readonly number[])[],
-  backend: EngineInfo["backend"],
-): ContextShape {
-  const maxTokens = config.maxTokens ?? inputs.task.maxTokens;
-  const limit = contextLimit(config, inputs.model.trainContextSize);
-  const planned = inputs.samples.flatMap(({ part, sample }, i): PlannedSample[] => {
-    const prompt = { id: sample.id, tokens: tokens[i] ?? [] };
-    return prompt.tokens.length + maxTokens <= limit ? [{ part, sample, prompt }] : [];
-  });
-  return contextShape(config, inputs, planned, maxTokens, backend);
-}
-
 function contextShape(
   config: SweepConfig,
   { model }: SweepInputs,

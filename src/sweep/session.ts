@@ -4,8 +4,8 @@ import { EngineCrashError, InterruptedError } from "../errors.js";
 import type { SweepConfig } from "./config.js";
 import { loadInputs, type SweepInputs } from "./inputs.js";
 import { assertCanLeaveOut } from "./leaving-out.js";
-import { planSweep, type SweepPlan } from "./plan.js";
-import { tryShortcuts } from "./shortcuts.js";
+import type { SweepPlan } from "./plan.js";
+import { planWithShortcuts } from "./shortcuts.js";
 
 /** Loads the inputs and opens the engine for them; closes both afterwards. */
 export async function withSession<T>(
@@ -54,6 +54,5 @@ async function withEngine<T>(
 /** Lays out a sweep with the tokens that this engine makes of the prompts, and the shortcuts that change nothing on it. */
 export async function planSession(engine: Engine, config: SweepConfig, inputs: SweepInputs): Promise<SweepPlan> {
   const tokens = await engine.tokenize(inputs.samples.map(({ text }) => text));
-  const shortcuts = await tryShortcuts(engine, config, inputs, tokens, { sharing: true });
-  return planSweep(config, inputs, engine.info, tokens, shortcuts);
+  return planWithShortcuts(engine, config, inputs, tokens, { sharing: true });
 }

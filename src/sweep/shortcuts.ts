@@ -7,26 +7,41 @@ import type { Engine, Shortcuts } from "../engine/engine.js";
 import { fileError } from "../errors.js";
 import type { SweepConfig } from "./config.js";
 import type { SweepInputs } from "./inputs.js";
-import { contextFor } from "./plan.js";
+import { planSweep, type SweepPlan } from "./plan.js";
+
+/** What a plan is laid out for before anything was tried: the widest batches. */
+const HOPED_FOR: Shortcuts = { batchedCells: 1, sharedLayers: true, reasons: [] };
 
 /**
- * Has the engine try out, with this model, adapter and a prompt of these samples, which shortcuts change nothing.
+ * {@link planSweep} with the shortcuts that the engine finds to change nothing, tried out with this model, adapter and one of these prompts.
  * @param tokens token ids of each sample's prompt.
  * @param options.sharing whether several boundaries will be answered at once.
+ * @throws what planSweep does, before anything is tried.
  */
-export async function tryShortcuts(
+export async function planWithShortcuts(
   engine: Engine,
   config: SweepConfig,
   inputs: SweepInputs,
   tokens: readonly (readonly number[])[],
-  { sharing }: { sharing: boolean },
+  options: { readonly sharing: boolean },
+): Promise<SweepPlan> {
+  const wide = planSweep(config, inputs, engine.info, tokens, HOPED_FOR);
+  const shortcuts = await tryShortcuts(engine, config, inputs, wide, options);
+  return planSweep(config, inputs, engine.info, tokens, shortcuts);
+}
+
+async function tryShortcuts(
+  engine: Engine,
+  config: SweepConfig,
+  inputs: SweepInputs,
+  { full, selection, generation }: SweepPlan,
+  { sharing }: { readonly sharing: boolean },
 ): Promise<Shortcuts> {
   if (config.fixedBatch) return noShortcuts("every token is computed by itself, as asked for");
   if (engine.info.calls === "node") return noShortcuts("llama.cpp is called through node-llama-cpp here");
-  const { adapter, model } = inputs;
-  const [full] = boundaryCandidates(adapter, model.layerCount, [model.layerCount]);
-  const longest = tokens.reduce((a, b) => (b.length > a.length ? b : a), []);
-  if (!full || longest.length === 0) return noShortcuts("there is nothing to try them on");
+  const { adapter } = inputs;
+  const [longest] = selection.map(({ prompt }) => prompt.tokens).sort((a, b) => b.length - a.length);
+  if (!longest) return noShortcuts("there is nothing to try them on");
   const middle = sharing ? middleOf(inputs) : undefined;
   const folder = await mkdtemp(join(tmpdir(), "boundary-trial-")).catch((cause: unknown) => {
     throw fileError(tmpdir(), "write", cause);
@@ -37,7 +52,7 @@ export async function tryShortcuts(
     return await engine.shortcuts({
       full: piecesOf(full.mask, pieces),
       ...(middle ? { boundary: { boundary: middle.boundary, pieces: piecesOf(middle.mask, pieces) } } : {}),
-      context: contextFor(config, inputs, tokens, engine.info.backend),
+      context: generation.context,
       tokens: longest,
     });
   } finally {

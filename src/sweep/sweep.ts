@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { maskKey, type Candidate } from "../adapter/mask.js";
 import { writePieces, type Piece } from "../adapter/pieces.js";
 import type { Engine } from "../engine/engine.js";
+import { workBetween } from "../engine/work.js";
 import { fileError } from "../errors.js";
 import { answerSelection } from "./answer-selection.js";
 import { chooseBoundary } from "./choose.js";
@@ -87,16 +88,23 @@ export async function planOnly(
   config: SweepConfig,
   hooks: SweepHooks = {},
 ): Promise<{ plan: SweepPlan; inputs: SweepInputs; cost: CostEstimate; engine: Engine["info"] }> {
+  const started = performance.now();
   return withSession(config, hooks.signal, async (inputs, engine) => {
     const plan = await planSession(engine, config, inputs);
     const folder = await mkdtemp(join(tmpdir(), "boundary-plan-")).catch((cause: unknown) => {
       throw fileError(tmpdir(), "write", cause);
     });
     try {
-      const pieces = await writePieces(inputs.adapter, [plan.full.mask], folder);
+      const tried = triedCandidates(config, inputs.floors, plan);
+      const answering = plan.holdout.length > 0 ? tried : distinct([...tried, plan.base, plan.full]);
+      const masks = [...answering, plan.base, plan.full].map(({ mask }) => mask);
+      const pieces = await writePieces(inputs.adapter, masks, folder);
+      const startSeconds = (performance.now() - started) / 1000;
       const cost = await estimateCost(plan, engine, pieces, {
         cacheBytesPerToken: inputs.model.cacheBytesPerToken,
-        answering: answeringCandidates(plan, triedCandidates(config, inputs.floors, plan)),
+        tried: answering,
+        confirming: answeringCandidates(plan, tried).holdout,
+        startSeconds,
       });
       return { plan, inputs, cost, engine: engine.info };
     } finally {
@@ -145,6 +153,7 @@ interface Run {
 async function run(context: Run): Promise<SweepResult> {
   const { config, inputs, plan, engine, folder } = context;
   const tried = triedCandidates(config, inputs.floors, plan);
+  const trials = await engine.work();
   const counts = { generated: 0, reused: 0, total: totalAnswers(plan, tried) };
   const evaluation = evaluationOf(context, counts);
   const settings = ruleSettings(config, inputs, plan.layerCount);
@@ -190,7 +199,7 @@ async function run(context: Run): Promise<SweepResult> {
     seed: config.seed,
     clusters: plan.selection.map(({ prompt }) => prompt.tokens.join(" ")),
   });
-  const work = await engine.work();
+  const work = workBetween(trials, await engine.work());
   const speeds = await measureSpeeds(plan, engine, context.pieces, chosen);
   return recordSweep(
     {

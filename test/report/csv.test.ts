@@ -61,7 +61,8 @@ describe("the numbers as CSV", () => {
       ["holdout", "", "em", "10", "5", "20"],
       ["holdout", "", "contains", "11", "5", "20"],
     ]);
-    expect(all[3]?.["decode_tokens_per_second"]).toBe("");
+    // Speeds are a boundary's, whatever the part.
+    expect(all[3]?.["decode_tokens_per_second"]).toBe(all[0]?.["decode_tokens_per_second"]);
   });
 
   it("of several runs stand below one head", () => {

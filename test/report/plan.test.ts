@@ -52,8 +52,9 @@ describe("the report of a plan", () => {
     expect(report.split("\n").slice(0, 7)).toEqual(planLines(plan, inputs));
     expect(report.split("\n").slice(7)).toEqual([
       "engine    llama.cpp b1, cpu, 1 thread",
+      "shortcuts none is tried here",
       "cost      39 answers, 120 prompt tokens, at most 312 generated; key/value cache 12 MB",
-      "time      about 62 s, from one wave of answers with the full adapter",
+      "time      about 62 s, from a few answers under three of the masks",
       "note      There is no holdout.",
     ]);
     const gpu = { ...engineInfo, backend: "vulkan" as const, gpuLayers: 5 };

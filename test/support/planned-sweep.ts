@@ -1,5 +1,5 @@
 import type { HashedBaseModel } from "../../src/adapter/base-model.js";
-import type { EngineInfo } from "../../src/engine/engine.js";
+import type { EngineInfo, Shortcuts } from "../../src/engine/engine.js";
 import { metricByName } from "../../src/metrics/registry.js";
 import { Template } from "@huggingface/jinja";
 import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
@@ -88,6 +88,7 @@ export function planWith(
   inputs: SweepInputs = inputsWith(),
   settings: Readonly<Record<string, unknown>> = { sequences: 2 },
   tokens: readonly (readonly number[])[] = tokensFor(inputs),
+  shortcuts: Shortcuts = noShortcuts("none is tried here"),
 ): SweepPlan {
-  return planSweep(configWith(settings), inputs, engineInfo, tokens, noShortcuts("none is tried here"));
+  return planSweep(configWith(settings), inputs, engineInfo, tokens, shortcuts);
 }

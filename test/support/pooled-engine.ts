@@ -53,7 +53,8 @@ function counted(engine: Engine): Engine {
     logLikelihoods: (request) => engine.logLikelihoods(request),
     peakMemory: () => engine.peakMemory(),
     generate: (request, onGeneration) => {
-      asked += request.prompts.length;
+      // Nobody takes the answers that speeds and costs are measured by.
+      if (onGeneration) asked += request.prompts.length;
       return engine.generate(request, onGeneration);
     },
     generateShared: (request, onGeneration) => {

@@ -1,4 +1,4 @@
-import type { Engine, Generation, GenerateRequest } from "../../src/engine/engine.js";
+import type { Engine, Generation, GenerateRequest, SharedRequest } from "../../src/engine/engine.js";
 import { engineInfo } from "./planned-sweep.js";
 
 /** An engine that writes down what it is asked, and answers `<pieces>:<prompt>`. It stands in for llama.cpp where only the asking matters. */
@@ -6,6 +6,7 @@ export interface ScriptedEngine extends Engine {
   /** Prompt ids of each wave, in the order of the calls. */
   readonly waves: string[][];
   readonly requests: GenerateRequest[];
+  readonly sharedRequests: SharedRequest[];
   /** Most waves that were under way at once. */
   readonly mostAtOnce: () => number;
 }
@@ -20,6 +21,7 @@ export function scriptedEngine(
 ): ScriptedEngine {
   const waves: string[][] = [];
   const requests: GenerateRequest[] = [];
+  const sharedRequests: SharedRequest[] = [];
   let running = 0;
   let most = 0;
   const generate = async (
@@ -47,11 +49,20 @@ export function scriptedEngine(
     info: engineInfo,
     waves,
     requests,
+    sharedRequests,
     mostAtOnce: () => most,
     generate,
     tokenize: notNeeded,
     nextTokenLogits: notNeeded,
-    generateShared: notNeeded,
+    generateShared: async (request, onGeneration) => {
+      sharedRequests.push(request);
+      for (const { boundary, pieces } of [...request.boundaries].reverse()) {
+        for (const { id } of request.prompts) {
+          onGeneration({ boundary, generation: answerOf({ ...request, pieces }, id) });
+        }
+        await Promise.resolve();
+      }
+    },
     shortcuts: notNeeded,
     work: notNeeded,
     logLikelihoods: notNeeded,

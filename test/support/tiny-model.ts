@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { decodeF16, encodeF16 } from "../../src/formats/half-floats.js";
 import { ggmlType } from "../../src/formats/ggml-types.js";
 import { writeGguf, type GgufTensorToWrite } from "../../src/formats/gguf-writer.js";
 import type { GgufMetadata, GgufValue } from "../../src/formats/gguf-value.js";
@@ -6,8 +7,11 @@ import { seededGenerator } from "../../src/samples/shuffle.js";
 import { uniformInt } from "../../src/statistics/random.js";
 
 /** Architectures of which tiny random models can be made. */
-export type TinyArchitecture = "llama" | "qwen2" | "gemma";
+export type TinyArchitecture = "llama" | "qwen2" | "qwen3" | "phi3" | "gemma";
+/** One with a head of its own, one with biases, one with a tied head. */
 export const tinyArchitectures: readonly TinyArchitecture[] = ["llama", "qwen2", "gemma"];
+/** Those whose layers may be run one at a time. */
+export const layerwiseArchitectures: readonly TinyArchitecture[] = ["llama", "qwen2", "qwen3", "phi3"];
 
 export interface TinyModelOptions {
   readonly architecture: TinyArchitecture;
@@ -17,6 +21,8 @@ export interface TinyModelOptions {
   readonly chatTemplate?: string | undefined;
   /** Whether the model wants a begin-of-sequence token in front; false by default. */
   readonly addBos?: boolean;
+  /** Type of the matrices in the blocks and of embedding and head; F32 by default. */
+  readonly type?: "F32" | "Q8_0";
 }
 
 export interface TinyAdapterOptions extends TinyModelOptions {
@@ -44,14 +50,14 @@ export async function writeTinyModel(folder: string, name: string, options: Tiny
   const { architecture, layers = LAYERS, seed = 1, contextLength = 512 } = options;
   const random = gaussian(seed);
   const path = join(folder, name);
-  const vocabulary = byteVocabulary();
+  const vocabulary = byteVocabulary(architecture);
   const tensors = [
     tensor("token_embd.weight", [D, vocabulary.tokens.length], random, 1),
     tensor("output_norm.weight", [D], () => 1, 1),
     // gemma shares its embedding with its head; the others get a head that spreads the logits.
     ...(architecture === "gemma" ? [] : [tensor("output.weight", [D, vocabulary.tokens.length], random, 1)]),
     ...Array.from({ length: layers }, (_, layer) => blockTensors(architecture, layer, random)).flat(),
-  ];
+  ].map((one) => (options.type === "Q8_0" && one.dims.length === 2 ? asQ8(one) : one));
   const chatTemplate = "chatTemplate" in options ? options.chatTemplate : CHATML;
   const key = (suffix: string, value: GgufValue): [string, GgufValue] => [`${architecture}.${suffix}`, value];
   const metadata: GgufMetadata = new Map<string, GgufValue>([
@@ -89,7 +95,7 @@ export async function writeTinyAdapter(folder: string, name: string, options: Ti
   const coverage = options.coverage ?? Array.from({ length: layers }, (_, layer) => layer);
   const random = gaussian(seed);
   const tensors = coverage.flatMap((layer) =>
-    matrixShapes(layer).flatMap(([weight, [inputs, outputs]]) => [
+    matrixShapes(architecture, layer).flatMap(([weight, [inputs, outputs]]) => [
       tensor(`${weight}.lora_a`, [inputs, rank], random, 1 / Math.sqrt(inputs)),
       tensor(`${weight}.lora_b`, [rank, outputs], random, strength / Math.sqrt(rank)),
     ]),
@@ -106,30 +112,65 @@ export async function writeTinyAdapter(folder: string, name: string, options: Ti
   return path;
 }
 
-function matrixShapes(layer: number): [name: string, dims: [inputs: number, outputs: number]][] {
+function matrixShapes(
+  architecture: TinyArchitecture,
+  layer: number,
+): [name: string, dims: [inputs: number, outputs: number]][] {
   const kv = KV_HEADS * HEAD_SIZE;
-  const shapes: [string, [number, number]][] = [
-    ["attn_q", [D, HEADS * HEAD_SIZE]],
-    ["attn_k", [D, kv]],
-    ["attn_v", [D, kv]],
-    ["attn_output", [HEADS * HEAD_SIZE, D]],
-    ["ffn_gate", [D, FF]],
-    ["ffn_up", [D, FF]],
-    ["ffn_down", [FF, D]],
-  ];
+  const shapes: [string, [number, number]][] =
+    architecture === "phi3"
+      ? [
+          ["attn_qkv", [D, HEADS * HEAD_SIZE + 2 * kv]],
+          ["attn_output", [HEADS * HEAD_SIZE, D]],
+          ["ffn_up", [D, 2 * FF]],
+          ["ffn_down", [FF, D]],
+        ]
+      : [
+          ["attn_q", [D, HEADS * HEAD_SIZE]],
+          ["attn_k", [D, kv]],
+          ["attn_v", [D, kv]],
+          ["attn_output", [HEADS * HEAD_SIZE, D]],
+          ["ffn_gate", [D, FF]],
+          ["ffn_up", [D, FF]],
+          ["ffn_down", [FF, D]],
+        ];
   return shapes.map(([module, dims]) => [`blk.${layer}.${module}.weight`, dims]);
 }
 
 function blockTensors(architecture: TinyArchitecture, layer: number, random: () => number): GgufTensorToWrite[] {
-  const matrices = matrixShapes(layer).map(([name, dims]) => tensor(name, dims, random, 1 / Math.sqrt(dims[0])));
+  const matrices = matrixShapes(architecture, layer).map(([name, dims]) =>
+    tensor(name, dims, random, 1 / Math.sqrt(dims[0])),
+  );
   const norms = ["attn_norm", "ffn_norm"].map((norm) => tensor(`blk.${layer}.${norm}.weight`, [D], () => 1, 1));
   const biases =
     architecture === "qwen2"
-      ? matrixShapes(layer)
+      ? matrixShapes(architecture, layer)
           .slice(0, 3)
           .map(([name, [, outputs]]) => tensor(name.replace(".weight", ".bias"), [outputs], random, 0.1))
       : [];
-  return [...norms, ...matrices, ...biases];
+  const headNorms =
+    architecture === "qwen3"
+      ? ["attn_q_norm", "attn_k_norm"].map((norm) => tensor(`blk.${layer}.${norm}.weight`, [HEAD_SIZE], () => 1, 1))
+      : [];
+  return [...norms, ...matrices, ...biases, ...headNorms];
+}
+
+/** The tensor as Q8_0: blocks of 32 values, each a half-float scale (the largest value / 127) and 32 signed bytes. */
+function asQ8(one: GgufTensorToWrite): GgufTensorToWrite {
+  const type = ggmlType(8);
+  const [bytes] = one.data() as [Uint8Array];
+  if (!type) throw new Error("Q8_0 is type 8");
+  const values = new Float32Array(bytes.slice().buffer);
+  const blocks = values.length / 32;
+  const data = Buffer.alloc(blocks * 34);
+  for (let block = 0; block < blocks; block++) {
+    const own = values.subarray(block * 32, (block + 1) * 32);
+    const half = encodeF16(Float32Array.of(Math.max(...own.map(Math.abs)) / 127));
+    const [scale = 0] = decodeF16(half);
+    data.set(half, block * 34);
+    own.forEach((value, i) => data.writeInt8(scale === 0 ? 0 : Math.round(value / scale), block * 34 + 2 + i));
+  }
+  return { ...one, type, byteLength: data.byteLength, data: () => [data] };
 }
 
 /** An F32 tensor with values `random() * scale`. */
@@ -148,12 +189,15 @@ export function gaussian(seed: number): () => number {
   return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
 }
 
+/** llama.cpp looks these up in every phi3 vocabulary. */
+const PHI3_TOKENS = ["</s>", "<unk>", "<s>", "<|endoftext|>"];
+
 /** GPT-2's byte alphabet, one merged token, and ChatML's control tokens (type 3). */
-function byteVocabulary(): { tokens: string[]; types: number[] } {
+function byteVocabulary(architecture: TinyArchitecture): { tokens: string[]; types: number[] } {
   const printable = [range(33, 126), range(161, 172), range(174, 255)].flat();
   let next = 256;
   const bytes = range(0, 255).map((byte) => String.fromCodePoint(printable.includes(byte) ? byte : next++));
-  const tokens = [...bytes, "Ġt", "<|im_start|>", "<|im_end|>"];
+  const tokens = [...bytes, "Ġt", "<|im_start|>", "<|im_end|>", ...(architecture === "phi3" ? PHI3_TOKENS : [])];
   return { tokens, types: tokens.map((token) => (token.startsWith("<|") ? 3 : 1)) };
 }
 

@@ -1,7 +1,8 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { partition, type Piece } from "../../src/adapter/pieces.js";
+import type { Shortcuts } from "../../src/engine/engine.js";
 import { EngineCrashError, EngineError, InterruptedError } from "../../src/errors.js";
 import { evaluate, type Answers, type Evaluation } from "../../src/sweep/evaluate.js";
 import { Journal, type JournalRow } from "../../src/sweep/journal.js";
@@ -208,5 +209,87 @@ describe("a run that does not reach its end", () => {
     expect(await failureOf(EngineCrashError, () => run(engine, newJournal()))).toBe(crash);
     // One more wave may have been at the door when the first two failed.
     expect(engine.waves.length).toBeLessThanOrEqual(3);
+  });
+});
+
+describe("answers that do not depend on those beside them", () => {
+  const alone = { batchedCells: 256, sharedLayers: false, reasons: [] };
+  const planFor = (shortcuts: Shortcuts): SweepPlan => planWith(inputs, { maxTokens: 8 }, undefined, shortcuts);
+  const evaluateWith = async (
+    own: SweepPlan,
+    engine: ScriptedEngine,
+    path: string,
+    candidates = own.candidates,
+  ): Promise<Seen> => {
+    const journal = await Journal.open(path);
+    const rows: Seen["rows"] = [];
+    const onRow: Evaluation["onRow"] = (row, candidate, now) => void rows.push([row.sampleId, candidate.boundary, now]);
+    try {
+      const evaluation: Evaluation = { plan: own, engine, journal, pieces, signal: undefined, onRow };
+      return { answers: await evaluate(evaluation, candidates, own.selection), rows };
+    } finally {
+      await journal.close();
+    }
+  };
+
+  it("are generated where they are missing, and nowhere else; the neighbour's are tried first", async () => {
+    const own = planFor(alone);
+    const [first] = own.candidates;
+    const path = newJournal();
+    await evaluateWith(own, scriptedEngine(), path, [first!]);
+    const text = (await readFile(path, "utf8")).split("\n");
+    // One answer of K = 1 gets lost.
+    await writeFile(path, text.filter((line) => !line.includes('"s2"')).join("\n"));
+    const engine = scriptedEngine();
+    const { rows } = await evaluateWith(own, engine, path);
+    expect(engine.waves).toEqual([["s2"], ["s0", "s1", "s2", "s3", "s4"]]);
+    expect(rows.filter(([, boundary, now]) => boundary === 1 && now)).toEqual([["s2", 1, true]]);
+    expect(rows).toHaveLength(10);
+    const drafts = engine.requests[1]?.prompts.map((prompt) => prompt.drafts);
+    expect(drafts?.filter((draft) => draft !== undefined).length).toBeGreaterThanOrEqual(4);
+    expect(drafts?.[0]).toEqual([[1, 2]]);
+    expect(engine.requests.every(({ batchedCells }) => batchedCells === 256)).toBe(true);
+  });
+
+  it("are asked for under all boundaries at once where layers are shared, and only what is missing", async () => {
+    const all = { ...inputs, boundaries: [0, 1, 2, 3, 4] };
+    const own = planWith(all, { maxTokens: 8 }, undefined, { ...alone, sharedLayers: true });
+    const path = newJournal();
+    const engine = scriptedEngine();
+    const cut = partition(
+      inputs.adapter.modules,
+      own.candidates.map(({ mask }) => mask),
+    ).map((group, i): Piece => ({ path: `p${i}`, modules: group.map(({ name }) => name) }));
+    const journal = await Journal.open(path);
+    const seen: string[] = [];
+    const evaluation: Evaluation = {
+      ...{ plan: own, engine, journal, pieces: cut, signal: undefined },
+      onRow: (row, { boundary }, now) => void seen.push(`${boundary} ${row.sampleId} ${now}`),
+    };
+    const answers = await evaluate(evaluation, own.candidates, own.selection);
+    expect(engine.waves).toEqual([]);
+    expect(engine.sharedRequests).toHaveLength(1);
+    expect(engine.sharedRequests[0]?.boundaries.map(({ boundary }) => boundary)).toEqual([0, 1, 2, 3, 4]);
+    expect(engine.sharedRequests[0]?.full.map((piece) => piece.path)).toEqual(["p0", "p1", "p2", "p3"]);
+    expect(answers.map(({ candidate, rows }) => [candidate.boundary, rows[0]?.output])).toEqual([
+      [0, ":s0"],
+      [1, "p0:s0"],
+      [2, "p0+p1:s0"],
+      [3, "p0+p1+p2:s0"],
+      [4, "p0+p1+p2+p3:s0"],
+    ]);
+    expect(new Set(seen).size).toBe(25);
+    await evaluate(evaluation, own.candidates, own.selection);
+    expect(engine.sharedRequests).toHaveLength(1);
+    await journal.close();
+  });
+
+  it("are not asked for at once where that would cost more", async () => {
+    const own = planFor({ ...alone, sharedLayers: true });
+    const engine = scriptedEngine();
+    // K = 1 and K = 3 of 4 layers: a full pass and four layers more are no less than two passes.
+    await evaluateWith(own, engine, newJournal());
+    expect(engine.sharedRequests).toEqual([]);
+    expect(engine.waves).toHaveLength(2);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MemoryError, SampleError, UsageError } from "../../src/errors.js";
-import { cutWaves, hash, planSweep, type SweepPlan } from "../../src/sweep/plan.js";
+import { ANY_CELLS, cutWaves, hash, isAlone, planSweep, type SweepPlan } from "../../src/sweep/plan.js";
 import { noShortcuts } from "../../src/sweep/shortcuts.js";
 import { failureOf } from "../support/failure.js";
 import { configWith, engineInfo, inputsWith, LAYERS, planWith, tokensFor } from "../support/planned-sweep.js";
@@ -27,6 +27,7 @@ describe("a plan", () => {
       maxTokens: 8,
       stop: ["\n"],
       context: { sequences: 4, contextSize: 256, batchSize: 512, cacheType: "F16", flashAttention: "auto" },
+      batchedCells: ANY_CELLS,
     });
     expect(plan.skipped).toEqual([]);
   });
@@ -154,6 +155,17 @@ describe("waves", () => {
   const settings = { sequences: 2, maxTokens: 8 };
   const reference = planWith(inputs, settings);
   const none = noShortcuts("none is tried here");
+  const exact = { batchedCells: 256, sharedLayers: false, reasons: [] };
+
+  it("do not depend on how many go at once where company changes nothing", () => {
+    const one = planWith(inputs, { sequences: 1, maxTokens: 8 }, undefined, exact);
+    const many = planWith(inputs, { maxTokens: 8 }, undefined, exact);
+    expect(many.generation.context.sequences).toBeGreaterThan(one.generation.context.sequences);
+    expect([one, many].map(({ generation }) => isAlone(generation))).toEqual([true, true]);
+    expect(keysOf(many).flat()).toEqual(keysOf(one).flat());
+    const fixed = planWith(inputs, { maxTokens: 8, fixedBatch: true }, undefined, exact);
+    expect([fixed.generation.batchedCells, fixed.generation.context.sequences]).toEqual([0, 1]);
+  });
   const others: [what: string, plan: SweepPlan][] = [
     ["another model", planWith({ ...inputs, model: { ...inputs.model, sha256: "other" } }, settings)],
     ["another adapter", planWith({ ...inputs, adapter: { ...inputs.adapter, sha256: "other" } }, settings)],

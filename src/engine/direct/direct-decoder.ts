@@ -6,7 +6,7 @@ import type { DirectContext, LoadedAdapter } from "./direct-context.js";
 /** A mask's adapters: as prompts are evaluated under it, and as answers are. */
 export interface MaskAdapters {
   readonly plain: readonly LoadedAdapter[];
-  /** Padded, so that a row does not depend on those beside it: see paddedRank. */
+  /** Padded, so that a row does not depend on those beside it: see paddingOf. */
   readonly padded: readonly LoadedAdapter[];
 }
 

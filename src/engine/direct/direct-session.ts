@@ -16,7 +16,7 @@ import type {
 } from "../engine.js";
 import { directLikelihood } from "../likelihood.js";
 import { availableMemory } from "../machine.js";
-import { generateWave } from "../wave.js";
+import { generateWave, running } from "../wave.js";
 import type { DirectContext } from "./direct-context.js";
 import { DirectDecoder } from "./direct-decoder.js";
 import type { DirectModel } from "./direct-model.js";
@@ -49,8 +49,7 @@ export class DirectSession {
     const { decoder } = this.contextFor(request.pieces, request.context);
     const done: Generation[] = [];
     const wave = request.prompts.map((prompt, sequence) => {
-      const answer = new AnswerInProgress(prompt, this.vocabulary, request);
-      return { answer, sequence, drafts: prompt.drafts ?? [] };
+      return running(new AnswerInProgress(prompt, this.vocabulary, request), sequence, prompt.drafts);
     });
     await generateWave(decoder, wave, {
       batchedCells: request.batchedCells ?? Number.POSITIVE_INFINITY,
@@ -157,7 +156,7 @@ export class DirectSession {
       const decoder = new DirectDecoder(alone, masksOf(this.model, boundary.pieces));
       const plain: string[] = [];
       const wave = prompts.map((prompt, sequence) => {
-        return { answer: new AnswerInProgress(prompt, this.vocabulary, settings), sequence, drafts: [] };
+        return running(new AnswerInProgress(prompt, this.vocabulary, settings), sequence);
       });
       await generateWave(decoder, wave, {
         batchedCells,

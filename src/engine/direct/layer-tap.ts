@@ -46,7 +46,8 @@ export class LayerTap {
     this.fault = undefined;
     try {
       const result = evaluate();
-      if (this.fault !== undefined) throw new Error(this.fault);
+      const fault = this.faultSeen();
+      if (fault !== undefined) throw new Error(fault);
       if (this.seen !== expected) throw new Error(`${this.seen} layers put something out, ${expected} expected`);
       return result;
     } finally {
@@ -58,9 +59,14 @@ export class LayerTap {
     this.library.forgetEvaluation(this.callback);
   }
 
+  /** Set while the graph ran. */
+  private faultSeen(): string | undefined {
+    return this.fault;
+  }
+
   /** Asked before a tensor is computed whether its value is wanted, and called again when it is there. True goes on. */
   private onTensor(tensor: Pointer, ask: boolean): boolean {
-    const start = koffi.decode.uint64(tensor + NAME) as bigint | number;
+    const start = koffi.decode.uint64(tensor + NAME);
     const isLayer = (BigInt(start) & LAYER_OUTPUT_MASK) === LAYER_OUTPUT;
     if (!isLayer) return !ask;
     const to = this.destination(layerOf(tensor));

@@ -1,0 +1,350 @@
+import { setImmediate } from "node:timers/promises";
+import { AnswerInProgress, type WaveVocabulary } from "../answer.js";
+import type { Prompt, SharedGeneration, SharedRequest } from "../engine.js";
+import { continueWave, running, type Running } from "../wave.js";
+import { batchesOf, cutsOf, keptTokens, TILE_ROWS } from "./batches.js";
+import { composeCacheState, parseCacheState, type CacheLayer, type CacheState } from "./cache-state.js";
+import type { DirectContext } from "./direct-context.js";
+import { DirectDecoder, mostProbable, type MaskAdapters } from "./direct-decoder.js";
+import type { DirectModel } from "./direct-model.js";
+import type { LayerChain } from "./layer-chain.js";
+import type { LayerTap } from "./layer-tap.js";
+import { allocate, release, type NativeArray } from "./native-array.js";
+import { masksOf } from "./shortcuts.js";
+import type { WorkCounter } from "./work-counter.js";
+
+/** Tokens of the full adapter's answer that are tried first; twice as many after each try that holds. */
+const FIRST_TRY = 8;
+/** What one prompt's pass through the full adapter leaves behind. */
+interface Pass {
+  readonly prompt: Prompt;
+  /** Tokens at its beginning that the prompt before it has too, and that are not evaluated again. */
+  readonly kept: number;
+  /** The full adapter's first token. */
+  readonly first: number;
+  /** For each boundary that is asked for, what its layer takes in: [rows from `kept` on, embedding length]. */
+  readonly hidden: ReadonlyMap<number, NativeArray<Float32Array>>;
+  /** Keys and values under the full adapter; those of its answer too, once that is there. */
+  state: CacheState;
+  /** The full adapter's answer as far as its hidden states are known, and these: [tokens, embedding length]. */
+  draft: readonly number[];
+  draftHidden: ReadonlyMap<number, NativeArray<Float32Array>>;
+}
+
+/** What a wave computes with; see SharedLayers. */
+export interface WaveParts {
+  readonly model: DirectModel;
+  readonly chain: LayerChain;
+  readonly tap: LayerTap;
+  /** One sequence, its layers' outputs tapped. */
+  readonly passing: DirectContext;
+  /** As many sequences as answers are decoded at once. */
+  readonly decoding: DirectContext;
+  readonly work: WorkCounter;
+}
+
+/** Whole sequences of one context for another of `streams` sequences. */
+function composeWhole(state: CacheState, streams: number): Buffer[] {
+  return composeCacheState(state, layersOf(state.keys, state.values), state.cells, streams);
+}
+
+function layersOf(
+  keys: readonly (CacheLayer | undefined)[],
+  values: readonly (CacheLayer | undefined)[],
+): { key: CacheLayer; value: CacheLayer }[] {
+  return keys.map((key, layer) => {
+    const value = values[layer];
+    if (!key || !value) throw new RangeError(`layer ${layer} has no keys or values`);
+    return { key, value };
+  });
+}
+
+/** Some prompts under some boundaries, as many as there are sequences to decode in. */
+export class SharedWave {
+  private readonly boundaries: readonly number[];
+  private readonly masks: ReadonlyMap<number, MaskAdapters>;
+  private readonly full: MaskAdapters;
+  private readonly batchSize: number;
+  private readonly batchedCells: number;
+  /** For each prompt its answers so far, those of the nearest boundary first. */
+  private readonly answers: number[][][];
+  private readonly decoder: DirectDecoder;
+  /** Boundaries between base and full: those that need hidden states. */
+  private readonly inner: readonly number[];
+
+  constructor(
+    private readonly parts: WaveParts,
+    private readonly request: SharedRequest,
+    private readonly vocabulary: WaveVocabulary,
+    private readonly onGeneration: (shared: SharedGeneration) => void,
+  ) {
+    const { model } = parts;
+    this.full = masksOf(model, request.full);
+    this.masks = new Map(request.boundaries.map(({ boundary, pieces }) => [boundary, masksOf(model, pieces)]));
+    this.boundaries = [...this.masks.keys()].sort((a, b) => b - a);
+    this.inner = this.boundaries.filter((boundary) => boundary > 0 && boundary < model.layerCount);
+    this.batchSize = parts.passing.shape.batchSize;
+    this.batchedCells = request.batchedCells ?? 0;
+    this.answers = request.prompts.map(({ drafts = [] }) => drafts.map((draft) => [...draft]));
+    this.decoder = new DirectDecoder(parts.decoding, this.full);
+  }
+
+  async answer(): Promise<void> {
+    const { layerCount } = this.parts.model;
+    const passes: Pass[] = [];
+    try {
+      await this.passPrompts(passes, this.full, layerCount);
+      if (this.masks.has(layerCount)) {
+        await this.answerFull(passes);
+        if (this.inner.length > 0) this.passAnswers(passes);
+      }
+      for (const boundary of this.inner) await this.answerBoundary(boundary, passes);
+    } finally {
+      this.release(passes);
+    }
+    if (this.masks.has(0)) await this.answerBase();
+  }
+
+  /** The prompts through the full model under one mask; hidden states are taken where boundaries need them. */
+  private async passPrompts(passes: Pass[], mask: MaskAdapters, boundary: number): Promise<void> {
+    const { passing, work } = this.parts;
+    passing.clear();
+    passing.setAdapters(mask.plain);
+    let previous: readonly number[] = [];
+    for (const prompt of this.request.prompts) {
+      const started = performance.now();
+      const kept = keptTokens(previous, prompt.tokens, this.batchSize);
+      passing.forget(0, kept);
+      const rows = prompt.tokens.length - kept;
+      const inner = boundary === 0 ? [] : this.inner;
+      const hidden = this.allocateHidden(inner, rows);
+      let first = -1;
+      for (const { from, to } of cutsOf(prompt.tokens.length, kept, this.batchSize)) {
+        const evaluate = (): Float32Array[] =>
+          passing.decode(
+            prompt.tokens.slice(from, to).map((token, i) => {
+              return { token, position: from + i, sequence: 0, output: from + i === prompt.tokens.length - 1 };
+            }),
+          );
+        const logits = this.tapped(hidden, from - kept, to - from, evaluate);
+        if (logits[0]) first = mostProbable(logits[0]);
+      }
+      work.prefilled(rows, boundary);
+      work.kept(kept);
+      const state = parseCacheState(passing.state(0));
+      this.prefillMs.set(`${boundary} ${prompt.id}`, performance.now() - started);
+      passes.push({ prompt, kept, first, hidden, state, draft: [], draftHidden: new Map() });
+      previous = prompt.tokens;
+      await setImmediate();
+    }
+  }
+
+  private readonly prefillMs = new Map<string, number>();
+
+  private tapped<T>(
+    hidden: ReadonlyMap<number, NativeArray<Float32Array>>,
+    row: number,
+    count: number,
+    evaluate: () => T,
+  ): T {
+    const { model, tap } = this.parts;
+    const bytes = BigInt(row * model.embeddingLength * Float32Array.BYTES_PER_ELEMENT);
+    return tap.collect(
+      count,
+      hidden.size,
+      (layer) => {
+        const to = hidden.get(layer + 1);
+        return to && to.address + bytes;
+      },
+      evaluate,
+    );
+  }
+
+  /** The full adapter's answers. */
+  private async answerFull(passes: readonly Pass[]): Promise<void> {
+    const { layerCount } = this.parts.model;
+    this.use(layerCount, this.full);
+    this.parts.decoding.clear();
+    const wave = passes.map(({ prompt, first, state }, sequence): Running => {
+      const answer = this.begin(prompt, layerCount);
+      answer.accept(first);
+      if (!answer.isFinished) this.restoreWhole(sequence, state);
+      return running(answer, sequence, this.answers[sequence]);
+    });
+    await this.finish(layerCount, wave);
+  }
+
+  /** The full adapter's answers through its layers once more, side by side, for the hidden states of their tokens. */
+  private passAnswers(passes: readonly Pass[]): void {
+    const { passing, work, model } = this.parts;
+    passing.setAdapters(this.full.padded);
+    for (const [i, pass] of passes.entries()) {
+      const start = pass.prompt.tokens.length;
+      const known = Math.max(0, Math.min(this.answers[i]?.[0]?.length ?? 0, this.batchedCells - start));
+      const draft = this.answers[i]?.[0]?.slice(0, known) ?? [];
+      const hidden = this.allocateHidden(this.inner, known);
+      pass.draft = draft;
+      pass.draftHidden = hidden;
+      if (known === 0) continue;
+      passing.restore(0, composeWhole(pass.state, 1));
+      for (const { from, to } of batchesOf(known, TILE_ROWS - 1)) {
+        this.tapped(hidden, from, to - from, () =>
+          passing.decode(
+            draft.slice(from, to).map((token, row) => {
+              return { token, position: start + from + row, sequence: 0, output: true };
+            }),
+          ),
+        );
+        work.decoded(to - from, model.layerCount);
+      }
+      pass.state = parseCacheState(passing.state(0));
+    }
+  }
+
+  private async answerBoundary(boundary: number, passes: readonly Pass[]): Promise<void> {
+    const { chain, decoding } = this.parts;
+    const mask = this.masks.get(boundary) ?? this.full;
+    this.use(boundary, mask);
+    decoding.clear();
+    const wave: Running[] = [];
+    for (const [sequence, pass] of passes.entries()) {
+      const answer = this.begin(pass.prompt, boundary);
+      const started = performance.now();
+      chain.forget(boundary, pass.kept);
+      this.runPrompt(boundary, pass, answer);
+      answer.prefillMs = performance.now() - started;
+      this.tryDraft(boundary, pass, answer);
+      const one = running(answer, sequence, this.answers[sequence]);
+      if (answer.isFinished) this.emit(boundary, one);
+      else this.restoreBoundary(boundary, sequence, pass, answer.position);
+      wave.push(one);
+      await setImmediate();
+    }
+    await this.finish(
+      boundary,
+      wave.filter(({ answer }) => !answer.isFinished),
+    );
+  }
+
+  /** A prompt through the layers from the boundary on. */
+  private runPrompt(boundary: number, { prompt, kept, hidden }: Pass, answer: AnswerInProgress): void {
+    const { chain, work } = this.parts;
+    const rows = hidden.get(boundary);
+    if (!rows) throw new RangeError(`boundary ${boundary} has no hidden states`);
+    let logits: Float32Array[] = [];
+    for (const { from, to } of cutsOf(prompt.tokens.length, kept, this.batchSize)) {
+      const address = rows.address + this.rowBytes(from - kept);
+      logits = chain.run(boundary, { address, count: to - from, position: from, outputs: "last" });
+    }
+    if (!logits[0]) throw new RangeError("nothing to evaluate");
+    answer.accept(mostProbable(logits[0]));
+    work.prefilled(prompt.tokens.length - kept, 0, boundary);
+    work.kept(kept, boundary);
+  }
+
+  /** Tries the full adapter's answer in the layers from the boundary on, as far as this boundary says the same. */
+  private tryDraft(boundary: number, { prompt, draft, draftHidden }: Pass, answer: AnswerInProgress): void {
+    const { chain, work } = this.parts;
+    const rows = draftHidden.get(boundary);
+    const started = performance.now();
+    const start = prompt.tokens.length;
+    for (let most = FIRST_TRY; !answer.isFinished && rows; most = Math.min(2 * most, TILE_ROWS - 1)) {
+      const done = answer.tokens.length - 1;
+      // The draft's token at `done` must be the one just accepted: its hidden states then are this boundary's own.
+      if (done >= draft.length || answer.tokens[done] !== draft[done]) break;
+      const count = Math.min(most, draft.length - done);
+      const address = rows.address + this.rowBytes(done);
+      const logits = chain.run(boundary, { address, count, position: start + done, outputs: "all" });
+      const before = answer.tokens.length;
+      const taken = answer.acceptDraft(draft.slice(done + 1, done + count), logits.map(mostProbable));
+      work.decoded(count, 0, boundary);
+      work.drafted(count - 1, taken);
+      answer.decodedTokens += answer.tokens.length - before;
+      if (taken < count - 1) {
+        chain.forget(boundary, start + done + 1 + taken);
+        break;
+      }
+    }
+    answer.decodeMs += performance.now() - started;
+  }
+
+  /** Puts a sequence together: the full adapter's keys and values below the boundary, the chain's from there on. */
+  private restoreBoundary(boundary: number, sequence: number, pass: Pass, cells: number): void {
+    const { chain, decoding } = this.parts;
+    const above = chain.states(boundary).map(parseCacheState);
+    const layers = layersOf(
+      [...pass.state.keys.slice(0, boundary), ...above.map(({ keys }) => keys[0])],
+      [...pass.state.values.slice(0, boundary), ...above.map(({ values }) => values[0])],
+    );
+    decoding.restore(sequence, composeCacheState(pass.state, layers, cells, decoding.shape.sequences));
+  }
+
+  private async answerBase(): Promise<void> {
+    const base: MaskAdapters = { plain: [], padded: [] };
+    const passes: Pass[] = [];
+    await this.passPrompts(passes, base, 0);
+    this.use(0, base);
+    this.parts.decoding.clear();
+    const wave = passes.map(({ prompt, first, state }, sequence): Running => {
+      const answer = this.begin(prompt, 0);
+      answer.accept(first);
+      if (!answer.isFinished) this.restoreWhole(sequence, state);
+      return running(answer, sequence, this.answers[sequence]);
+    });
+    await this.finish(0, wave);
+  }
+
+  /** Decodes a wave to its end and hands its answers on. */
+  private async finish(boundary: number, wave: readonly Running[]): Promise<void> {
+    const { work } = this.parts;
+    const byAnswer = new Map(wave.map((one) => [one.answer, one]));
+    for (const one of wave) if (one.answer.isFinished) this.emit(boundary, one);
+    await continueWave(this.decoder, wave, {
+      batchedCells: this.batchedCells,
+      onAnswer: (answer) => {
+        const one = byAnswer.get(answer);
+        if (one) this.emit(boundary, one);
+      },
+      onDraft: (tried, taken) => {
+        work.drafted(tried, taken);
+      },
+    });
+  }
+
+  private use(boundary: number, mask: MaskAdapters): void {
+    this.decoder.use(mask, (rows) => {
+      this.parts.work.decoded(rows, boundary);
+    });
+  }
+
+  private emit(boundary: number, { answer, sequence }: Running): void {
+    this.answers[sequence]?.unshift([...answer.tokens]);
+    this.onGeneration({ boundary, generation: answer.generation() });
+  }
+
+  private begin(prompt: Prompt, boundary: number): AnswerInProgress {
+    const answer = new AnswerInProgress(prompt, this.vocabulary, this.request);
+    answer.prefillMs = this.prefillMs.get(`${boundary} ${prompt.id}`) ?? 0;
+    return answer;
+  }
+
+  private restoreWhole(sequence: number, state: CacheState): void {
+    const { decoding } = this.parts;
+    decoding.restore(sequence, composeWhole(state, decoding.shape.sequences));
+  }
+
+  private allocateHidden(boundaries: readonly number[], rows: number): Map<number, NativeArray<Float32Array>> {
+    const { library, embeddingLength } = this.parts.model;
+    return new Map(boundaries.map((boundary) => [boundary, allocate(library, Float32Array, rows * embeddingLength)]));
+  }
+
+  private rowBytes(rows: number): bigint {
+    return BigInt(rows * this.parts.model.embeddingLength * Float32Array.BYTES_PER_ELEMENT);
+  }
+
+  private release(passes: readonly Pass[]): void {
+    for (const { hidden, draftHidden } of passes) {
+      for (const rows of [...hidden.values(), ...draftHidden.values()]) release(this.parts.model.library, rows);
+    }
+  }
+}

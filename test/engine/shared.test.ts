@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
+import { boundaryCandidates } from "../../src/adapter/mask.js";
+import { piecesOf, writePieces, type ScaledPiece } from "../../src/adapter/pieces.js";
+import type { ContextShape, Engine, Generation, SharedRequest } from "../../src/engine/engine.js";
+import { openEngine } from "../../src/engine/process-engine.js";
+import { ENGINE_START_MS } from "../support/sweep-fixture.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
+import { layerwiseArchitectures, writeTinyAdapter, writeTinyModel } from "../support/tiny-model.js";
+
+const isKnown = process.platform === "linux" && process.arch === "x64";
+const title = isKnown
+  ? ""
+  : `(skipped: direct calls are known on linux x64, this is ${process.platform} ${process.arch})`;
+
+const LAYERS = 4;
+const context: ContextShape = {
+  sequences: 3,
+  contextSize: 512,
+  batchSize: 128,
+  cacheType: "F16",
+  flashAttention: "auto",
+};
+const settings = { context, maxTokens: 24, stop: ["q"] };
+const ALONE = 0;
+
+/** Prompts with a common beginning; shorter than a tile, longer than a batch, and beyond the cells that batches are exact for. */
+const texts = ["What is it?", "What is it? ".repeat(6), "What is it? ".repeat(13), "What is it? ".repeat(24), "Where?"];
+
+interface Opened {
+  readonly engine: Engine;
+  readonly tokens: readonly (readonly number[])[];
+  readonly full: readonly ScaledPiece[];
+  readonly boundaries: SharedRequest["boundaries"];
+}
+
+describe.skipIf(!isKnown)(`boundaries that share their lower layers ${title}`, () => {
+  const folder = temporaryFolder();
+  const kinds = [
+    ...layerwiseArchitectures.map((architecture) => ({ architecture, type: "F32" as const })),
+    { architecture: "llama" as const, type: "Q8_0" as const },
+  ];
+  const opened = new Map<string, Opened>();
+  const openedOf = (architecture: string, type: string): Opened => {
+    const found = opened.get(`${architecture} ${type}`);
+    if (!found) throw new Error("not opened");
+    return found;
+  };
+
+  beforeAll(async () => {
+    for (const { architecture, type } of kinds) {
+      const name = `${architecture}-${type}`;
+      const options = { architecture, layers: LAYERS, type };
+      const modelPath = await writeTinyModel(folder.path, `${name}.gguf`, options);
+      const path = await writeTinyAdapter(folder.path, `${name}-lora.gguf`, { ...options, strength: 0.4 });
+      const adapter = { ...(await loadGgufAdapter(path)), sha256: name };
+      const candidates = boundaryCandidates(adapter, LAYERS, [0, 1, 2, 3, 4]);
+      const pieces = await writePieces(
+        adapter,
+        candidates.map(({ mask }) => mask),
+        folder.path,
+      );
+      const boundaries = candidates.map(({ boundary, mask }) => ({ boundary, pieces: piecesOf(mask, pieces) }));
+      const engine = await openEngine({ modelPath, gpu: "off", gpuLayers: 0, threads: 1 });
+      const full = boundaries.at(-1)?.pieces ?? [];
+      opened.set(`${architecture} ${type}`, { engine, tokens: await engine.tokenize(texts), full, boundaries });
+    }
+  }, ENGINE_START_MS);
+  afterAll(async () => {
+    for (const { engine } of opened.values()) await engine.close();
+  });
+
+  const facts = ({ id, text, tokens, stopReason, promptTokens }: Generation): unknown => {
+    return { id, text, tokens, stopReason, promptTokens };
+  };
+  /** Every prompt under every boundary, each by itself, with the pieces as they are. */
+  const plainAnswers = async ({ engine, tokens, boundaries }: Opened): Promise<Map<string, unknown>> => {
+    const answers = new Map<string, unknown>();
+    for (const { boundary, pieces } of boundaries) {
+      const plain = pieces.map(({ path, scale }) => ({ path, scale }));
+      for (const [i, ids] of tokens.entries()) {
+        const prompts = [{ id: String(i), tokens: ids }];
+        const alone = { ...settings, context: { ...context, sequences: 1 }, batchedCells: ALONE };
+        const [answer] = await engine.generate({ ...alone, pieces: plain, prompts });
+        if (answer) answers.set(`${boundary} ${i}`, facts(answer));
+      }
+    }
+    return answers;
+  };
+  const sharedAnswers = async (
+    { engine, tokens, full, boundaries }: Opened,
+    batchedCells: number,
+  ): Promise<Map<string, unknown>> => {
+    const answers = new Map<string, unknown>();
+    const prompts = tokens.map((ids, i) => ({ id: String(i), tokens: ids }));
+    await engine.generateShared({ ...settings, full, boundaries, prompts, batchedCells }, (shared) => {
+      answers.set(`${shared.boundary} ${shared.generation.id}`, facts(shared.generation));
+    });
+    return answers;
+  };
+  const sorted = (answers: Map<string, unknown>): unknown => Object.fromEntries([...answers].sort());
+
+  it.each(kinds)(
+    "give the answers of single runs, token for token: $architecture $type",
+    async ({ architecture, type }) => {
+      const one = openedOf(architecture, type);
+      const { batchedCells, sharedLayers, reasons } = await one.engine.shortcuts({
+        full: one.full,
+        boundary: one.boundaries[2] ?? { boundary: 0, pieces: [] },
+        context,
+        tokens: one.tokens[2] ?? [],
+      });
+      expect([sharedLayers, reasons.filter((reason) => reason.startsWith("lower"))]).toEqual([true, []]);
+      const plain = await plainAnswers(one);
+      expect(plain.size).toBe(texts.length * (LAYERS + 1));
+      expect(sorted(await sharedAnswers(one, batchedCells))).toEqual(sorted(plain));
+      // The boundaries must differ for that to mean anything.
+      expect(new Set([...plain.values()].map((answer) => JSON.stringify(answer))).size).toBeGreaterThan(texts.length);
+    },
+  );
+
+  it("take decode steps in company where a type's kernels allow it, and the trial tells", async () => {
+    const shortcutsOf = async (type: string): Promise<number> => {
+      const { engine, full, tokens } = openedOf("llama", type);
+      return (await engine.shortcuts({ full, context, tokens: tokens[2] ?? [] })).batchedCells;
+    };
+    // F32 weights are multiplied by another kernel in company than alone; quantised ones are not.
+    expect(await shortcutsOf("F32")).toBe(0);
+    expect([0, 256]).toContain(await shortcutsOf("Q8_0"));
+  });
+
+  it("save the layers below them and try the full adapter's answer", async () => {
+    const one = openedOf("llama", "Q8_0");
+    const before = await one.engine.work();
+    await sharedAnswers(one, 256);
+    const after = await one.engine.work();
+    expect(after?.saved.sharedLayers).toBeGreaterThan(before?.saved.sharedLayers ?? 0);
+    expect(after?.saved.commonPrefix).toBeGreaterThan(before?.saved.commonPrefix ?? 0);
+    expect(after?.drafts.tried).toBeGreaterThan(before?.drafts.tried ?? 0);
+  });
+
+  it("are refused where layers are not known to be alike", async () => {
+    const options = { architecture: "gemma" as const, layers: LAYERS };
+    const modelPath = await writeTinyModel(folder.path, "gemma.gguf", options);
+    const path = await writeTinyAdapter(folder.path, "gemma-lora.gguf", options);
+    const pieces = [{ path, scale: 1, paddedPath: path }];
+    const engine = await openEngine({ modelPath, gpu: "off", gpuLayers: 0, threads: 1 });
+    try {
+      const [tokens = []] = await engine.tokenize(["What is it? ".repeat(8)]);
+      const { sharedLayers, reasons } = await engine.shortcuts({
+        full: pieces,
+        boundary: { boundary: 2, pieces: [] },
+        context,
+        tokens,
+      });
+      expect(sharedLayers).toBe(false);
+      expect(reasons.join()).toContain("not known to be exact for gemma models");
+    } finally {
+      await engine.close();
+    }
+  });
+});
