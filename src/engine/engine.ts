@@ -110,7 +110,7 @@ export interface Shortcuts {
   readonly reasons: readonly string[];
 }
 
-/** Layers times tokens that were computed, and that a plain sweep would have computed besides. */
+/** Layers times tokens that were computed for boundaries that share layers, and that plain answers would have cost besides; drafts of all answers. */
 export interface Work {
   /** Prompt tokens times layers without and with an adapter. */
   readonly prefill: { readonly base: number; readonly adapter: number };

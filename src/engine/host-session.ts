@@ -9,7 +9,8 @@ import {
   type Token,
 } from "node-llama-cpp";
 import type { ScaledPiece } from "../adapter/pieces.js";
-import { AnswerInProgress, type WaveVocabulary } from "./answer.js";
+import type { WaveVocabulary } from "./answer.js";
+import { answerPrompts } from "./answer-prompts.js";
 import type { DirectModel } from "./direct/direct-model.js";
 import type { DirectSession } from "./direct/direct-session.js";
 import type {
@@ -33,7 +34,6 @@ import type { HostCalls } from "./protocol.js";
 import { SamplerGarbage } from "./sampler-garbage.js";
 import type { ServingOptions } from "./serving.js";
 import { ServingSession } from "./serving-session.js";
-import { generateWave, running } from "./wave.js";
 
 /** A context of node-llama-cpp under one mask. */
 interface NodeContext {
@@ -99,19 +99,7 @@ export class HostSession {
   async generate(request: GenerateRequest, onGeneration: (generation: Generation) => void): Promise<Generation[]> {
     if (this.direct) return this.direct.generate(request, onGeneration);
     const { decoder } = await this.contextFor(request.pieces, request.context);
-    const done: Generation[] = [];
-    const wave = request.prompts.map((prompt, sequence) => {
-      return running(new AnswerInProgress(prompt, this.vocabulary, request), sequence);
-    });
-    await generateWave(decoder, wave, {
-      batchedCells: request.batchedCells ?? Number.POSITIVE_INFINITY,
-      onAnswer: (answer) => {
-        const generation = answer.generation();
-        done.push(generation);
-        onGeneration(generation);
-      },
-    });
-    return done;
+    return answerPrompts(decoder, this.vocabulary, request, { onGeneration });
   }
 
   async generateShared(request: SharedRequest, onGeneration: (shared: SharedGeneration) => void): Promise<void> {

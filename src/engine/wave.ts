@@ -36,7 +36,7 @@ export interface Running {
 export interface WaveOptions {
   /** Sequences of up to so many tokens share the calls of the engine; longer ones take each step alone. */
   readonly batchedCells: number;
-  readonly onAnswer: (answer: AnswerInProgress) => void;
+  readonly onAnswer: (finished: Running) => void;
   /** Tokens of drafts that were evaluated, and that were taken. */
   readonly onDraft?: (tried: number, taken: number) => void;
 }
@@ -60,12 +60,13 @@ export async function generateWave(
   wave: readonly Running[],
   options: WaveOptions,
 ): Promise<void> {
-  for (const { answer, sequence } of wave) {
+  for (const one of wave) {
+    const { answer, sequence } = one;
     const started = performance.now();
     const token = await decoder.prefill(sequence, answer.prompt.tokens);
     answer.prefillMs = performance.now() - started;
     answer.accept(token);
-    if (answer.isFinished) options.onAnswer(answer);
+    if (answer.isFinished) options.onAnswer(one);
   }
   await continueWave(decoder, wave, options);
   await decoder.clear();
@@ -131,7 +132,7 @@ async function take(
     answer.decodedTokens += Math.max(1, answer.tokens.length - before);
     if (draft.length > 0) onDraft?.(draft.length, taken);
     if (draft.length > 0 && taken === draft.length) one.reach *= 2;
-    if (answer.isFinished) onAnswer(answer);
+    if (answer.isFinished) onAnswer(one);
     else if (taken < draft.length) decoder.forget(sequence, position + 1 + taken);
   }
 }

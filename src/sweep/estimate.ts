@@ -1,8 +1,8 @@
 import { piecesOf, type Piece } from "../adapter/pieces.js";
 import type { Candidate } from "../adapter/mask.js";
 import type { Engine, Generation } from "../engine/engine.js";
-import { isAlone, type PlannedSample, type SweepPlan } from "./plan.js";
-import { paysToShare } from "./shortcuts.js";
+import type { PlannedSample, SweepPlan } from "./plan.js";
+import { sharedMasks, sharesLayers } from "./shortcuts.js";
 
 /** What a sweep will cost, at most, and how long that takes at the speed just measured. */
 export interface CostEstimate {
@@ -64,29 +64,26 @@ async function timeAnswers(
   samples: readonly PlannedSample[],
   masks: readonly Candidate[],
 ): Promise<{ readonly secondsPerPassToken: number; readonly secondsPerAnswer: number }> {
-  const { context, maxTokens, stop, batchedCells } = plan.generation;
-  const settings = { context, maxTokens, stop, batchedCells };
+  const { sequences } = plan.generation.context;
   const prompts = samples.map(({ prompt }) => prompt);
   const first = prompts.slice(0, 1);
   const answers: Generation[] = [];
   let started = 0;
-  if (plan.shortcuts.sharedLayers && paysToShare(masks, plan.layerCount)) {
-    const full = piecesOf(plan.full.mask, pieces);
-    const boundaries = masks.map(({ boundary, mask }) => ({ boundary, pieces: piecesOf(mask, pieces) }));
-    const request = { ...settings, full, boundaries };
+  if (sharesLayers(plan, masks)) {
+    const request = { ...plan.generation, ...sharedMasks(plan, masks, pieces) };
     // The first call pays for pages of the model that are not in memory yet.
     await engine.generateShared({ ...request, prompts: first, maxTokens: 1 }, () => undefined);
     started = performance.now();
     await engine.generateShared({ ...request, prompts }, ({ generation }) => answers.push(generation));
   } else {
     for (const [i, { mask }] of masks.entries()) {
-      const request = { ...settings, pieces: piecesOf(mask, pieces) };
+      const request = { ...plan.generation, pieces: piecesOf(mask, pieces) };
       if (i === 0) {
         await engine.generate({ ...request, prompts: first, maxTokens: 1 });
         started = performance.now();
       }
-      for (let at = 0; at < prompts.length; at += context.sequences) {
-        answers.push(...(await engine.generate({ ...request, prompts: prompts.slice(at, at + context.sequences) })));
+      for (let at = 0; at < prompts.length; at += sequences) {
+        answers.push(...(await engine.generate({ ...request, prompts: prompts.slice(at, at + sequences) })));
       }
     }
   }
@@ -99,8 +96,9 @@ async function timeAnswers(
 }
 
 /** Passes through the whole model that a prompt takes under these candidates. */
-function passesOf({ shortcuts, layerCount, generation }: SweepPlan, candidates: readonly Candidate[]): number {
-  if (!shortcuts.sharedLayers || !isAlone(generation) || !paysToShare(candidates, layerCount)) return candidates.length;
+function passesOf(plan: SweepPlan, candidates: readonly Candidate[]): number {
+  const { layerCount } = plan;
+  if (!sharesLayers(plan, candidates)) return candidates.length;
   const inner = candidates.filter(({ boundary }) => boundary > 0 && boundary < layerCount);
   const base = candidates.some(({ boundary }) => boundary === 0) ? 1 : 0;
   return 1 + base + inner.reduce((sum, { boundary }) => sum + (layerCount - boundary) / layerCount, 0);

@@ -1,11 +1,11 @@
 import pLimit from "p-limit";
-import { maskKey, type Candidate } from "../adapter/mask.js";
+import type { Candidate } from "../adapter/mask.js";
 import { piecesOf, type Piece } from "../adapter/pieces.js";
-import type { Engine, GenerateRequest, Generation } from "../engine/engine.js";
+import type { Engine, Generation } from "../engine/engine.js";
 import { EngineCrashError, InterruptedError } from "../errors.js";
 import type { Journal, JournalRow } from "./journal.js";
 import { cutWaves, isAlone, type SweepPlan, type PlannedSample, type Wave } from "./plan.js";
-import { paysToShare } from "./shortcuts.js";
+import { sharedMasks, sharesLayers } from "./shortcuts.js";
 
 /** Waves handed to the engine at once: the next waits at its door while this process writes down the one before. */
 const WAVES_IN_FLIGHT = 2;
@@ -39,16 +39,14 @@ export async function evaluate(
 ): Promise<Answers[]> {
   const limit = pLimit({ concurrency: WAVES_IN_FLIGHT, rejectOnClear: true });
   const waves = candidates.map((candidate) => cutWaves(evaluation.plan, candidate, samples));
-  const { shortcuts, layerCount } = evaluation.plan;
-  const runs =
-    shortcuts.sharedLayers && paysToShare(candidates, layerCount)
-      ? (waves[0] ?? []).map((_, place) => {
-          const together = waves.flatMap((own) => own[place] ?? []);
-          return limit(() => answerTogether(evaluation, together));
-        })
-      : waves.flatMap((own, at) =>
-          own.map((wave, place) => limit(() => answerWave(evaluation, wave, waves[at - 1]?.[place]))),
-        );
+  const runs = sharesLayers(evaluation.plan, candidates)
+    ? (waves[0] ?? []).map((_, place) => {
+        const together = waves.flatMap((own) => own[place] ?? []);
+        return limit(() => answerTogether(evaluation, together));
+      })
+    : waves.flatMap((own, at) =>
+        own.map((wave, place) => limit(() => answerWave(evaluation, wave, waves[at - 1]?.[place]))),
+      );
   try {
     await Promise.all(runs);
   } catch (error) {
@@ -74,7 +72,7 @@ async function answerWave(evaluation: Evaluation, wave: Wave, neighbour: Wave | 
     return draft ? { ...prompt, drafts: [draft] } : prompt;
   });
   await engine.generate(
-    { ...requestOf(plan), pieces: piecesOf(wave.candidate.mask, pieces), prompts },
+    { ...plan.generation, pieces: piecesOf(wave.candidate.mask, pieces), prompts },
     (generation) => {
       take.row(0, generation);
     },
@@ -92,19 +90,18 @@ async function answerTogether(evaluation: Evaluation, waves: readonly Wave[]): P
   const open = isAlone(plan.generation) ? some : waves.map((wave) => ({ wave, missing: wave.samples }));
   const ids = new Set(open.flatMap(({ missing }) => missing.map(({ prompt }) => prompt.id)));
   const prompts = (open[0]?.wave.samples ?? []).flatMap(({ prompt }) => (ids.has(prompt.id) ? [prompt] : []));
-  const full = maskKey(plan.full.mask);
-  const boundaries = open.map(({ wave: { candidate } }) => ({
-    boundary: maskKey(candidate.mask) === full ? plan.layerCount : candidate.boundary,
-    pieces: piecesOf(candidate.mask, pieces),
-  }));
+  const masks = sharedMasks(
+    plan,
+    open.map(({ wave }) => wave.candidate),
+    pieces,
+  );
   const take = rowTaker(
     evaluation,
     open.map(({ wave }) => wave),
   );
-  const request = { ...requestOf(plan), full: piecesOf(plan.full.mask, pieces), boundaries, prompts };
-  await engine.generateShared(request, ({ boundary, generation }) => {
+  await engine.generateShared({ ...plan.generation, ...masks, prompts }, ({ boundary, generation }) => {
     take.row(
-      boundaries.findIndex((one) => one.boundary === boundary),
+      masks.boundaries.findIndex((one) => one.boundary === boundary),
       generation,
     );
   });
@@ -141,13 +138,6 @@ function rowTaker(
     },
     written: () => Promise.all(writes),
   };
-}
-
-function requestOf({
-  generation,
-}: SweepPlan): Pick<GenerateRequest, "context" | "maxTokens" | "stop" | "batchedCells"> {
-  const { context, maxTokens, stop, batchedCells } = generation;
-  return { context, maxTokens, stop, batchedCells };
 }
 
 function asRow(key: string, candidate: Candidate, { part, prompt }: PlannedSample, generation: Generation): JournalRow {

@@ -244,7 +244,7 @@ export const sweepResultSchema = z.strictObject({
     enginePeakBytes: z.number().int(),
     ownPeakBytes: z.number().int(),
     speeds: z.array(speed),
-    /** Layers times tokens that the engine computed for answers, where it counts them. */
+    /** Layers times tokens that the engine computed for answers of boundaries that share layers, and drafts of all answers. */
     work: workSchema.optional(),
   }),
 });

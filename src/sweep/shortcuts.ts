@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { boundaryCandidates, type Candidate } from "../adapter/mask.js";
-import { piecesOf, writePieces } from "../adapter/pieces.js";
-import type { Engine, Shortcuts } from "../engine/engine.js";
+import { boundaryCandidates, maskKey, type Candidate } from "../adapter/mask.js";
+import { piecesOf, writePieces, type Piece } from "../adapter/pieces.js";
+import type { Engine, SharedRequest, Shortcuts } from "../engine/engine.js";
 import { fileError } from "../errors.js";
 import type { SweepConfig } from "./config.js";
 import type { SweepInputs } from "./inputs.js";
@@ -66,12 +66,29 @@ export function noShortcuts(reason: string): Shortcuts {
 }
 
 /**
- * Whether it pays to answer these candidates at once: by layers, one full pass and the layers above each boundary against as many passes
- * as candidates.
+ * Whether these candidates are answered at once: where the engine can, and where it pays. By layers, one full pass and the layers above each
+ * boundary stand against as many passes as candidates.
  */
-export function paysToShare(candidates: readonly Candidate[], layerCount: number): boolean {
+export function sharesLayers({ shortcuts, layerCount }: SweepPlan, candidates: readonly Candidate[]): boolean {
+  if (!shortcuts.sharedLayers) return false;
   const shared = candidates.reduce((layers, { boundary }) => layers + layerCount - boundary, layerCount);
   return shared < WORTH_IT * candidates.length * layerCount;
+}
+
+/** These candidates as the engine takes boundaries that share layers; whoever keeps all that the adapter has is the full one. */
+export function sharedMasks(
+  { full, layerCount }: SweepPlan,
+  candidates: readonly Candidate[],
+  pieces: readonly Piece[],
+): Pick<SharedRequest, "full" | "boundaries"> {
+  const whole = maskKey(full.mask);
+  return {
+    full: piecesOf(full.mask, pieces),
+    boundaries: candidates.map(({ boundary, mask }) => ({
+      boundary: maskKey(mask) === whole ? layerCount : boundary,
+      pieces: piecesOf(mask, pieces),
+    })),
+  };
 }
 
 /** Sharing has costs of its own: copies of hidden states, keys and values put together. */

@@ -1,7 +1,8 @@
 import { stat } from "node:fs/promises";
 import type { ScaledPiece } from "../../adapter/pieces.js";
 import { readGgufHeader } from "../../formats/gguf-reader.js";
-import { AnswerInProgress, type WaveVocabulary } from "../answer.js";
+import type { WaveVocabulary } from "../answer.js";
+import { answerPrompts } from "../answer-prompts.js";
 import type {
   ContextShape,
   GenerateRequest,
@@ -16,7 +17,6 @@ import type {
 } from "../engine.js";
 import { directLikelihood } from "../likelihood.js";
 import { availableMemory } from "../machine.js";
-import { generateWave, running } from "../wave.js";
 import type { DirectContext } from "./direct-context.js";
 import { DirectDecoder } from "./direct-decoder.js";
 import type { DirectModel } from "./direct-model.js";
@@ -47,22 +47,12 @@ export class DirectSession {
 
   async generate(request: GenerateRequest, onGeneration: (generation: Generation) => void): Promise<Generation[]> {
     const { decoder } = this.contextFor(request.pieces, request.context);
-    const done: Generation[] = [];
-    const wave = request.prompts.map((prompt, sequence) => {
-      return running(new AnswerInProgress(prompt, this.vocabulary, request), sequence, prompt.drafts);
-    });
-    await generateWave(decoder, wave, {
-      batchedCells: request.batchedCells ?? Number.POSITIVE_INFINITY,
-      onAnswer: (answer) => {
-        const generation = answer.generation();
-        done.push(generation);
-        onGeneration(generation);
-      },
+    return answerPrompts(decoder, this.vocabulary, request, {
+      onGeneration,
       onDraft: (tried, taken) => {
         this.counter.drafted(tried, taken);
       },
     });
-    return done;
   }
 
   logitsAfter(pieces: readonly ScaledPiece[], shape: ContextShape, tokens: readonly number[]): Float32Array {
@@ -154,17 +144,8 @@ export class DirectSession {
     const alone = this.model.openContext(context);
     try {
       const decoder = new DirectDecoder(alone, masksOf(this.model, boundary.pieces));
-      const plain: string[] = [];
-      const wave = prompts.map((prompt, sequence) => {
-        return running(new AnswerInProgress(prompt, this.vocabulary, settings), sequence);
-      });
-      await generateWave(decoder, wave, {
-        batchedCells,
-        onAnswer: (answer) => {
-          plain.push(factsOf(answer.generation()));
-        },
-      });
-      return plain.sort().join() !== seen.sort().join();
+      const plain = await answerPrompts(decoder, this.vocabulary, { ...settings, prompts });
+      return plain.map(factsOf).sort().join() !== seen.sort().join();
     } finally {
       alone.close();
     }

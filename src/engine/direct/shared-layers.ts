@@ -1,5 +1,6 @@
 import type { WaveVocabulary } from "../answer.js";
 import type { ContextShape, SharedGeneration, SharedRequest } from "../engine.js";
+import type { DirectContext } from "./direct-context.js";
 import type { DirectModel } from "./direct-model.js";
 import { LayerChain } from "./layer-chain.js";
 import { LayerTap } from "./layer-tap.js";
@@ -27,8 +28,18 @@ export class SharedLayers {
   static async open(model: DirectModel, shape: ContextShape, work: WorkCounter): Promise<SharedLayers> {
     const chain = await LayerChain.load(model, shape);
     const tap = new LayerTap(model.library, model.embeddingLength);
-    const passing = model.openContext({ ...shape, sequences: 1 }, tap.callback);
-    return new SharedLayers({ model, chain, tap, passing, decoding: model.openContext(shape), work }, shape);
+    const opened: DirectContext[] = [];
+    try {
+      const passing = model.openContext({ ...shape, sequences: 1 }, tap.callback);
+      opened.push(passing);
+      return new SharedLayers({ model, chain, tap, passing, decoding: model.openContext(shape), work }, shape);
+    } catch (error) {
+      // Mostly memory ran out: what goes on without shared layers needs it.
+      for (const context of opened) context.close();
+      chain.close();
+      tap.close();
+      throw error;
+    }
   }
 
   async answer(

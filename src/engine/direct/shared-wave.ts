@@ -15,9 +15,11 @@ import type { WorkCounter } from "./work-counter.js";
 
 /** Tokens of the full adapter's answer that are tried first; twice as many after each try that holds. */
 const FIRST_TRY = 8;
+
 /** What one prompt's pass through the full adapter leaves behind. */
 interface Pass {
   readonly prompt: Prompt;
+  readonly prefillMs: number;
   /** Tokens at its beginning that the prompt before it has too, and that are not evaluated again. */
   readonly kept: number;
   /** The full adapter's first token. */
@@ -95,7 +97,7 @@ export class SharedWave {
     try {
       await this.passPrompts(passes, this.full, layerCount);
       if (this.masks.has(layerCount)) {
-        await this.answerFull(passes);
+        await this.answerPasses(layerCount, this.full, passes);
         if (this.inner.length > 0) this.passAnswers(passes);
       }
       for (const boundary of this.inner) await this.answerBoundary(boundary, passes);
@@ -132,14 +134,12 @@ export class SharedWave {
       work.prefilled(rows, boundary);
       work.kept(kept);
       const state = parseCacheState(passing.state(0));
-      this.prefillMs.set(`${boundary} ${prompt.id}`, performance.now() - started);
-      passes.push({ prompt, kept, first, hidden, state, draft: [], draftHidden: new Map() });
+      const prefillMs = performance.now() - started;
+      passes.push({ prompt, prefillMs, kept, first, hidden, state, draft: [], draftHidden: new Map() });
       previous = prompt.tokens;
       await setImmediate();
     }
   }
-
-  private readonly prefillMs = new Map<string, number>();
 
   private tapped<T>(
     hidden: ReadonlyMap<number, NativeArray<Float32Array>>,
@@ -147,8 +147,8 @@ export class SharedWave {
     count: number,
     evaluate: () => T,
   ): T {
-    const { model, tap } = this.parts;
-    const bytes = BigInt(row * model.embeddingLength * Float32Array.BYTES_PER_ELEMENT);
+    const { tap } = this.parts;
+    const bytes = this.rowBytes(row);
     return tap.collect(
       count,
       hidden.size,
@@ -160,18 +160,20 @@ export class SharedWave {
     );
   }
 
-  /** The full adapter's answers. */
-  private async answerFull(passes: readonly Pass[]): Promise<void> {
-    const { layerCount } = this.parts.model;
-    this.use(layerCount, this.full);
-    this.parts.decoding.clear();
-    const wave = passes.map(({ prompt, first, state }, sequence): Running => {
-      const answer = this.begin(prompt, layerCount);
+  /** Answers under the mask that the prompts were passed under. */
+  private async answerPasses(boundary: number, mask: MaskAdapters, passes: readonly Pass[]): Promise<void> {
+    const { decoding } = this.parts;
+    this.use(boundary, mask);
+    decoding.clear();
+    const wave = passes.map(({ prompt, prefillMs, first, state }, sequence): Running => {
+      const answer = this.begin(prompt);
+      answer.prefillMs = prefillMs;
       answer.accept(first);
-      if (!answer.isFinished) this.restoreWhole(sequence, state);
+      if (!answer.isFinished) decoding.restore(sequence, composeWhole(state, decoding.shape.sequences));
       return running(answer, sequence, this.answers[sequence]);
     });
-    await this.finish(layerCount, wave);
+    for (const one of wave) if (one.answer.isFinished) this.emit(boundary, one);
+    await this.finish(boundary, wave);
   }
 
   /** The full adapter's answers through its layers once more, side by side, for the hidden states of their tokens. */
@@ -208,7 +210,7 @@ export class SharedWave {
     decoding.clear();
     const wave: Running[] = [];
     for (const [sequence, pass] of passes.entries()) {
-      const answer = this.begin(pass.prompt, boundary);
+      const answer = this.begin(pass.prompt);
       const started = performance.now();
       chain.forget(boundary, pass.kept);
       this.runPrompt(boundary, pass, answer);
@@ -220,10 +222,7 @@ export class SharedWave {
       wave.push(one);
       await setImmediate();
     }
-    await this.finish(
-      boundary,
-      wave.filter(({ answer }) => !answer.isFinished),
-    );
+    await this.finish(boundary, wave);
   }
 
   /** A prompt through the layers from the boundary on. */
@@ -283,27 +282,16 @@ export class SharedWave {
     const base: MaskAdapters = { plain: [], padded: [] };
     const passes: Pass[] = [];
     await this.passPrompts(passes, base, 0);
-    this.use(0, base);
-    this.parts.decoding.clear();
-    const wave = passes.map(({ prompt, first, state }, sequence): Running => {
-      const answer = this.begin(prompt, 0);
-      answer.accept(first);
-      if (!answer.isFinished) this.restoreWhole(sequence, state);
-      return running(answer, sequence, this.answers[sequence]);
-    });
-    await this.finish(0, wave);
+    await this.answerPasses(0, base, passes);
   }
 
   /** Decodes a wave to its end and hands its answers on. */
   private async finish(boundary: number, wave: readonly Running[]): Promise<void> {
     const { work } = this.parts;
-    const byAnswer = new Map(wave.map((one) => [one.answer, one]));
-    for (const one of wave) if (one.answer.isFinished) this.emit(boundary, one);
     await continueWave(this.decoder, wave, {
       batchedCells: this.batchedCells,
-      onAnswer: (answer) => {
-        const one = byAnswer.get(answer);
-        if (one) this.emit(boundary, one);
+      onAnswer: (one) => {
+        this.emit(boundary, one);
       },
       onDraft: (tried, taken) => {
         work.drafted(tried, taken);
@@ -322,15 +310,8 @@ export class SharedWave {
     this.onGeneration({ boundary, generation: answer.generation() });
   }
 
-  private begin(prompt: Prompt, boundary: number): AnswerInProgress {
-    const answer = new AnswerInProgress(prompt, this.vocabulary, this.request);
-    answer.prefillMs = this.prefillMs.get(`${boundary} ${prompt.id}`) ?? 0;
-    return answer;
-  }
-
-  private restoreWhole(sequence: number, state: CacheState): void {
-    const { decoding } = this.parts;
-    decoding.restore(sequence, composeWhole(state, decoding.shape.sequences));
+  private begin(prompt: Prompt): AnswerInProgress {
+    return new AnswerInProgress(prompt, this.vocabulary, this.request);
   }
 
   private allocateHidden(boundaries: readonly number[], rows: number): Map<number, NativeArray<Float32Array>> {
