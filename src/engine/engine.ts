@@ -61,6 +61,9 @@ export interface Prompt {
   readonly drafts?: readonly (readonly number[])[];
 }
 
+/** Batches of any length, whose rows may depend on each other. */
+export const ANY_CELLS = Number.MAX_SAFE_INTEGER;
+
 /** One wave: at most `context.sequences` prompts, generated for at once under one mask. */
 export interface GenerateRequest {
   readonly pieces: readonly ScaledPiece[];
@@ -69,7 +72,10 @@ export interface GenerateRequest {
   readonly maxTokens: number;
   /** Strings that end an answer; they are cut off. */
   readonly stop: readonly string[];
-  /** Answers share decode steps up to so many tokens of prompt and answer; from there on each takes its steps alone. All share all by default. */
+  /**
+   * Answers share decode steps up to so many tokens of prompt and answer, each row computed as though it came alone; from there on each
+   * takes its steps alone. With {@link ANY_CELLS}, the default, all share all, and what a row gives may depend on those beside it.
+   */
   readonly batchedCells?: number;
 }
 
@@ -110,12 +116,16 @@ export interface Shortcuts {
   readonly reasons: readonly string[];
 }
 
+/** Tokens of answers, those of drafts that were not taken included, times layers; by the kind of call, `ROWS` or `ROWS/1` where all rows are one sequence's. */
+export type DecodeWork = Readonly<
+  Record<string, { readonly base: number; readonly adapter: number; readonly calls: number }>
+>;
+
 /** Layers times tokens that were computed for boundaries that share layers, and that plain answers would have cost besides; drafts of all answers. */
 export interface Work {
   /** Prompt tokens times layers without and with an adapter. */
   readonly prefill: { readonly base: number; readonly adapter: number };
-  /** Tokens of answers, those of drafts that were not taken included, times layers. */
-  readonly decode: { readonly base: number; readonly adapter: number; readonly calls: number; readonly rows: number };
+  readonly decode: DecodeWork;
   /** Layers times tokens that were not computed: below a boundary, of common prompt beginnings; and tokens of drafts. */
   readonly saved: { readonly sharedLayers: number; readonly commonPrefix: number };
   readonly drafts: { readonly tried: number; readonly taken: number };

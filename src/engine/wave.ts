@@ -1,4 +1,5 @@
 import type { AnswerInProgress } from "./answer.js";
+import { ANY_CELLS } from "./engine.js";
 
 /** One decode step of one sequence: its last token and, behind it, tokens that may follow; the position of the first. */
 export interface DecodeStep {
@@ -15,10 +16,16 @@ export interface WaveDecoder {
   readonly rowsOfStep: number;
   /** Evaluates a prompt by itself. @returns the most probable next token; undefined where the engine ends the text. */
   prefill(sequence: number, tokens: readonly number[]): Promise<number | undefined>;
-  /** Evaluates these tokens in one batch. @returns for each step the most probable next token after each of its tokens. */
-  step(steps: readonly DecodeStep[]): Promise<(number | undefined)[][]>;
+  /**
+   * Evaluates these tokens in one batch.
+   * @param apart each as though it came alone, where the engine can.
+   * @returns for each step the most probable next token after each of its tokens.
+   */
+  step(steps: readonly DecodeStep[], apart: boolean): Promise<(number | undefined)[][]>;
   /** Forgets a sequence from a position on. */
   forget(sequence: number, from: number): void;
+  /** Puts what a sequence remembers into another one, that has nothing. Missing where gaps between sequences cost nothing. */
+  move?(from: number, to: number): void;
   /** Forgets all sequences. */
   clear(): Promise<void>;
 }
@@ -26,7 +33,8 @@ export interface WaveDecoder {
 /** An answer and the sequence that it is generated in. */
 export interface Running {
   readonly answer: AnswerInProgress;
-  readonly sequence: number;
+  /** Changes when it moves into the place of one that is finished. */
+  sequence: number;
   /** What the same prompt was answered under other masks, the likeliest first: its tokens are tried before they are decoded one by one. */
   readonly drafts: readonly (readonly number[])[];
   /** Tokens of a draft that are tried at once: twice as many after each that held. */
@@ -34,7 +42,7 @@ export interface Running {
 }
 
 export interface WaveOptions {
-  /** Sequences of up to so many tokens share the calls of the engine; longer ones take each step alone. */
+  /** Sequences of up to so many tokens share the calls of the engine; longer ones take each step alone. See GenerateRequest. */
   readonly batchedCells: number;
   readonly onAnswer: (finished: Running) => void;
   /** Tokens of drafts that were evaluated, and that were taken. */
@@ -43,6 +51,11 @@ export interface WaveOptions {
 
 /** With so many rows in a call more of them make it no cheaper a row, on a CPU. */
 const ROWS_OF_CALL = 64;
+/**
+ * Of so many sequences at most drafts are tried: with more, a row of a draft costs about as much as the step that it may save (an
+ * evaluation of 16 rows takes 3 to 4 times as long as one of a single row, and 7 of 8 tokens of a draft hold).
+ */
+const DRAFTED_SEQUENCES = 4;
 /** Tokens of a draft that are tried first: where it does not hold, the rest was computed for nothing. */
 const FIRST_REACH = 4;
 
@@ -82,6 +95,8 @@ export async function continueWave(
   options: WaveOptions,
 ): Promise<void> {
   for (let active = wave.filter(unfinished); active.length > 0; active = active.filter(unfinished)) {
+    closeGaps(decoder, active);
+    active.sort((a, b) => a.sequence - b.sequence);
     const together = active.filter(({ answer }) => answer.position < options.batchedCells);
     const alone = active.filter((one) => !together.includes(one));
     if (together.length > 0) await stepTogether(decoder, together, options);
@@ -89,7 +104,27 @@ export async function continueWave(
   }
 }
 
+/** llama.cpp takes a step in one piece only where the sequences follow each other, in order (llama_batch_allocr::split_equal). */
+function closeGaps(decoder: WaveDecoder, active: readonly Running[]): void {
+  if (!decoder.move) return;
+  const taken = new Set(active.map(({ sequence }) => sequence));
+  const beyond = active.filter(({ sequence }) => sequence >= active.length);
+  for (let gap = 0; gap < active.length; gap++) {
+    if (taken.has(gap)) continue;
+    const one = beyond.pop();
+    if (!one) return;
+    decoder.forget(gap, 0);
+    decoder.move(one.sequence, gap);
+    one.sequence = gap;
+  }
+}
+
 async function stepTogether(decoder: WaveDecoder, wave: readonly Running[], options: WaveOptions): Promise<void> {
+  if (wave.length > DRAFTED_SEQUENCES) {
+    const none = wave.map(() => []);
+    await take(decoder, wave, none, options);
+    return;
+  }
   const most = Math.min(
     decoder.rowsOfSequence - 1,
     Math.max(FIRST_REACH, Math.floor(ROWS_OF_CALL / wave.length) - 1),
@@ -111,7 +146,7 @@ async function take(
   decoder: WaveDecoder,
   wave: readonly Running[],
   drafts: readonly (readonly number[])[],
-  { onAnswer, onDraft }: WaveOptions,
+  { batchedCells, onAnswer, onDraft }: WaveOptions,
 ): Promise<void> {
   const started = performance.now();
   const next = await decoder.step(
@@ -120,6 +155,7 @@ async function take(
       if (last === undefined) throw new RangeError("a sequence without a token takes no step");
       return { sequence, tokens: [last, ...(drafts[i] ?? [])], position: answer.position };
     }),
+    batchedCells < ANY_CELLS,
   );
   const share = (performance.now() - started) / wave.length;
   for (const [i, one] of wave.entries()) {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { boundaryCandidates, maskKey, type Candidate } from "../adapter/mask.js";
-import type { ContextShape, EngineInfo, Prompt, Shortcuts } from "../engine/engine.js";
+import { ANY_CELLS, type ContextShape, type EngineInfo, type Prompt, type Shortcuts } from "../engine/engine.js";
 import { availableMemory } from "../engine/machine.js";
 import { MemoryError, SampleError, UsageError } from "../errors.js";
 import type { Sample } from "../samples/sample.js";
@@ -60,8 +60,6 @@ const BATCH_SIZE = 512;
 const AUTO_SEQUENCES = { cpu: 16, gpu: 8 } as const;
 /** Share of the memory that is free which the key/value cache may take where the number of sequences is ours to choose. */
 const CACHE_SHARE = 0.25;
-/** Batches of any length: answers may depend on what is decoded beside them. */
-export const ANY_CELLS = Number.MAX_SAFE_INTEGER;
 /** The engine pads context sizes to this many tokens. */
 const CONTEXT_STEP = 256;
 
@@ -129,8 +127,11 @@ export function planSweep(
 
 /** The settings that decide which tokens come out: how many samples go at once is one of them only where company counts. */
 export function decidingSettings(generation: GenerationSettings): object {
+  const { batchedCells, ...rest } = generation;
   const { sequences, ...context } = generation.context;
-  return { ...generation, context: isAlone(generation) ? context : { ...context, sequences } };
+  return isAlone(generation)
+    ? { ...rest, context, alone: true }
+    : { ...rest, context: { ...context, sequences }, batchedCells };
 }
 
 /** Whether each answer is what a single run gives. */

@@ -107,7 +107,7 @@ const speed = z.strictObject({
 
 const workSchema = z.strictObject({
   prefill: z.strictObject({ base: z.number(), adapter: z.number() }),
-  decode: z.strictObject({ base: z.number(), adapter: z.number(), calls: z.number(), rows: z.number() }),
+  decode: z.record(z.string(), z.strictObject({ base: z.number(), adapter: z.number(), calls: z.number() })),
   saved: z.strictObject({ sharedLayers: z.number(), commonPrefix: z.number() }),
   drafts: z.strictObject({ tried: z.number(), taken: z.number() }),
 });

@@ -16,7 +16,7 @@ const title = isKnown
 const LAYERS = 4;
 const context: ContextShape = {
   sequences: 3,
-  contextSize: 512,
+  contextSize: 768,
   batchSize: 128,
   cacheType: "F16",
   flashAttention: "auto",
@@ -24,8 +24,8 @@ const context: ContextShape = {
 const settings = { context, maxTokens: 24, stop: ["q"] };
 const ALONE = 0;
 
-/** Prompts with a common beginning; shorter than a tile, longer than a batch, and beyond the cells that batches are exact for. */
-const texts = ["What is it?", "What is it? ".repeat(6), "What is it? ".repeat(13), "What is it? ".repeat(24), "Where?"];
+/** Prompts with a common beginning; shorter than a tile, longer than a batch, and beyond one and two of attention's blocks of 256 cells. */
+const texts = [1, 6, 13, 22, 44].map((times) => "What is it? ".repeat(times)).concat("Where?");
 
 interface Opened {
   readonly engine: Engine;
@@ -61,7 +61,8 @@ describe.skipIf(!isKnown)(`boundaries that share their lower layers ${title}`, (
         folder.path,
       );
       const boundaries = candidates.map(({ boundary, mask }) => ({ boundary, pieces: piecesOf(mask, pieces) }));
-      const engine = await openEngine({ modelPath, gpu: "off", gpuLayers: 0, threads: 1 });
+      // Attention over many cells is cut into a part for each thread; with F32 nothing is decoded in company.
+      const engine = await openEngine({ modelPath, gpu: "off", gpuLayers: 0, threads: type === "F32" ? 1 : 2 });
       const full = boundaries.at(-1)?.pieces ?? [];
       opened.set(`${architecture} ${type}`, { engine, tokens: await engine.tokenize(texts), full, boundaries });
     }
@@ -126,7 +127,7 @@ describe.skipIf(!isKnown)(`boundaries that share their lower layers ${title}`, (
     };
     // F32 weights are multiplied by another kernel in company than alone; quantised ones are not.
     expect(await shortcutsOf("F32")).toBe(0);
-    expect([0, 256]).toContain(await shortcutsOf("Q8_0"));
+    expect([0, context.contextSize]).toContain(await shortcutsOf("Q8_0"));
   });
 
   it("save the layers below them and try the full adapter's answer", async () => {

@@ -41,6 +41,12 @@ class TableDecoder implements WaveDecoder {
     this.memory.set(sequence, (this.memory.get(sequence) ?? []).slice(0, from));
   }
 
+  move(from: number, to: number): void {
+    expect(this.memory.get(to) ?? []).toHaveLength(0);
+    this.memory.set(to, this.memory.get(from) ?? []);
+    this.memory.delete(from);
+  }
+
   clear(): Promise<void> {
     this.memory.clear();
     return Promise.resolve();

@@ -15,13 +15,16 @@ export function tokenCounts(workload, boundaries) {
 }
 
 /** Layer-tokens of the plain way, where every boundary computes all layers of every token: K of them with the adapter. */
-export function plainWork(workload, boundaries, rowsPerCall) {
-  const work = { prefill: { base: 0, adapter: 0 }, decode: { base: 0, adapter: 0, rowsPerCall } };
+export function plainWork(workload, boundaries) {
+  const work = { prefill: { base: 0, adapter: 0 }, decode: { 1: { base: 0, adapter: 0 } } };
   for (const one of boundaries) {
     const { prefilled, decoded } = tokenCounts(workload, [one]);
-    for (const [phase, tokens] of Object.entries({ prefill: prefilled, decode: decoded })) {
-      work[phase].adapter += tokens * one.boundary;
-      work[phase].base += tokens * (workload.layers - one.boundary);
+    for (const [counts, tokens] of [
+      [work.prefill, prefilled],
+      [work.decode[1], decoded],
+    ]) {
+      counts.adapter += tokens * one.boundary;
+      counts.base += tokens * (workload.layers - one.boundary);
     }
   }
   return work;

@@ -7,7 +7,7 @@
 // RESULT is arm a's result as arms.mjs writes it, or a run's result.json with the same fields under `timings`:
 //   work.prefill    { base, adapter }: layer-tokens (tokens times layers they went through) without and with adapter; optional rowsPerCall:
 //                   tokens of one call, where prompts are not prefilled each by itself
-//   work.decode     { base, adapter, rowsPerCall }: likewise; rowsPerCall is the mean number of tokens in a call, or { rows: layer-tokens }
+//   work.decode     { KIND: { base, adapter } }: likewise, by the kind of call: "ROWS" of as many sequences, "ROWS/1" of a single one
 //   work.saved      layer-tokens not computed, by trick; not used here
 //   boundaries      [{ boundary, answers: [{ id, tokens }] }]: needed where there is no `work`; then the plain way is counted
 import { readFileSync, writeFileSync } from "node:fs";
@@ -20,11 +20,11 @@ const result = JSON.parse(readFileSync(resultPath, "utf8"));
 const { layers, prompts, threads, maxTokens } = workload;
 const REPEATS = 3;
 const STEPS = 12;
-/** Numbers of rows whose decode rate is measured, those with most work first: each costs a prefill of so many prompts. */
-const MOST_ROWS = 4;
+/** Rows of the calls whose times are measured, of as many sequences and of a single one; the times between are on the line between two. */
+const MEASURED = { many: [1, 2, 4, 8, 12, 16], one: [1, 4, 8, 16, 32, 63] };
 
 const counted = result.work ?? result.timings?.work;
-const plain = result.boundaries && plainWork(workload, result.boundaries, 1);
+const plain = result.boundaries && plainWork(workload, result.boundaries);
 const work = counted ?? plain;
 if (!work) throw new Error(`${resultPath} has neither work nor boundaries`);
 
@@ -53,8 +53,8 @@ function prefillRate(files, lengths) {
   return (layers * lengths.reduce((sum, length) => sum + length, 0)) / total;
 }
 
-/** Layer-tokens per second of decode calls of one token for each of so many sequences, in the middle of a mean answer. */
-function decodeRate(files, rows, answerTokens) {
+/** Seconds of a decode call of one token for each of so many sequences, in the middle of a mean answer. */
+function secondsOfMany(files, rows, answerTokens) {
   const sequence = (i) => prompts[i % prompts.length].tokens;
   const contextSize = Math.max(...prompts.map(({ tokens }) => tokens.length)) + maxTokens + STEPS;
   const context = model.openContext({ sequences: rows, contextSize, threads }, files);
@@ -68,49 +68,83 @@ function decodeRate(files, rows, answerTokens) {
   step(0);
   const time = median(Array.from({ length: STEPS - 1 }, (_, n) => seconds(() => step(n + 1))));
   context.close();
-  return (layers * rows) / time;
+  return time;
 }
 
-/** Numbers of rows of a decode call with their share of the work. */
-function rowShares(rowsPerCall) {
-  const given = typeof rowsPerCall === "object" ? Object.entries(rowsPerCall) : [[rowsPerCall ?? 1, 1]];
-  const sorted = given.map(([rows, amount]) => [Math.max(1, Math.round(Number(rows))), amount]);
-  const kept = sorted.sort((a, b) => b[1] - a[1]).slice(0, MOST_ROWS);
-  const total = kept.reduce((sum, [, amount]) => sum + amount, 0);
-  return kept.map(([rows, amount]) => [rows, amount / total]);
+/** Seconds of a decode call of so many tokens behind a prompt. */
+function secondsOfOne(files, rows) {
+  const [{ tokens }] = prompts;
+  const context = model.openContext(
+    { sequences: 1, contextSize: tokens.length + (REPEATS + 1) * rows, threads },
+    files,
+  );
+  context.prefill(tokens, 0);
+  const step = (n) =>
+    context.decode(
+      Array.from({ length: rows }, (_, i) => [tokens[i % tokens.length], tokens.length + n * rows + i, 0, true]),
+    );
+  step(0);
+  const time = median(Array.from({ length: REPEATS }, (_, n) => seconds(() => step(n + 1))));
+  context.close();
+  return time;
+}
+
+/** Seconds of a decode call of a kind, between the measured ones. */
+function secondsOf(times, kind) {
+  const [rows, of] = kind.split("/").map(Number);
+  // Beyond 16 rows of several sequences some are drafts: several rows of one sequence.
+  const name = of === 1 || rows > MEASURED.many.at(-1) ? "one" : "many";
+  const grid = MEASURED[name];
+  const above = Math.max(
+    1,
+    grid.findIndex((measured) => measured >= rows),
+  );
+  const [low, high] = [grid[above - 1], grid[above]];
+  const at = (measured) => times[`${measured}${name === "one" && measured > 1 ? "/1" : ""}`];
+  return at(low) + ((at(high) - at(low)) * (rows - low)) / (high - low);
 }
 
 const answers = result.boundaries ? tokenCounts(workload, result.boundaries) : { decoded: 0 };
 const answerTokens = result.boundaries ? answers.decoded / (result.boundaries.length * prompts.length) : maxTokens / 2;
 const own = prompts.map(({ tokens }) => tokens.length);
 const lengths = work.prefill.rowsPerCall ? [Math.round(work.prefill.rowsPerCall)] : own;
-const shares = rowShares(work.decode.rowsPerCall);
-const rates = { prefill: {}, decode: {} };
+const times = { prefill: {}, decode: {} };
 for (const [kind, files] of Object.entries(adapters)) {
-  rates.prefill[kind] = prefillRate(files, lengths);
-  rates.decode[kind] = {};
-  for (const rows of new Set([1, ...shares.map(([count]) => count)])) {
-    rates.decode[kind][rows] = decodeRate(files, rows, answerTokens);
-  }
+  times.prefill[kind] = prefillRate(files, lengths);
+  times.decode[kind] = Object.fromEntries([
+    ...MEASURED.many.map((rows) => [`${rows}`, secondsOfMany(files, rows, answerTokens)]),
+    ...MEASURED.one.slice(1).map((rows) => [`${rows}/1`, secondsOfOne(files, rows)]),
+  ]);
 }
 
 /** Seconds that these layer-tokens take at the measured rates. */
-function limitOf({ prefill, decode }, rowsAndShares) {
+function limitOf({ prefill, decode }) {
   const inKinds = (of) => of("base") + of("adapter");
-  const prefillSeconds = inKinds((kind) => prefill[kind] / rates.prefill[kind]);
-  const decodeSeconds = rowsAndShares.reduce(
-    (sum, [rows, share]) => sum + share * inKinds((kind) => decode[kind] / rates.decode[kind][rows]),
-    0,
-  );
+  const prefillSeconds = inKinds((kind) => prefill[kind] / times.prefill[kind]);
+  const decodeSeconds = Object.entries(decode).reduce((sum, [call, counts]) => {
+    const rows = Number(call.split("/")[0]);
+    return sum + inKinds((kind) => (counts[kind] / (layers * rows)) * secondsOf(times.decode[kind], call));
+  }, 0);
   return { prefillSeconds, decodeSeconds, seconds: prefillSeconds + decodeSeconds };
 }
 
+const rates = {
+  prefill: times.prefill,
+  decode: Object.fromEntries(
+    Object.entries(times.decode).map(([kind, calls]) => [
+      kind,
+      Object.fromEntries(
+        Object.entries(calls).map(([call, time]) => [call, (layers * Number(call.split("/")[0])) / time]),
+      ),
+    ]),
+  ),
+};
 const limit = {
   counted: counted !== undefined,
   work,
   rates,
   prefillLengths: lengths,
-  limit: limitOf(work, shares),
-  plain: plain && { work: plain, limit: limitOf(plain, [[1, 1]]) },
+  limit: limitOf(work),
+  plain: plain && { work: plain, limit: limitOf(plain) },
 };
 writeFileSync(limitPath, JSON.stringify(limit, null, 1));

@@ -144,16 +144,16 @@ function limitText(limits, runs) {
   ];
   const rateRows = [
     rateRow("prefill", (one) => one.rates.prefill),
-    ...Object.keys(rates.decode.base).map((rows) =>
-      rateRow(`decode, ${rows} row${rows === "1" ? "" : "s"} a call`, ({ rates: { decode } }) => ({
-        base: decode.base[rows],
-        adapter: decode.adapter[rows],
-      })),
-    ),
+    ...Object.keys(rates.decode.base).map((call) => {
+      const [rows, of] = call.split("/");
+      const title = `decode, ${rows} row${rows === "1" ? "" : "s"} a call${of ? " of one sequence" : ""}`;
+      return rateRow(title, ({ rates: { decode } }) => ({ base: decode.base[call], adapter: decode.adapter[call] }));
+    }),
   ];
+  const decoded = ({ decode }, kind) => Object.values(decode).reduce((sum, counts) => sum + counts[kind], 0);
   const workRow = (title, one, pick) => [
     title,
-    ...[one.prefill.base, one.prefill.adapter, one.decode.base, one.decode.adapter].map(whole),
+    ...[one.prefill.base, one.prefill.adapter, decoded(one, "base"), decoded(one, "adapter")].map(whole),
     ...["prefillSeconds", "decodeSeconds", "seconds"].map((name) => fixed(middle((limit) => pick(limit)[name]))),
   ];
   const workRows = [

@@ -1,8 +1,12 @@
 import { InsufficientMemoryError } from "node-llama-cpp";
 import type { ContextShape } from "../engine.js";
 import { batchesOf } from "./batches.js";
+import { GGML_TYPES } from "./ggml-tensor.js";
+import { GraphWatch } from "./graph-watch.js";
+import type { LayerTap } from "./layer-tap.js";
 import type { ContextParams, LlamaLibrary } from "./llama-library.js";
 import { allocate, release, viewOf, type NativeArray, type Pointer } from "./native-array.js";
+import { rowAttention, CELL_BLOCK, type RowAttention } from "./row-attention.js";
 
 /** One token to be evaluated. */
 export interface DirectToken {
@@ -28,10 +32,10 @@ export interface HiddenRows {
   readonly position: number;
   /** Whether every row is an output, or the last alone. */
   readonly outputs: "all" | "last";
+  /** Whether each row is evaluated as though it came alone. */
+  readonly apart: boolean;
 }
 
-/** Numbers of ggml.h and llama.h. */
-const GGML_TYPES = { F32: 0, F16: 1 } as const;
 const FLASH_ATTENTION = { auto: -1, off: 0 } as const;
 /** llama.cpp wants whole blocks of cells; node-llama-cpp rounds likewise. */
 const CELLS = 256;
@@ -48,11 +52,13 @@ export class DirectContext {
     readonly sequencePointers: NativeArray<BigUint64Array>;
     readonly outputs: NativeArray<Int8Array>;
   };
+  private readonly rows: RowAttention;
+  private readonly watch: GraphWatch;
   private logitsView: { readonly address: Pointer; readonly rows: Float32Array } | undefined;
 
   /**
-   * @param evaluation a callback of the library, called for every tensor.
-   * @throws InsufficientMemoryError when llama.cpp cannot make the context.
+   * @param tap sees what layers put out.
+   * @throws InsufficientMemoryError when llama.cpp cannot make the context; what {@link RowAttention} does.
    */
   constructor(
     private readonly library: LlamaLibrary,
@@ -60,8 +66,10 @@ export class DirectContext {
     private readonly vocabulary: number,
     threads: number,
     readonly shape: ContextShape,
-    evaluation: Pointer | null = null,
+    tap?: LayerTap,
   ) {
+    this.rows = rowAttention(library, threads);
+    this.watch = new GraphWatch(library, tap ? [tap, this.rows] : [this.rows]);
     const params: ContextParams = {
       ...library.contextDefaults(),
       n_ctx: Math.ceil((shape.contextSize * shape.sequences) / CELLS) * CELLS,
@@ -71,7 +79,7 @@ export class DirectContext {
       n_threads: threads,
       n_threads_batch: threads,
       flash_attn_type: FLASH_ATTENTION[shape.flashAttention],
-      cb_eval: evaluation,
+      cb_eval: this.watch.callback,
       type_k: GGML_TYPES[shape.cacheType],
       type_v: GGML_TYPES[shape.cacheType],
       no_perf: true,
@@ -79,7 +87,10 @@ export class DirectContext {
       kv_unified: false,
     };
     const address = library.initContext(model, params);
-    if (address === null) throw new InsufficientMemoryError("llama.cpp cannot make the context");
+    if (address === null) {
+      this.watch.close();
+      throw new InsufficientMemoryError("llama.cpp cannot make the context");
+    }
     this.address = address;
     const threadpool = library.threadpool(threads);
     library.attachThreadpool(address, threadpool, threadpool);
@@ -114,14 +125,25 @@ export class DirectContext {
     return this.logitRows(outputs);
   }
 
+  /** As {@link decode}, each token as though it came alone; at most 63 of a sequence. Adapters must be padded. */
+  decodeApart(tokens: readonly DirectToken[]): Float32Array[] {
+    const split = tokens.length > 1 && tokens.some(({ position }) => position >= CELL_BLOCK);
+    return split ? this.rows.apart(() => this.decode(tokens)) : this.decode(tokens);
+  }
+
   /** Evaluates hidden states in one call, at most `batchSize` rows. @returns as {@link decode}. */
-  decodeHidden({ address, count, position, outputs }: HiddenRows): Float32Array[] {
+  decodeHidden({ address, count, position, outputs, apart }: HiddenRows): Float32Array[] {
     const { batch } = this;
     for (let i = 0; i < count; i++) batch.positions.values[i] = position + i;
     batch.sequences.values.fill(0, 0, count);
     batch.outputs.values.fill(outputs === "all" ? 1 : 0, 0, count);
     batch.outputs.values[count - 1] = 1;
-    this.call(count, address);
+    const split = apart && count > 1 && position + count > CELL_BLOCK;
+    if (split) {
+      this.rows.apart(() => {
+        this.call(count, address);
+      });
+    } else this.call(count, address);
     return this.logitRows(outputs === "all" ? count : 1);
   }
 
@@ -198,6 +220,7 @@ export class DirectContext {
 
   close(): void {
     this.library.freeContext(this.address);
+    this.watch.close();
     for (const array of Object.values(this.batch)) release(this.library, array);
   }
 

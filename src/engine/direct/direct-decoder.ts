@@ -15,7 +15,7 @@ export class DirectDecoder implements WaveDecoder {
   readonly rowsOfSequence = TILE_ROWS - 1;
   readonly rowsOfStep: number;
   private form: keyof MaskAdapters | undefined;
-  private onRows: (rows: number) => void = () => undefined;
+  private onRows: (rows: number, sequences: number) => void = () => undefined;
 
   constructor(
     private readonly context: DirectContext,
@@ -26,9 +26,9 @@ export class DirectDecoder implements WaveDecoder {
 
   /**
    * Changes the mask; what is remembered must have been computed under it, or be forgotten first.
-   * @param onRows is told the rows of each step.
+   * @param onRows is told the rows of each step, and of how many sequences they are.
    */
-  use(adapters: MaskAdapters, onRows: (rows: number) => void): void {
+  use(adapters: MaskAdapters, onRows: (rows: number, sequences: number) => void): void {
     this.adapters = adapters;
     this.form = undefined;
     this.onRows = onRows;
@@ -41,14 +41,13 @@ export class DirectDecoder implements WaveDecoder {
     return token;
   }
 
-  async step(steps: readonly DecodeStep[]): Promise<number[][]> {
+  async step(steps: readonly DecodeStep[], apart: boolean): Promise<number[][]> {
     this.inForm("padded");
-    const rows = this.context.decode(
-      steps.flatMap(({ tokens, position, sequence }) => {
-        return tokens.map((token, i) => ({ token, position: position + i, sequence, output: true }));
-      }),
-    );
-    this.onRows(rows.length);
+    const batch = steps.flatMap(({ tokens, position, sequence }) => {
+      return tokens.map((token, i) => ({ token, position: position + i, sequence, output: true }));
+    });
+    const rows = apart ? this.context.decodeApart(batch) : this.context.decode(batch);
+    this.onRows(rows.length, steps.length);
     const next = rows.map(mostProbable);
     await setImmediate();
     let at = 0;
@@ -57,6 +56,11 @@ export class DirectDecoder implements WaveDecoder {
 
   forget(sequence: number, from: number): void {
     this.context.forget(sequence, from);
+  }
+
+  move(from: number, to: number): void {
+    this.context.restore(to, [this.context.state(from)]);
+    this.context.forget(from, 0);
   }
 
   async clear(): Promise<void> {

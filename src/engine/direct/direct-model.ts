@@ -1,8 +1,10 @@
 import type { ScaledPiece } from "../../adapter/pieces.js";
 import type { ContextShape } from "../engine.js";
 import { DirectContext, type LoadedAdapter } from "./direct-context.js";
+import type { LayerTap } from "./layer-tap.js";
 import type { LlamaLibrary } from "./llama-library.js";
 import type { Pointer } from "./native-array.js";
+import { rowAttention } from "./row-attention.js";
 
 /** A model that llama.cpp holds for boundary alone, with the adapters that were asked for so far. */
 export class DirectModel {
@@ -25,16 +27,17 @@ export class DirectModel {
   /** Length of a hidden state. */
   readonly embeddingLength: number;
 
-  /** Loads a model on the CPU. @throws Error when llama.cpp refuses it; its log says why. */
+  /** Loads a model on the CPU. @throws Error when llama.cpp refuses it (its log says why) or ggml's tensors are not as expected. */
   static load(library: LlamaLibrary, path: string, threads: number): DirectModel {
+    rowAttention(library, threads);
     const model = library.loadModel(path, { ...library.modelDefaults(), n_gpu_layers: 0 });
     if (model === null) throw new Error(`llama.cpp cannot load the model ${path}`);
     return new DirectModel(library, model, threads, path);
   }
 
-  /** A context without adapters. @param evaluation see {@link DirectContext}. */
-  openContext(shape: ContextShape, evaluation: Pointer | null = null): DirectContext {
-    return new DirectContext(this.library, this.model, this.vocabulary, this.threads, shape, evaluation);
+  /** A context without adapters. @param tap see {@link DirectContext}. */
+  openContext(shape: ContextShape, tap?: LayerTap): DirectContext {
+    return new DirectContext(this.library, this.model, this.vocabulary, this.threads, shape, tap);
   }
 
   /** The adapters of a mask: as they are, or padded so that the rows of a batch do not depend on each other. */

@@ -22,7 +22,7 @@ import { DirectDecoder } from "./direct-decoder.js";
 import type { DirectModel } from "./direct-model.js";
 import { layerwiseRefusal } from "./one-layer-models.js";
 import { SharedLayers } from "./shared-layers.js";
-import { batchRefusal, BATCHED_CELLS, masksOf, TRIAL_TOKENS } from "./shortcuts.js";
+import { masksOf, TRIAL_TOKENS, tryBatches } from "./shortcuts.js";
 import { WorkCounter } from "./work-counter.js";
 
 /** Tokens that a trial of shared layers generates. */
@@ -87,13 +87,15 @@ export class DirectSession {
   /** Tries the shortcuts on the beginning of a prompt; leaves what shared layers need open. */
   async shortcuts(request: ShortcutRequest): Promise<Shortcuts> {
     this.close();
-    const batched = batchRefusal(this.model, request);
-    const shared = await this.sharedRefusal(request, batched === undefined ? BATCHED_CELLS : 0);
+    const { cells, refusal } = tryBatches(this.model, request);
+    const shared = await this.sharedRefusal(request, cells);
     return {
-      batchedCells: batched === undefined ? BATCHED_CELLS : 0,
+      batchedCells: cells,
       sharedLayers: shared === undefined,
       reasons: [
-        ...(batched === undefined ? [] : [`answers are decoded alone: ${batched}`]),
+        ...(refusal === undefined
+          ? []
+          : [`answers ${cells === 0 ? "" : `beyond ${cells} tokens `}are decoded alone: ${refusal}`]),
         ...(shared === undefined ? [] : [`lower layers are computed for each boundary: ${shared}`]),
       ],
     };

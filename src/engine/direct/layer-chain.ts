@@ -45,11 +45,11 @@ export class LayerChain {
       for (const [layer, path] of paths.entries()) {
         const model = DirectModel.load(library, path, threads);
         const isLast = layer === paths.length - 1;
-        links.push({ model, context: model.openContext({ ...shape, sequences: 1 }, isLast ? null : tap.callback) });
+        links.push({ model, context: model.openContext({ ...shape, sequences: 1 }, isLast ? undefined : tap) });
       }
       return new LayerChain(library, links, tap, embeddingLength, shape.batchSize);
     } catch (error) {
-      closeAll(links, tap);
+      closeAll(links);
       throw error;
     } finally {
       await rm(folder, { recursive: true, force: true });
@@ -99,15 +99,14 @@ export class LayerChain {
   }
 
   close(): void {
-    closeAll(this.links, this.tap);
+    closeAll(this.links);
     for (const buffer of this.buffers) release(this.library, buffer);
   }
 }
 
-function closeAll(links: readonly Link[], tap: LayerTap): void {
+function closeAll(links: readonly Link[]): void {
   for (const { context, model } of links) {
     context.close();
     model.close();
   }
-  tap.close();
 }

@@ -1,20 +1,16 @@
 import koffi from "koffi";
+import { field } from "./ggml-tensor.js";
+import { nameStart, type TensorObserver } from "./graph-watch.js";
 import type { LlamaLibrary } from "./llama-library.js";
 import { viewOf, type Pointer } from "./native-array.js";
 
-/** Where ggml_tensor of the known release has the number of its columns and rows (int64), and its name. */
-const NE0 = 16n;
-const NE1 = 24n;
-const NAME = 256n;
 const NAME_BYTES = 64;
-/** "l_out-", the start of the name of what a layer puts out, as the low bytes of a little-endian number. */
-const LAYER_OUTPUT = Buffer.from("l_out-\0\0", "latin1").readBigUInt64LE();
+/** The start of the name of what a layer puts out: "l_out-" and its number. */
+const LAYER_OUTPUT = nameStart("l_out-");
 const LAYER_OUTPUT_MASK = (1n << 48n) - 1n;
 
 /** Copies what layers put out (the tensors `l_out-N` of llama.cpp's graphs) while a context evaluates a batch. */
-export class LayerTap {
-  /** For the context's parameters `cb_eval`. */
-  readonly callback: Pointer;
+export class LayerTap implements TensorObserver {
   private destination: (layer: number) => Pointer | undefined = () => undefined;
   private rows = 0;
   private seen = 0;
@@ -23,9 +19,7 @@ export class LayerTap {
   constructor(
     private readonly library: LlamaLibrary,
     private readonly embeddingLength: number,
-  ) {
-    this.callback = library.registerEvaluation((tensor, ask) => this.onTensor(tensor, ask));
-  }
+  ) {}
 
   /**
    * Evaluates with the tap open.
@@ -55,36 +49,31 @@ export class LayerTap {
     }
   }
 
-  close(): void {
-    this.library.forgetEvaluation(this.callback);
+  wants(tensor: Pointer, start: bigint): boolean {
+    return (start & LAYER_OUTPUT_MASK) === LAYER_OUTPUT && this.destination(layerOf(tensor)) !== undefined;
+  }
+
+  computed(tensor: Pointer): void {
+    const to = this.destination(layerOf(tensor));
+    if (to === undefined) return;
+    const columns = Number(koffi.decode.int64(field(tensor, "ne", 0)));
+    const rows = Number(koffi.decode.int64(field(tensor, "ne", 1)));
+    if (columns !== this.embeddingLength || rows !== this.rows) {
+      this.fault = `a layer put out ${rows} rows of ${columns}, ${this.rows} of ${this.embeddingLength} expected`;
+      return;
+    }
+    this.seen += 1;
+    this.library.readTensor(tensor, to, 0, rows * columns * Float32Array.BYTES_PER_ELEMENT);
   }
 
   /** Set while the graph ran. */
   private faultSeen(): string | undefined {
     return this.fault;
   }
-
-  /** Asked before a tensor is computed whether its value is wanted, and called again when it is there. True goes on. */
-  private onTensor(tensor: Pointer, ask: boolean): boolean {
-    const start = koffi.decode.uint64(tensor + NAME);
-    const isLayer = (BigInt(start) & LAYER_OUTPUT_MASK) === LAYER_OUTPUT;
-    if (!isLayer) return !ask;
-    const to = this.destination(layerOf(tensor));
-    if (ask || to === undefined) return to !== undefined || !ask;
-    const columns = Number(koffi.decode.int64(tensor + NE0));
-    const rows = Number(koffi.decode.int64(tensor + NE1));
-    if (columns !== this.embeddingLength || rows !== this.rows) {
-      this.fault = `a layer put out ${rows} rows of ${columns}, ${this.rows} of ${this.embeddingLength} expected`;
-      return true;
-    }
-    this.seen += 1;
-    this.library.readTensor(tensor, to, 0, rows * columns * Float32Array.BYTES_PER_ELEMENT);
-    return true;
-  }
 }
 
 function layerOf(tensor: Pointer): number {
-  const bytes = viewOf(Uint8Array, tensor + NAME, NAME_BYTES);
+  const bytes = viewOf(Uint8Array, field(tensor, "name"), NAME_BYTES);
   return Number(
     Buffer.from(bytes.subarray(6, bytes.indexOf(0)))
       .toString("latin1")

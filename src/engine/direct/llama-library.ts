@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import koffi, { type LibraryHandle } from "koffi";
+import { ggmlLibrary, type GgmlLibrary } from "./ggml-library.js";
 import type { Pointer } from "./native-array.js";
 
 /** A field's value as koffi reads and writes it. */
@@ -51,6 +52,8 @@ export interface LlamaLibrary {
   /** Makes a function that llama.cpp may call for every tensor of a graph (ggml_backend_sched_eval_callback), until it is forgotten. */
   readonly registerEvaluation: (call: (tensor: Pointer, ask: boolean) => boolean) => Pointer;
   readonly forgetEvaluation: (callback: Pointer) => void;
+  /** Graphs of our own. */
+  readonly ggml: GgmlLibrary;
   readonly malloc: (bytes: number) => Pointer | null;
   readonly free: (address: Pointer) => void;
 }
@@ -153,6 +156,7 @@ function open(release: string): LlamaLibrary {
   const ggml = koffi.load(loadedLibrary("libggml-base."));
   const evaluation = koffi.pointer(koffi.proto("bool boundary_evaluation(void *tensor, bool ask, void *data)"));
   const c = koffi.load(null);
+  const cpu = koffi.load(loadedLibrary("libggml-cpu-"));
   const version = String((llama.func("const char *llama_version()") as () => unknown)());
   if (!`v${version}`.startsWith(KNOWN_RELEASE)) {
     throw new DirectUnavailable(`the library calls itself ${version}, ${KNOWN_RELEASE} expected`);
@@ -169,7 +173,7 @@ function open(release: string): LlamaLibrary {
     vocabularySize: llama.func("int32_t llama_vocab_n_tokens(void *vocab)"),
     loadAdapter: llama.func("void *llama_adapter_lora_init(void *model, const char *path)"),
     initContext: llama.func("void *llama_init_from_model(void *model, llama_context_params params)"),
-    threadpool: threadpools(ggml),
+    threadpool: threadpools(ggml, cpu),
     attachThreadpool: llama.func("void llama_attach_threadpool(void *ctx, void *threadpool, void *batch)"),
     freeContext: llama.func("void llama_free(void *ctx)"),
     setAdapters: llama.func("int32_t llama_set_adapters_lora(void *ctx, void *adapters, size_t n, void *scales)"),
@@ -186,6 +190,7 @@ function open(release: string): LlamaLibrary {
     forgetEvaluation: (callback) => {
       koffi.unregister(callback);
     },
+    ggml: ggmlLibrary(ggml, cpu, c),
     malloc: c.func("void *malloc(size_t bytes)"),
     free: c.func("void free(void *address)"),
   };
@@ -195,8 +200,7 @@ function open(release: string): LlamaLibrary {
 const THREADPOOL_PARAMS_BYTES = 528;
 
 /** Makes a pool of threads for each number of them, once. */
-function threadpools(ggml: LibraryHandle): (threads: number) => Pointer {
-  const cpu = koffi.load(loadedLibrary("libggml-cpu-"));
+function threadpools(ggml: LibraryHandle, cpu: LibraryHandle): (threads: number) => Pointer {
   const initialise = ggml.func("void ggml_threadpool_params_init(void *params, int threads)") as (
     params: Uint8Array,
     threads: number,

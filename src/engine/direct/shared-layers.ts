@@ -30,14 +30,13 @@ export class SharedLayers {
     const tap = new LayerTap(model.library, model.embeddingLength);
     const opened: DirectContext[] = [];
     try {
-      const passing = model.openContext({ ...shape, sequences: 1 }, tap.callback);
+      const passing = model.openContext({ ...shape, sequences: 1 }, tap);
       opened.push(passing);
       return new SharedLayers({ model, chain, tap, passing, decoding: model.openContext(shape), work }, shape);
     } catch (error) {
       // Mostly memory ran out: what goes on without shared layers needs it.
       for (const context of opened) context.close();
       chain.close();
-      tap.close();
       throw error;
     }
   }
@@ -83,10 +82,14 @@ export class SharedLayers {
       if (!first || !logits) return "the model has a single layer";
       let wrong: string | undefined;
       chain.forget(1, 0);
-      const [row] = chain.run(1, { address: first.address, count, position: 0, outputs: "last" }, (layer, output) => {
-        const own = output.values.subarray(0, count * embeddingLength);
-        if (!equalBits(own, outputs[layer]?.values)) wrong ??= `layer ${layer} by itself differs from the model's`;
-      });
+      const [row] = chain.run(
+        1,
+        { address: first.address, count, position: 0, outputs: "last", apart: false },
+        (layer, output) => {
+          const own = output.values.subarray(0, count * embeddingLength);
+          if (!equalBits(own, outputs[layer]?.values)) wrong ??= `layer ${layer} by itself differs from the model's`;
+        },
+      );
       if (wrong === undefined && !(row && equalBits(row, logits)))
         wrong = "the last layer by itself differs from the model's";
       return wrong;
@@ -96,10 +99,9 @@ export class SharedLayers {
   }
 
   close(): void {
-    const { chain, passing, decoding, tap } = this.parts;
+    const { chain, passing, decoding } = this.parts;
     chain.close();
     passing.close();
     decoding.close();
-    tap.close();
   }
 }

@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { AnswerInProgress, type WaveVocabulary } from "../answer.js";
 import type { Prompt, SharedGeneration, SharedRequest } from "../engine.js";
 import { continueWave, running, type Running } from "../wave.js";
-import { batchesOf, cutsOf, keptTokens, TILE_ROWS } from "./batches.js";
+import { cutsOf, keptTokens, TILE_ROWS } from "./batches.js";
 import { composeCacheState, parseCacheState, type CacheLayer, type CacheState } from "./cache-state.js";
 import type { DirectContext } from "./direct-context.js";
 import { DirectDecoder, mostProbable, type MaskAdapters } from "./direct-decoder.js";
@@ -28,8 +28,9 @@ interface Pass {
   readonly hidden: ReadonlyMap<number, NativeArray<Float32Array>>;
   /** Keys and values under the full adapter; those of its answer too, once that is there. */
   state: CacheState;
-  /** The full adapter's answer as far as its hidden states are known, and these: [tokens, embedding length]. */
+  /** The full adapter's answer, for so many tokens of which hidden states are known, and these: [tokens, embedding length]. */
   draft: readonly number[];
+  passed: number;
   draftHidden: ReadonlyMap<number, NativeArray<Float32Array>>;
 }
 
@@ -98,7 +99,7 @@ export class SharedWave {
       await this.passPrompts(passes, this.full, layerCount);
       if (this.masks.has(layerCount)) {
         await this.answerPasses(layerCount, this.full, passes);
-        if (this.inner.length > 0) this.passAnswers(passes);
+        if (this.inner.length > 0) this.layOutDrafts(passes);
       }
       for (const boundary of this.inner) await this.answerBoundary(boundary, passes);
     } finally {
@@ -135,7 +136,7 @@ export class SharedWave {
       work.kept(kept);
       const state = parseCacheState(passing.state(0));
       const prefillMs = performance.now() - started;
-      passes.push({ prompt, prefillMs, kept, first, hidden, state, draft: [], draftHidden: new Map() });
+      passes.push({ prompt, prefillMs, kept, first, hidden, state, draft: [], passed: 0, draftHidden: new Map() });
       previous = prompt.tokens;
       await setImmediate();
     }
@@ -176,31 +177,29 @@ export class SharedWave {
     await this.finish(boundary, wave);
   }
 
-  /** The full adapter's answers through its layers once more, side by side, for the hidden states of their tokens. */
-  private passAnswers(passes: readonly Pass[]): void {
-    const { passing, work, model } = this.parts;
-    passing.setAdapters(this.full.padded);
+  /** What of the full adapter's answers may be tried under other boundaries. */
+  private layOutDrafts(passes: readonly Pass[]): void {
     for (const [i, pass] of passes.entries()) {
-      const start = pass.prompt.tokens.length;
-      const known = Math.max(0, Math.min(this.answers[i]?.[0]?.length ?? 0, this.batchedCells - start));
-      const draft = this.answers[i]?.[0]?.slice(0, known) ?? [];
-      const hidden = this.allocateHidden(this.inner, known);
-      pass.draft = draft;
-      pass.draftHidden = hidden;
-      if (known === 0) continue;
-      passing.restore(0, composeWhole(pass.state, 1));
-      for (const { from, to } of batchesOf(known, TILE_ROWS - 1)) {
-        this.tapped(hidden, from, to - from, () =>
-          passing.decode(
-            draft.slice(from, to).map((token, row) => {
-              return { token, position: start + from + row, sequence: 0, output: true };
-            }),
-          ),
-        );
-        work.decoded(to - from, model.layerCount);
-      }
-      pass.state = parseCacheState(passing.state(0));
+      const [answer = []] = this.answers[i] ?? [];
+      pass.draft = answer.slice(0, Math.max(0, this.batchedCells - pass.prompt.tokens.length));
+      pass.draftHidden = this.allocateHidden(this.inner, pass.draft.length);
     }
+  }
+
+  /** More of the full adapter's answer through its layers once more, side by side, for the hidden states of its tokens. */
+  private passAnswer(pass: Pass, count: number): void {
+    const { passing, work, model } = this.parts;
+    const from = pass.passed;
+    const start = pass.prompt.tokens.length + from;
+    const tokens = pass.draft.slice(from, from + count);
+    passing.setAdapters(this.full.padded);
+    passing.restore(0, composeWhole(pass.state, 1));
+    this.tapped(pass.draftHidden, from, tokens.length, () =>
+      passing.decodeApart(tokens.map((token, row) => ({ token, position: start + row, sequence: 0, output: true }))),
+    );
+    pass.passed += tokens.length;
+    pass.state = parseCacheState(passing.state(0));
+    work.decoded(tokens.length, 1, model.layerCount);
   }
 
   private async answerBoundary(boundary: number, passes: readonly Pass[]): Promise<void> {
@@ -233,7 +232,7 @@ export class SharedWave {
     let logits: Float32Array[] = [];
     for (const { from, to } of cutsOf(prompt.tokens.length, kept, this.batchSize)) {
       const address = rows.address + this.rowBytes(from - kept);
-      logits = chain.run(boundary, { address, count: to - from, position: from, outputs: "last" });
+      logits = chain.run(boundary, { address, count: to - from, position: from, outputs: "last", apart: false });
     }
     if (!logits[0]) throw new RangeError("nothing to evaluate");
     answer.accept(mostProbable(logits[0]));
@@ -242,21 +241,23 @@ export class SharedWave {
   }
 
   /** Tries the full adapter's answer in the layers from the boundary on, as far as this boundary says the same. */
-  private tryDraft(boundary: number, { prompt, draft, draftHidden }: Pass, answer: AnswerInProgress): void {
+  private tryDraft(boundary: number, pass: Pass, answer: AnswerInProgress): void {
     const { chain, work } = this.parts;
-    const rows = draftHidden.get(boundary);
+    const { prompt, draft } = pass;
+    const rows = pass.draftHidden.get(boundary);
     const started = performance.now();
     const start = prompt.tokens.length;
     for (let most = FIRST_TRY; !answer.isFinished && rows; most = Math.min(2 * most, TILE_ROWS - 1)) {
       const done = answer.tokens.length - 1;
       // The draft's token at `done` must be the one just accepted: its hidden states then are this boundary's own.
       if (done >= draft.length || answer.tokens[done] !== draft[done]) break;
-      const count = Math.min(most, draft.length - done);
+      if (done === pass.passed) this.passAnswer(pass, most);
+      const count = Math.min(most, pass.passed - done);
       const address = rows.address + this.rowBytes(done);
-      const logits = chain.run(boundary, { address, count, position: start + done, outputs: "all" });
+      const logits = chain.run(boundary, { address, count, position: start + done, outputs: "all", apart: true });
       const before = answer.tokens.length;
       const taken = answer.acceptDraft(draft.slice(done + 1, done + count), logits.map(mostProbable));
-      work.decoded(count, 0, boundary);
+      work.decoded(count, 1, 0, boundary);
       work.drafted(count - 1, taken);
       answer.decodedTokens += answer.tokens.length - before;
       if (taken < count - 1) {
@@ -300,13 +301,13 @@ export class SharedWave {
   }
 
   private use(boundary: number, mask: MaskAdapters): void {
-    this.decoder.use(mask, (rows) => {
-      this.parts.work.decoded(rows, boundary);
+    this.decoder.use(mask, (rows, sequences) => {
+      this.parts.work.decoded(rows, sequences, boundary);
     });
   }
 
-  private emit(boundary: number, { answer, sequence }: Running): void {
-    this.answers[sequence]?.unshift([...answer.tokens]);
+  private emit(boundary: number, { answer }: Running): void {
+    this.answers[this.request.prompts.indexOf(answer.prompt)]?.unshift([...answer.tokens]);
     this.onGeneration({ boundary, generation: answer.generation() });
   }
 

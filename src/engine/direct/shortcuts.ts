@@ -3,31 +3,42 @@ import type { ContextShape, ShortcutRequest } from "../engine.js";
 import type { DirectContext } from "./direct-context.js";
 import { mostProbable, type MaskAdapters } from "./direct-decoder.js";
 import type { DirectModel } from "./direct-model.js";
+import { CELL_BLOCK } from "./row-attention.js";
 
-/**
- * Tokens of a sequence up to which a step gives the same in any company. Attention looks at cells in blocks of 256
- * (llama_kv_cache::get_n_kv); from two blocks on a row that comes alone is cut into parts, one for each thread, and added up in another
- * order (use_split_kv_path of ggml-cpu/ops.cpp).
- */
-export const BATCHED_CELLS = 256;
 /** Tokens of the prompt that shortcuts are tried on: enough to be evaluated in tiles. */
 export const TRIAL_TOKENS = 72;
 /** Steps that are compared. */
 const TRIAL_STEPS = 4;
 
-/** Why decode steps in company do not give what they give alone; undefined where they do, bit for bit. */
-export function batchRefusal(model: DirectModel, { full, context, tokens }: ShortcutRequest): string | undefined {
+/** How long sequences may be whose decode steps in company give what they give alone, bit for bit; why not longer. */
+export interface BatchTrial {
+  readonly cells: number;
+  readonly refusal?: string;
+}
+
+/** Compares steps in company with steps alone; where sequences may fill more than one block of cells, across its end too. */
+export function tryBatches(model: DirectModel, { full, context, tokens }: ShortcutRequest): BatchTrial {
   if (full.some(({ paddedPath }) => paddedPath === undefined)) {
-    return "the adapter's matrices are of a type that cannot be padded";
+    return { cells: 0, refusal: "the adapter's matrices are of a type that cannot be padded" };
   }
-  const trial = tokens.slice(0, TRIAL_TOKENS);
-  const shape: ContextShape = { ...context, sequences: 2, contextSize: BATCHED_CELLS };
+  const across = CELL_BLOCK - TRIAL_STEPS / 2;
+  const shape: ContextShape = { ...context, sequences: 2, contextSize: 2 * CELL_BLOCK };
   const opened = model.openContext(shape);
+  const same = (prompt: readonly number[], pieces: readonly ScaledPiece[]): boolean => {
+    return sameInCompany(opened, masksOf(model, pieces), prompt);
+  };
   try {
-    for (const pieces of [[], full]) {
-      if (!sameInCompany(opened, masksOf(model, pieces), trial)) return "steps in company differ from steps alone here";
+    const short = tokens.slice(0, TRIAL_TOKENS);
+    if (!same(short, []) || !same(short, full)) {
+      return { cells: 0, refusal: "steps in company differ from steps alone here" };
     }
-    return undefined;
+    if (context.contextSize <= CELL_BLOCK) return { cells: context.contextSize };
+    const long = Array.from({ length: across }, (_, i) => tokens[i % tokens.length] ?? 0);
+    return same(long, full)
+      ? { cells: context.contextSize }
+      : { cells: CELL_BLOCK, refusal: "longer ones differ in company from steps alone here" };
+  } catch (error) {
+    return { cells: 0, refusal: error instanceof Error ? error.message : String(error) };
   } finally {
     opened.close();
   }
@@ -53,7 +64,7 @@ function sameInCompany(context: DirectContext, mask: MaskAdapters, prompt: reado
   }
   context.forget(0, prompt.length);
   context.setAdapters(mask.padded);
-  const rows = context.decode(
+  const rows = context.decodeApart(
     [0, 1].flatMap((sequence) => {
       return said.map((token, step) => ({ token, position: prompt.length + step, sequence, output: true }));
     }),

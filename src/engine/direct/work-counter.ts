@@ -4,7 +4,7 @@ import type { Work } from "../engine.js";
 export class WorkCounter {
   private readonly counts = {
     prefill: { base: 0, adapter: 0 },
-    decode: { base: 0, adapter: 0, calls: 0, rows: 0 },
+    decode: {} as Record<string, { base: number; adapter: number; calls: number }>,
     saved: { sharedLayers: 0, commonPrefix: 0 },
     drafts: { tried: 0, taken: 0 },
   };
@@ -25,13 +25,14 @@ export class WorkCounter {
     this.counts.saved.sharedLayers += tokens * from;
   }
 
-  /** One call with so many tokens of answers; as {@link prefilled}. */
-  decoded(tokens: number, boundary: number, from = 0): void {
+  /** One call with so many tokens of the answers of so many sequences; as {@link prefilled}. */
+  decoded(tokens: number, sequences: number, boundary: number, from = 0): void {
     const adapted = Math.max(0, boundary - from);
-    this.counts.decode.adapter += tokens * adapted;
-    this.counts.decode.base += tokens * (this.layerCount - from - adapted);
-    this.counts.decode.calls += 1;
-    this.counts.decode.rows += tokens;
+    const kind = tokens > 1 && sequences === 1 ? `${tokens}/1` : String(tokens);
+    const counts = (this.counts.decode[kind] ??= { base: 0, adapter: 0, calls: 0 });
+    counts.adapter += tokens * adapted;
+    counts.base += tokens * (this.layerCount - from - adapted);
+    counts.calls += 1;
   }
 
   drafted(tried: number, taken: number): void {
