@@ -64,7 +64,7 @@ function shortcutWords({ shortcuts, generation }: SweepPlan): string {
     ...(shortcuts.sharedLayers ? ["what lies below a boundary is computed once for all of them"] : []),
     ...(isAlone(generation) && generation.batchedCells > 0
       ? [
-          `answers up to ${generation.batchedCells} tokens (with their prompts) share decode steps, and are tried first as the neighbour gave them`,
+          `${generation.batchedCells < generation.context.contextSize ? `answers up to ${generation.batchedCells} tokens (with their prompts)` : "answers"} share decode steps, and are tried first as the neighbour gave them`,
         ]
       : []),
   ];
