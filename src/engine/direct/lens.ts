@@ -112,11 +112,11 @@ function assertOwnHead(
   { states, logits }: NativeStates,
 ): void {
   const last = BigInt(layerCount * logits.length * embeddingLength * Float32Array.BYTES_PER_ELEMENT);
-  let isOwn = true;
+  const wrong: number[] = [];
   head.read(states.address + last, logits.length, (row, i) => {
-    if (!equalBits(row, logits[i])) isOwn = false;
+    if (!equalBits(row, logits[i])) wrong.push(i);
   });
-  if (!isOwn) {
+  if (wrong.length > 0) {
     throw new Error(
       "the model's output head, given the last layer's hidden state, does not give the model's own logits: the adapter changes the head, or the model scales what it takes in",
     );

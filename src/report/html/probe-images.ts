@@ -11,6 +11,8 @@ export interface ProbeImage {
 }
 
 const SIZE = { width: 760, height: 380 } as const;
+/** Pixels on both sides, for the ends of labels. */
+const MARGIN = 24;
 const SYMBOLS = ["circle", "rect", "triangle", "diamond"] as const;
 const DASHES = [undefined, [6, 3], [2, 3], [8, 3, 2, 3]] as const;
 
@@ -81,18 +83,23 @@ function curveOf({ token, points }: LayerCurve, index: number): Curve {
   };
 }
 
+function dashes(index: number): string {
+  const dash = DASHES[index % DASHES.length];
+  return dash ? ` stroke-dasharray="${dash.join(" ")}"` : "";
+}
+
 /** What a page gives its images: the namespace, the colours, a title and a legend that can be seen. */
 function standalone(svg: string, title: string, curves: readonly LayerCurve[]): string {
   const colours = style.slice(0, style.indexOf("* {"));
-  const height = SIZE.height + 60;
+  const [width, height] = [SIZE.width + 2 * MARGIN, SIZE.height + 60];
   const entries = curves.map(({ token }, i) => {
     const x = 20 + 110 * i;
-    return `<line x1="${x}" x2="${x + 26}" y1="44" y2="44" stroke="var(--curve-${(i % 8) + 1})" stroke-width="2"/><text x="${x + 32}" y="48" font-size="13" fill="var(--ink)">token ${token}</text>`;
+    return `<line x1="${x}" x2="${x + 26}" y1="44" y2="44" stroke="var(--curve-${(i % 8) + 1})" stroke-width="2"${dashes(i)}/><text x="${x + 32}" y="48" font-size="13" fill="var(--ink)">token ${token}</text>`;
   });
   const body = svg.slice(svg.indexOf(">") + 1, svg.lastIndexOf("</svg>"));
   return (
-    `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="chart-title" aria-describedby="chart-description" viewBox="0 0 ${SIZE.width} ${height}" width="${SIZE.width}" height="${height}" font-family="system-ui, sans-serif">\n` +
+    `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="chart-title" aria-describedby="chart-description" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif">\n` +
     `<style>${colours}</style>\n<rect width="100%" height="100%" fill="var(--paper)"/>\n` +
-    `<text x="20" y="24" font-size="15" fill="var(--ink)">${title}</text>\n${entries.join("\n")}\n<g transform="translate(0 60)">${body}</g>\n</svg>\n`
+    `<text x="20" y="24" font-size="15" fill="var(--ink)">${title}</text>\n${entries.join("\n")}\n<g transform="translate(${MARGIN} 60)">${body}</g>\n</svg>\n`
   );
 }
