@@ -7,6 +7,7 @@ import { version } from "../version.js";
 /** What makes each command. Loading all of them takes several times as long as a small job, so only the one asked for is loaded. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   sweep: async () => (await import("./sweep.js")).sweepCommand(interruption.signal),
+  probe: async () => (await import("./probe.js")).probeCommand(interruption.signal),
   compare: async () => (await import("./compare.js")).compareCommand(interruption.signal),
   score: async () => (await import("./score.js")).scoreCommand(),
   serve: async () => (await import("./serve.js")).serveCommand(interruption.signal),

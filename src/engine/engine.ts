@@ -175,6 +175,53 @@ export interface Likelihood {
   readonly tokens: number;
 }
 
+/** Places in prompts whose hidden states are asked for under one mask. */
+export interface HiddenRequest {
+  readonly pieces: readonly ScaledPiece[];
+  readonly context: ContextShape;
+  readonly prompts: readonly {
+    readonly id: string;
+    readonly tokens: readonly number[];
+    /** Ascending, from 0. */
+    readonly positions: readonly number[];
+  }[];
+}
+
+/**
+ * Hidden states of one prompt, float32 [states, positions, length]. State 0 is the token embedding as the first layer takes it in, state i + 1
+ * what layer i puts out, the last one what the final norm makes of layer L-1's: so there are L + 2.
+ */
+export interface HiddenStates {
+  readonly id: string;
+  readonly states: number;
+  readonly positions: number;
+  readonly length: number;
+  readonly values: Float32Array;
+}
+
+/** Texts for which it is asked what each layer would say, under one mask. */
+export interface LensRequest {
+  readonly pieces: readonly ScaledPiece[];
+  readonly context: ContextShape;
+  readonly prompts: readonly {
+    readonly id: string;
+    readonly tokens: readonly number[];
+    /** What is to follow the prompt; at least one token. */
+    readonly continuation: readonly number[];
+  }[];
+}
+
+/** What the model's final norm and output head make of each layer's output, [layers, tokens] both: layer 0 first. */
+export interface LensReading {
+  readonly id: string;
+  readonly layers: number;
+  readonly tokens: number;
+  /** Probability of the continuation's token, 0-1. */
+  readonly truth: Float64Array;
+  /** Probability of the most probable token, 0-1. */
+  readonly highest: Float64Array;
+}
+
 /** A loaded model. Calls are served one after another, in the order in which they were made. */
 export interface Engine {
   readonly info: EngineInfo;
@@ -205,6 +252,17 @@ export interface Engine {
    * @throws as {@link generate}.
    */
   logLikelihoods(request: LikelihoodRequest): Promise<Likelihood[]>;
+  /**
+   * Hidden states at chosen places: one pass over each prompt up to the last of them.
+   * @throws EngineError where llama.cpp is not called directly, or its graph is not as expected; never a wrong number.
+   */
+  hiddenStates(request: HiddenRequest): Promise<HiddenStates[]>;
+  /**
+   * The logit lens: how probable the continuation's tokens are after each layer (teacher forcing), in one pass over each prompt.
+   * @param onReading called for each prompt, in their order.
+   * @throws as {@link hiddenStates}; EngineError where the lens does not give the model's own probabilities at its last layer.
+   */
+  lens(request: LensRequest, onReading: (reading: LensReading) => void): Promise<void>;
   /** Peak resident memory of the engine's process so far, in bytes. */
   peakMemory(): Promise<number>;
   /** Ends the engine; calls under way fail. */

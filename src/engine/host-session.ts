@@ -19,6 +19,10 @@ import type {
   EngineInfo,
   GenerateRequest,
   Generation,
+  HiddenRequest,
+  HiddenStates,
+  LensReading,
+  LensRequest,
   Likelihood,
   LikelihoodRequest,
   LogitsRequest,
@@ -134,6 +138,21 @@ export class HostSession {
     const likelihoods: Likelihood[] = [];
     for (const prompt of request.prompts) likelihoods.push(await nodeLikelihood(first, prompt, this.info.vocabulary));
     return likelihoods;
+  }
+
+  hiddenStates(request: HiddenRequest): HiddenStates[] {
+    return this.seeing().hiddenStates(request);
+  }
+
+  async lens(request: LensRequest, onReading: (reading: LensReading) => void): Promise<void> {
+    await this.seeing().lens(request, onReading);
+  }
+
+  private seeing(): DirectSession {
+    if (this.direct) return this.direct;
+    throw new Error(
+      "hidden states are read where llama.cpp is called directly: release v0.5.0 on the CPU under Linux x64 (--gpu off); here it is called through node-llama-cpp",
+    );
   }
 
   /** A session that answers many requests at once, with contexts of its own. */

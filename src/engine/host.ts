@@ -53,6 +53,13 @@ async function answer(request: HostRequest): Promise<Extract<HostReply, { result
       return session.nextTokenLogits(request.params);
     case "logLikelihoods":
       return session.logLikelihoods(request.params);
+    case "hiddenStates":
+      return session.hiddenStates(request.params);
+    case "lens":
+      await session.lens(request.params, (event) => {
+        send({ events: [{ id: request.id, event }] });
+      });
+      return null;
     case "serve":
       serving = session.serve(request.params);
       return null;

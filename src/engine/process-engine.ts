@@ -9,6 +9,10 @@ import type {
   GenerateRequest,
   Generation,
   GpuChoice,
+  HiddenRequest,
+  HiddenStates,
+  LensReading,
+  LensRequest,
   Likelihood,
   LikelihoodRequest,
   LogitsRequest,
@@ -113,6 +117,16 @@ class ProcessEngine implements Engine {
     const samples = request.prompts.map(({ id }) => id).join(", ");
     const about = `weighing references with ${request.pieces.length} adapter pieces for the samples ${samples}`;
     return this.host.call("logLikelihoods", request, about);
+  }
+
+  hiddenStates(request: HiddenRequest): Promise<HiddenStates[]> {
+    const about = `reading hidden states with ${request.pieces.length} adapter pieces`;
+    return this.host.call("hiddenStates", request, about);
+  }
+
+  async lens(request: LensRequest, onReading: (reading: LensReading) => void): Promise<void> {
+    const about = `reading what each layer would say with ${request.pieces.length} adapter pieces`;
+    await this.host.call("lens", request, about, onReading);
   }
 
   peakMemory(): Promise<number> {

@@ -6,6 +6,10 @@ import type {
   GenerateRequest,
   Generation,
   GpuChoice,
+  HiddenRequest,
+  HiddenStates,
+  LensReading,
+  LensRequest,
   Likelihood,
   LikelihoodRequest,
   LogitsRequest,
@@ -28,6 +32,8 @@ export interface HostCalls {
   work: { params: null; event: never; result: Work | undefined };
   nextTokenLogits: { params: LogitsRequest; event: never; result: Float32Array };
   logLikelihoods: { params: LikelihoodRequest; event: never; result: Likelihood[] };
+  hiddenStates: { params: HiddenRequest; event: never; result: HiddenStates[] };
+  lens: { params: LensRequest; event: LensReading; result: null };
   peakMemory: { params: null; event: never; result: number };
   serve: { params: ServingOptions; event: never; result: null };
   prepare: { params: readonly ScaledPiece[]; event: never; result: null };

@@ -18,8 +18,9 @@ export interface CurvePoint {
  * A chart of a score against K for a terminal: boundaries from left to right at their true distances, joined by straight lines,
  * with the boundaries under the axis.
  * @param points by ascending boundary, at least one.
+ * @param xName name of the axis, where it is not K.
  */
-export function curveChart(points: readonly CurvePoint[], title: string): string {
+export function curveChart(points: readonly CurvePoint[], title: string, xName = "K"): string {
   const first = points[0];
   const last = points.at(-1);
   if (!first || !last) return "";
@@ -38,7 +39,7 @@ export function curveChart(points: readonly CurvePoint[], title: string): string
   return [
     `${" ".repeat(AXIS_COLUMN + 1)}${title}`,
     plot.replace(/ +$/gm, ""),
-    axis(points, first.boundary, columnsPerLayer, columns, AXIS_COLUMN),
+    `${axis(points, first.boundary, columnsPerLayer, columns, AXIS_COLUMN)}  ${xName}`,
   ].join("\n");
 }
 
@@ -73,5 +74,5 @@ function axis(
   for (const { boundary } of points) {
     if (boundary === last || column(boundary) + String(boundary).length < column(last)) write(boundary);
   }
-  return `${cells.join("").trimEnd()}  K`;
+  return cells.join("").trimEnd();
 }

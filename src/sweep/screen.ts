@@ -1,8 +1,9 @@
 import { maskKey, type Candidate } from "../adapter/mask.js";
 import { piecesOf, type Piece } from "../adapter/pieces.js";
-import type { ContextShape, Engine, Likelihood, LikelihoodRequest } from "../engine/engine.js";
+import type { ContextShape, Engine, Likelihood } from "../engine/engine.js";
 import { UsageError } from "../errors.js";
 import { shuffle } from "../statistics/random.js";
+import { continuedPrompts, type ContinuedPrompt } from "./continuations.js";
 import type { SweepInputs } from "./inputs.js";
 import type { LikelihoodFile } from "./likelihood-file.js";
 import { hash, type SweepPlan } from "./plan.js";
@@ -36,7 +37,7 @@ export interface ScreenOutcome extends Screening {
  * @throws UsageError where no reference of the selection has a token; whatever the engine throws.
  */
 export async function screen(input: ScreenInput, candidates: readonly Candidate[]): Promise<ScreenOutcome> {
-  const prompts = await continuedPrompts(input);
+  const prompts = await promptsOf(input);
   const all = distinct([...candidates, input.plan.base, input.plan.full]);
   const context = contextFor(input.plan, prompts);
   const measured: ScreenedCandidate[] = [];
@@ -56,27 +57,10 @@ export async function screen(input: ScreenInput, candidates: readonly Candidate[
   };
 }
 
-type ContinuedPrompt = LikelihoodRequest["prompts"][number];
-
-/** Prompts with their references as one text has them: where the last token of a prompt and the first of its reference join, both are weighed. */
-async function continuedPrompts({ plan, engine, inputs, seed }: ScreenInput): Promise<ContinuedPrompt[]> {
-  const texts = new Map(inputs.samples.map(({ part, sample, text }) => [`${part}\0${sample.id}`, text]));
-  const usable = plan.selection.flatMap((planned) => {
-    const reference = planned.sample.references.find((one) => one.trim() !== "");
-    const text = texts.get(`selection\0${planned.sample.id}`);
-    if (reference === undefined || text === undefined) return [];
-    const gap = inputs.template === "raw" && !/\s$/.test(text) ? " " : "";
-    return [{ planned, whole: `${text}${gap}${reference.trim()}` }];
-  });
-  const drawn = shuffle(seed, usable).slice(0, SCREEN_SAMPLES);
-  const tokens = await engine.tokenize(drawn.map(({ whole }) => whole));
-  const prompts = drawn.flatMap(({ planned }, i): ContinuedPrompt[] => {
-    const whole = tokens[i] ?? [];
-    const parting = planned.prompt.tokens.findIndex((token, at) => whole[at] !== token);
-    const shared = Math.max(1, parting < 0 ? planned.prompt.tokens.length : parting);
-    const continuation = whole.slice(shared);
-    return continuation.length > 0 ? [{ id: planned.sample.id, tokens: whole.slice(0, shared), continuation }] : [];
-  });
+async function promptsOf({ plan, engine, inputs, seed }: ScreenInput): Promise<ContinuedPrompt[]> {
+  const referenced = plan.selection.filter(({ sample }) => sample.references.some((one) => one.trim() !== ""));
+  const drawn = shuffle(seed, referenced).slice(0, SCREEN_SAMPLES);
+  const prompts = await continuedPrompts(engine, inputs, drawn);
   if (prompts.length > 0) return prompts;
   throw new UsageError({
     what: "--screen nll has no reference to weigh",

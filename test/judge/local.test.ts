@@ -54,6 +54,8 @@ function engineSaying(
     shortcuts: notNeeded,
     work: notNeeded,
     logLikelihoods: notNeeded,
+    hiddenStates: notNeeded,
+    lens: notNeeded,
     peakMemory: notNeeded,
     close: () => Promise.resolve(),
   };

@@ -51,6 +51,8 @@ function counted(engine: Engine): Engine {
     tokenize: (texts) => engine.tokenize(texts),
     nextTokenLogits: (request) => engine.nextTokenLogits(request),
     logLikelihoods: (request) => engine.logLikelihoods(request),
+    hiddenStates: (request) => engine.hiddenStates(request),
+    lens: (request, onReading) => engine.lens(request, onReading),
     peakMemory: () => engine.peakMemory(),
     generate: (request, onGeneration) => {
       // Nobody takes the answers that speeds and costs are measured by.

@@ -66,6 +66,8 @@ export function scriptedEngine(
     shortcuts: notNeeded,
     work: notNeeded,
     logLikelihoods: notNeeded,
+    hiddenStates: notNeeded,
+    lens: notNeeded,
     peakMemory: notNeeded,
     close: () => Promise.resolve(),
   };

@@ -2,8 +2,7 @@ import { InsufficientMemoryError } from "node-llama-cpp";
 import type { ContextShape } from "../engine.js";
 import { batchesOf } from "./batches.js";
 import { GGML_TYPES } from "./ggml-tensor.js";
-import { GraphWatch } from "./graph-watch.js";
-import type { LayerTap } from "./layer-tap.js";
+import { GraphWatch, type TensorObserver } from "./graph-watch.js";
 import type { ContextParams, LlamaLibrary } from "./llama-library.js";
 import { allocate, release, viewOf, type NativeArray, type Pointer } from "./native-array.js";
 import { rowAttention, CELL_BLOCK, type RowAttention } from "./row-attention.js";
@@ -57,7 +56,7 @@ export class DirectContext {
   private logitsView: { readonly address: Pointer; readonly rows: Float32Array } | undefined;
 
   /**
-   * @param tap sees what layers put out.
+   * @param tap looks at tensors of the graphs.
    * @throws InsufficientMemoryError when llama.cpp cannot make the context; what {@link RowAttention} does.
    */
   constructor(
@@ -66,7 +65,7 @@ export class DirectContext {
     private readonly vocabulary: number,
     threads: number,
     readonly shape: ContextShape,
-    tap?: LayerTap,
+    tap?: TensorObserver,
   ) {
     this.rows = rowAttention(library, threads);
     this.watch = new GraphWatch(library, tap ? [tap, this.rows] : [this.rows]);

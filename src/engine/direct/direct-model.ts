@@ -1,7 +1,7 @@
 import type { ScaledPiece } from "../../adapter/pieces.js";
 import type { ContextShape } from "../engine.js";
 import { DirectContext, type LoadedAdapter } from "./direct-context.js";
-import type { LayerTap } from "./layer-tap.js";
+import type { TensorObserver } from "./graph-watch.js";
 import type { LlamaLibrary } from "./llama-library.js";
 import type { Pointer } from "./native-array.js";
 import { rowAttention } from "./row-attention.js";
@@ -36,7 +36,7 @@ export class DirectModel {
   }
 
   /** A context without adapters. @param tap see {@link DirectContext}. */
-  openContext(shape: ContextShape, tap?: LayerTap): DirectContext {
+  openContext(shape: ContextShape, tap?: TensorObserver): DirectContext {
     return new DirectContext(this.library, this.model, this.vocabulary, this.threads, shape, tap);
   }
 

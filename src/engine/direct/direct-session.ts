@@ -7,6 +7,10 @@ import type {
   ContextShape,
   GenerateRequest,
   Generation,
+  HiddenRequest,
+  HiddenStates,
+  LensReading,
+  LensRequest,
   Likelihood,
   LikelihoodRequest,
   SharedGeneration,
@@ -20,6 +24,8 @@ import { availableMemory } from "../machine.js";
 import type { DirectContext } from "./direct-context.js";
 import { DirectDecoder } from "./direct-decoder.js";
 import type { DirectModel } from "./direct-model.js";
+import { readHiddenStates } from "./hidden-states.js";
+import { readLens } from "./lens.js";
 import { layerwiseRefusal } from "./one-layer-models.js";
 import { SharedLayers } from "./shared-layers.js";
 import { masksOf, TRIAL_TOKENS, tryBatches } from "./shortcuts.js";
@@ -73,6 +79,14 @@ export class DirectSession {
     } finally {
       context.close();
     }
+  }
+
+  hiddenStates(request: HiddenRequest): HiddenStates[] {
+    return readHiddenStates(this.model, request);
+  }
+
+  async lens(request: LensRequest, onReading: (reading: LensReading) => void): Promise<void> {
+    await readLens(this.model, request, onReading);
   }
 
   async generateShared(request: SharedRequest, onGeneration: (shared: SharedGeneration) => void): Promise<void> {

@@ -66,7 +66,7 @@ export function ggmlLibrary(base: LibraryHandle, cpu: LibraryHandle, c: LibraryH
     newGraph: base.func("void *ggml_new_graph_custom(void *ctx, size_t size, bool grads)"),
     addNode: base.func("void ggml_graph_add_node(void *graph, void *tensor)"),
     nodeCount: base.func("int ggml_graph_n_nodes(void *graph)"),
-    workBytes: (...args) => Number(plan(...args).work_size),
+    workBytes: (...args) => plan(...args).work_size,
     compute: cpu.func("int ggml_graph_compute(void *graph, ggml_cplan *plan)"),
     copy: c.func("void *memcpy(void *to, void *from, size_t bytes)"),
   };

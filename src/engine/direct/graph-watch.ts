@@ -10,7 +10,7 @@ export interface TensorObserver {
   /** The tensor that was wanted, and what it is computed from since the last that was, is about to be computed. */
   beforehand?(tensor: Pointer): void;
   /** The tensor that was wanted is there. */
-  computed(tensor: Pointer): void;
+  computed(tensor: Pointer, start: bigint): void;
 }
 
 /** The first eight bytes of a tensor's name. */
@@ -40,7 +40,7 @@ export class GraphWatch {
     for (const observer of this.observers) {
       if (!observer.wants(tensor, start)) continue;
       if (ask) observer.beforehand?.(tensor);
-      else observer.computed(tensor);
+      else observer.computed(tensor, start);
       return true;
     }
     return !ask;

@@ -72,7 +72,8 @@ export class LayerTap implements TensorObserver {
   }
 }
 
-function layerOf(tensor: Pointer): number {
+/** The number at the end of the name `l_out-N`. */
+export function layerOf(tensor: Pointer): number {
   const bytes = viewOf(Uint8Array, field(tensor, "name"), NAME_BYTES);
   return Number(
     Buffer.from(bytes.subarray(6, bytes.indexOf(0)))

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { withFileSource } from "../../formats/file-source.js";
+import { withFileSource, type FileSource } from "../../formats/file-source.js";
 import { readGgufHeader, type GgufHeader, type GgufTensor } from "../../formats/gguf-reader.js";
 import type { GgufMetadata, GgufValue } from "../../formats/gguf-value.js";
 import { metadataNumber, metadataString } from "../../formats/gguf-value.js";
@@ -25,6 +25,26 @@ export function layerwiseRefusal(header: GgufHeader, contextSize: number): strin
   return undefined;
 }
 
+/** Tensors through which a layer adds to its input. */
+const OUTPUT_PROJECTION = /^(attn_output|ffn_down)/;
+const ZEROS = new Uint8Array(2 ** 20);
+
+/**
+ * Writes a model's last layer with its final norm and head, but with output projections of zeros: it hands on what it takes in.
+ * @returns the file's path.
+ * @throws FileError, FormatError when reading or writing fails.
+ */
+export async function writeNullLayerModel(modelPath: string, folder: string): Promise<string> {
+  const header = await readGgufHeader(modelPath);
+  const path = join(folder, "null-layer.gguf");
+  await withFileSource(modelPath, async (source) => {
+    await writeLayer({ header, source }, path, layerCountOf(header) - 1, (tensor) =>
+      OUTPUT_PROJECTION.test(tensor) ? zeros : undefined,
+    );
+  });
+  return path;
+}
+
 /**
  * Writes each layer of a model as a model of its own. They take hidden states and hand them on; only the last one has the output head.
  * Together they are as large as the model.
@@ -33,34 +53,57 @@ export function layerwiseRefusal(header: GgufHeader, contextSize: number): strin
  */
 export async function writeOneLayerModels(modelPath: string, folder: string): Promise<string[]> {
   const header = await readGgufHeader(modelPath);
-  const architecture = metadataString(header.metadata, "general.architecture") ?? "";
-  const layers = metadataNumber(header.metadata, `${architecture}.block_count`) ?? 0;
-  const paths = Array.from({ length: layers }, (_, layer) => join(folder, `layer-${layer}.gguf`));
+  const paths = Array.from({ length: layerCountOf(header) }, (_, layer) => join(folder, `layer-${layer}.gguf`));
   await withFileSource(modelPath, async (source) => {
-    const write = (tensor: GgufTensor, name: string, rows?: number): GgufTensorToWrite => {
-      const all = tensor.dims[1] ?? 1;
-      const byteLength = rows === undefined ? tensor.byteLength : (tensor.byteLength / all) * Math.min(rows, all);
-      const dims = rows === undefined ? tensor.dims : [tensor.dims[0] ?? 0, Math.min(rows, all)];
-      return { name, dims, type: tensor.type, byteLength, data: () => source.stream(tensor.offset, byteLength) };
-    };
-    for (const [layer, path] of paths.entries()) {
-      const isLast = layer === layers - 1;
-      const tensors = header.tensors.flatMap((tensor) => {
-        const block = /^blk\.(\d+)\.(.*)$/.exec(tensor.name);
-        if (block) return Number(block[1]) === layer ? [write(tensor, `blk.0.${block[2] ?? ""}`)] : [];
-        const ofVocabulary = tensor.name === "token_embd.weight" || tensor.name.startsWith("output.");
-        return [write(tensor, tensor.name, ofVocabulary && !isLast ? STUB_ROWS : undefined)];
-      });
-      const rows = vocabularyTensor(header)?.dims[1] ?? 0;
-      const metadata = oneLayerMetadata(header.metadata, architecture, {
-        layer,
-        layers,
-        vocabulary: isLast ? rows : Math.min(STUB_ROWS, rows),
-      });
-      await writeGguf(path, metadata, tensors, { overwrite: true });
-    }
+    for (const [layer, path] of paths.entries()) await writeLayer({ header, source }, path, layer, () => undefined);
   });
   return paths;
+}
+
+/** @param replace data in the place of a tensor's own, by its name within the layer. */
+async function writeLayer(
+  { header, source }: { readonly header: GgufHeader; readonly source: FileSource },
+  path: string,
+  layer: number,
+  replace: (name: string) => ((byteLength: number) => AsyncIterable<Uint8Array>) | undefined,
+): Promise<void> {
+  const architecture = architectureOf(header);
+  const layers = layerCountOf(header);
+  const isLast = layer === layers - 1;
+  const write = (tensor: GgufTensor, name: string, rows?: number): GgufTensorToWrite => {
+    const all = tensor.dims[1] ?? 1;
+    const byteLength = rows === undefined ? tensor.byteLength : (tensor.byteLength / all) * Math.min(rows, all);
+    const dims = rows === undefined ? tensor.dims : [tensor.dims[0] ?? 0, Math.min(rows, all)];
+    const replaced = replace(name.replace(/^blk\.0\./, ""));
+    const data = (): AsyncIterable<Uint8Array> => replaced?.(byteLength) ?? source.stream(tensor.offset, byteLength);
+    return { name, dims, type: tensor.type, byteLength, data };
+  };
+  const tensors = header.tensors.flatMap((tensor) => {
+    const block = /^blk\.(\d+)\.(.*)$/.exec(tensor.name);
+    if (block) return Number(block[1]) === layer ? [write(tensor, `blk.0.${block[2] ?? ""}`)] : [];
+    const ofVocabulary = tensor.name === "token_embd.weight" || tensor.name.startsWith("output.");
+    return [write(tensor, tensor.name, ofVocabulary && !isLast ? STUB_ROWS : undefined)];
+  });
+  const rows = vocabularyTensor(header)?.dims[1] ?? 0;
+  const vocabulary = isLast ? rows : Math.min(STUB_ROWS, rows);
+  await writeGguf(path, oneLayerMetadata(header.metadata, architecture, { layer, layers, vocabulary }), tensors, {
+    overwrite: true,
+  });
+}
+
+/** Zero bytes are zeros in every type of ggml: a block's scale is zero too. */
+async function* zeros(byteLength: number): AsyncGenerator<Uint8Array> {
+  for (let left = byteLength; left > 0; left -= ZEROS.length) {
+    yield Promise.resolve(ZEROS.subarray(0, Math.min(left, ZEROS.length)));
+  }
+}
+
+function architectureOf({ metadata }: GgufHeader): string {
+  return metadataString(metadata, "general.architecture") ?? "";
+}
+
+function layerCountOf(header: GgufHeader): number {
+  return metadataNumber(header.metadata, `${architectureOf(header)}.block_count`) ?? 0;
 }
 
 function oneLayerMetadata(

@@ -1,0 +1,125 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { SingleBar } from "cli-progress";
+import { join } from "node:path";
+import { gpuChoices } from "../engine/engine.js";
+import { ensureFolder, writeTextAtomic } from "../formats/atomic-file.js";
+import { stableJson } from "../formats/stable-json.js";
+import { kneeMethods, type KneeMethod } from "../probe/knee.js";
+import { planProbe, probe, type ProbeHooks } from "../probe/probe.js";
+import { probeReport } from "../report/probe.js";
+import { resolveConfig, type SweepSettings } from "../sweep/config.js";
+import { settingFlag } from "./scoring-flags.js";
+import { numberOrText, wholeNumber } from "./values.js";
+
+interface ProbeFlags extends Omit<SweepSettings, "out"> {
+  readonly out?: string;
+  readonly tokens: number;
+  readonly knee: KneeMethod;
+  readonly confidence: readonly number[];
+  readonly difference: readonly number[];
+  readonly cka?: boolean;
+  readonly norms?: boolean;
+  readonly plan?: boolean;
+  readonly json?: boolean;
+}
+
+/** `boundary probe`: what the layers would say, where the reference emerges, and how much each layer changes. */
+export function probeCommand(signal: AbortSignal): Command {
+  return new Command("probe")
+    .description(
+      "look into the layers instead of at answers: where the reference emerges, and the boundary that suggests",
+    )
+    .addOption(settingFlag("-m, --model <gguf>", "model"))
+    .addOption(settingFlag("-a, --adapter <gguf>", "adapter"))
+    .addOption(settingFlag("-d, --data <file>", "data"))
+    .addOption(settingFlag("-t, --task <name>", "task"))
+    .option("-o, --out <folder>", "write probe.json and the curves as SVG")
+    .option("--tokens <n>", "first tokens of the references that have a curve each", tokenCount, 4)
+    .addOption(new Option("--knee <method>", "how the knee is found").choices(kneeMethods).default("kneedle"))
+    .option("--confidence <list>", "boundaries whose most probable token is followed, such as 10,20", boundaryList, [])
+    .option(
+      "--difference <list>",
+      "boundaries that are compared with the full adapter, layer by layer",
+      boundaryList,
+      [],
+    )
+    .option("--cka", "layer importance: 1 - CKA of each layer's input and output, on the base model")
+    .option("--norms", "how large each layer's update s * B * A is beside the weights that it is added to")
+    .addOption(settingFlag("--limit <n>", "limit").argParser(wholeNumber))
+    .addOption(settingFlag("--seed <n>", "seed").argParser(wholeNumber))
+    .addOption(settingFlag("--holdout <file|fraction>", "holdout").argParser(numberOrText))
+    .addOption(settingFlag("--gpu <backend>", "gpu").choices(gpuChoices))
+    .addOption(settingFlag("--threads <n>", "threads").argParser(wholeNumber))
+    .addOption(settingFlag("--prompt <file>", "prompt"))
+    .addOption(settingFlag("--system <text>", "system"))
+    .addOption(settingFlag("--template <kind>", "template").choices(["chat", "raw"]))
+    .addOption(settingFlag("--map <fields>", "map"))
+    .option("--plan", "print what it would cost, do nothing")
+    .option("--json", "one JSON document on stdout, nothing else")
+    .action(async ({ tokens, knee, confidence, difference, cka, norms, plan, json, out, ...flags }: ProbeFlags) => {
+      const config = resolveConfig(flags, {}, { out: "unused" });
+      const settings = { tokens, knee, confidence, difference, cka: cka ?? false, norms: norms ?? false };
+      if (plan) {
+        const cost = await planProbe(config, settings, { signal });
+        process.stdout.write(json ? stableJson(cost) : `${costLine(cost)}\n`);
+        return;
+      }
+      const progress = follow(json ?? false);
+      try {
+        const result = await probe(config, settings, { ...progress.hooks, signal });
+        progress.end();
+        if (out !== undefined) await write(out, result);
+        process.stdout.write(json ? stableJson(result) : `${probeReport(result)}\n`);
+      } finally {
+        progress.end();
+      }
+    });
+}
+
+async function write(out: string, result: Awaited<ReturnType<typeof probe>>): Promise<void> {
+  // Loaded here: its charts take a quarter of a second.
+  const { probeImages } = await import("../report/html/probe-images.js");
+  await ensureFolder(out);
+  await writeTextAtomic(join(out, "probe.json"), stableJson(result));
+  for (const { name, svg } of probeImages(result)) await writeTextAtomic(join(out, name), svg);
+}
+
+function costLine({ samples, passes, tokens }: { samples: number; passes: number; tokens: number }): string {
+  return `${samples} samples, ${passes} ${passes === 1 ? "pass" : "passes"} of ${tokens} tokens each`;
+}
+
+function follow(quiet: boolean): { hooks: ProbeHooks; end: () => void } {
+  if (quiet) return { hooks: {}, end: () => undefined };
+  const onPlan: ProbeHooks["onPlan"] = (cost) => {
+    process.stderr.write(`${costLine(cost)}\n`);
+  };
+  if (!process.stderr.isTTY) return { hooks: { onPlan }, end: () => undefined };
+  const bar = new SingleBar({
+    format: "{bar} {percentage}% | {value}/{total} passes | ETA {eta_formatted}",
+    stream: process.stderr,
+  });
+  let started = false;
+  return {
+    hooks: {
+      onPlan,
+      onProgress: (done, total) => {
+        if (!started) bar.start(total, 0);
+        started = true;
+        bar.update(done);
+      },
+    },
+    end: () => {
+      if (started) bar.stop();
+    },
+  };
+}
+
+function tokenCount(text: string): number {
+  const value = wholeNumber(text);
+  if (value < 1 || value > 64) throw new InvalidArgumentError("It must be from 1 to 64.");
+  return value;
+}
+
+function boundaryList(text: string): number[] {
+  return text.split(",").map((part) => wholeNumber(part.trim()));
+}

@@ -1,0 +1,105 @@
+import type { LayerCurve } from "../../probe/layer-curves.js";
+import type { ProbeResult } from "../../probe/probe.js";
+import { chartImage } from "./chart.js";
+import { curveOption, type Curve, type CurvePlot } from "./curve-plot.js";
+import { style } from "./style.js";
+
+/** A file to be written. */
+export interface ProbeImage {
+  readonly name: string;
+  readonly svg: string;
+}
+
+const SIZE = { width: 760, height: 380 } as const;
+/** Pixels on both sides, for the ends of labels. */
+const MARGIN = 24;
+const SYMBOLS = ["circle", "rect", "triangle", "diamond"] as const;
+const DASHES = [undefined, [6, 3], [2, 3], [8, 3, 2, 3]] as const;
+
+/** The curves of a probe as images that stand alone. */
+export function probeImages(result: ProbeResult): ProbeImage[] {
+  const marks = result.knees.flatMap((knee, i) =>
+    i === 0 && knee ? [{ x: knee.layer, text: `knee: K=${knee.boundary}` }] : [],
+  );
+  return [
+    image("truth.svg", "Probability of the reference's tokens after each layer, full adapter (%)", result.truth, {
+      marks,
+    }),
+    ...result.differences.map(({ boundary, curve }) =>
+      image(
+        `difference-${boundary}.svg`,
+        `K=${boundary} minus full: probability of the first token (points)`,
+        [curve],
+        {
+          limits: { least: -100, most: 100 },
+        },
+      ),
+    ),
+    ...result.confidence.map(({ boundary, curves }) =>
+      image(`confidence-${boundary}.svg`, `K=${boundary}: probability of the most probable token (%)`, curves, {}),
+    ),
+  ];
+}
+
+function image(
+  name: string,
+  title: string,
+  curves: readonly LayerCurve[],
+  more: Partial<Pick<CurvePlot, "marks" | "limits">>,
+): ProbeImage {
+  const layers = curves[0]?.points.map(({ layer }) => layer) ?? [];
+  const plot: CurvePlot = {
+    curves: curves.map(curveOf),
+    places: layers,
+    named: new Map([[layers.at(-1) ?? 0, String(layers.at(-1) ?? 0)]]),
+    levels: [],
+    marks: [],
+    ranges: [],
+    limits: { least: 0, most: 100 },
+    format: (value) => value.toFixed(0),
+    xName: "layer",
+    ...more,
+  };
+  const legend = curves.map(({ token, samples }) => `token ${token} (${samples} samples)`).join(", ");
+  const description = `${title}. Curves: ${legend}. Bands are 95 % intervals.`;
+  const html = chartImage({ id: "chart", title, description, ...SIZE, option: curveOption(plot, SIZE) });
+  return { name, svg: standalone(html.text, title, curves) };
+}
+
+function curveOf({ token, points }: LayerCurve, index: number): Curve {
+  const dash = DASHES[index % DASHES.length];
+  return {
+    name: `token ${token}`,
+    points: points.map(({ layer, mean, low, high }) => ({
+      x: layer,
+      value: 100 * mean,
+      low: 100 * low,
+      high: 100 * high,
+    })),
+    colour: `var(--curve-${(index % 8) + 1})`,
+    symbol: SYMBOLS[index % SYMBOLS.length] ?? "circle",
+    ...(dash ? { dash } : {}),
+    kind: "line",
+  };
+}
+
+function dashes(index: number): string {
+  const dash = DASHES[index % DASHES.length];
+  return dash ? ` stroke-dasharray="${dash.join(" ")}"` : "";
+}
+
+/** What a page gives its images: the namespace, the colours, a title and a legend that can be seen. */
+function standalone(svg: string, title: string, curves: readonly LayerCurve[]): string {
+  const colours = style.slice(0, style.indexOf("* {"));
+  const [width, height] = [SIZE.width + 2 * MARGIN, SIZE.height + 60];
+  const entries = curves.map(({ token }, i) => {
+    const x = 20 + 110 * i;
+    return `<line x1="${x}" x2="${x + 26}" y1="44" y2="44" stroke="var(--curve-${(i % 8) + 1})" stroke-width="2"${dashes(i)}/><text x="${x + 32}" y="48" font-size="13" fill="var(--ink)">token ${token}</text>`;
+  });
+  const body = svg.slice(svg.indexOf(">") + 1, svg.lastIndexOf("</svg>"));
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="chart-title" aria-describedby="chart-description" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif">\n` +
+    `<style>${colours}</style>\n<rect width="100%" height="100%" fill="var(--paper)"/>\n` +
+    `<text x="20" y="24" font-size="15" fill="var(--ink)">${title}</text>\n${entries.join("\n")}\n<g transform="translate(${MARGIN} 60)">${body}</g>\n</svg>\n`
+  );
+}

@@ -1,0 +1,146 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { openEngine } from "../../src/engine/process-engine.js";
+import { probe, type ProbeResult, type ProbeSettings } from "../../src/probe/probe.js";
+import { runCli } from "../support/cli.js";
+import { ENGINE_START_MS, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
+import { tinySweep } from "../support/tiny-sweep.js";
+
+const isKnown = process.platform === "linux" && process.arch === "x64";
+const title = isKnown
+  ? ""
+  : `(skipped: direct calls are known on linux x64, this is ${process.platform} ${process.arch})`;
+
+const settings: ProbeSettings = {
+  tokens: 2,
+  knee: "kneedle",
+  confidence: [1],
+  difference: [0, 2],
+  cka: true,
+  norms: true,
+};
+
+describe.skipIf(!isKnown)(`a probe of a tiny model ${title}`, () => {
+  const folder = temporaryFolder();
+  let fixture: SweepFixture;
+  let result: ProbeResult;
+  const config = (more: Readonly<Record<string, unknown>> = {}): ReturnType<typeof tinySweep> =>
+    tinySweep(fixture, join(folder.path, "unused"), { holdout: 0.25, ...more });
+
+  beforeAll(async () => {
+    fixture = await writeSweepFixture(folder.path, { samples: 32 });
+    const rows = (await readFile(fixture.data, "utf8")).trimEnd().split("\n");
+    const answered = rows.map((line, i) => {
+      const row = JSON.parse(line) as { context: string };
+      // Its other references are single letters. One sample has none at all.
+      return JSON.stringify({ ...row, answers: i === 3 ? [" "] : [row.context.split(" ").slice(-3).join(" ")] });
+    });
+    await writeFile(fixture.data, `${answered.join("\n")}\n`);
+    result = await probe(config(), settings);
+  }, 4 * ENGINE_START_MS);
+
+  it("has a curve for each token and a point for each layer, on the selection alone", () => {
+    // 24 samples are of the selection; one of all 32 has no reference.
+    expect([23, 24]).toContain(result.samples);
+    expect(result.notes.some((note) => note.startsWith("1 samples have no reference"))).toBe(result.samples === 23);
+    expect(result.truth.map(({ token }) => token)).toEqual([1, 2]);
+    for (const { points } of result.truth)
+      expect(points.map(({ layer }) => layer)).toEqual([...Array(result.layers).keys()]);
+    expect(result.plan.passes).toBe(5);
+  });
+
+  it("is the same again", async () => {
+    expect(await probe(config(), settings)).toEqual(result);
+  });
+
+  it("finds no difference below a boundary, where the adapter is the same", () => {
+    const [base, boundary] = result.differences;
+    expect(base?.boundary).toBe(0);
+    expect(boundary?.curve.points.slice(0, 2).map(({ mean }) => mean)).toEqual([0, 0]);
+    expect(boundary?.curve.points.slice(2).some(({ mean }) => mean !== 0)).toBe(true);
+    expect(base?.curve.points[0]?.mean).not.toBe(0);
+  });
+
+  it("ranks every layer by CKA, and says nothing of it where it was not asked", async () => {
+    expect([...(result.ranking ?? [])].sort((a, b) => a - b)).toEqual([...Array(result.layers).keys()]);
+    for (const { published } of result.importances ?? []) {
+      expect(published).toBeGreaterThanOrEqual(-1e-9);
+      expect(published).toBeLessThanOrEqual(1 + 1e-9);
+    }
+    // All prompts end in the same words, so that nothing varies below layer 0.
+    expect(result.importances?.[0]?.published).toBeCloseTo(1, 9);
+    expect(result.notes).toContainEqual(expect.stringContaining("end in the same token"));
+    expect(await probe(config(), { ...settings, cka: false, confidence: [], difference: [] })).not.toHaveProperty(
+      "ranking",
+    );
+  });
+
+  it("tells the size of every layer's update", () => {
+    expect(result.updates?.map(({ layer }) => layer)).toEqual([...Array(result.layers).keys()]);
+    for (const { frobenius, spectral } of result.updates ?? [])
+      expect(Math.min(frobenius, spectral)).toBeGreaterThan(0);
+  });
+
+  it.each([
+    [{ ...settings, difference: [99] }, {}, /no such boundary.*99.*0 to/s],
+    [settings, { limit: 8 }, /too few samples for --cka.*6 samples/s],
+  ])("refuses what it cannot measure", async (asked, more, message) => {
+    await expect(probe(config(more), asked)).rejects.toThrow(message);
+  });
+
+  it("is refused where llama.cpp is not called directly", async () => {
+    const engine = await openEngine({ modelPath: fixture.model, gpu: "off", gpuLayers: 0, threads: 1, calls: "node" });
+    try {
+      const context = {
+        sequences: 1,
+        contextSize: 256,
+        batchSize: 64,
+        cacheType: "F16",
+        flashAttention: "auto",
+      } as const;
+      const prompts = [{ id: "0", tokens: [5, 6, 7], positions: [2] }];
+      await expect(engine.hiddenStates({ pieces: [], context, prompts })).rejects.toThrow(
+        /release v0\.5\.0 on the CPU/,
+      );
+    } finally {
+      await engine.close();
+    }
+  });
+
+  it(
+    "prints a chart, writes JSON and images, and tells its cost beforehand",
+    async () => {
+      const { model, adapter, data } = fixture;
+      const out = join(folder.path, "probe");
+      const args = [
+        "probe",
+        "-m",
+        model,
+        "-a",
+        adapter,
+        "-d",
+        data,
+        "--gpu",
+        "off",
+        "--threads",
+        "1",
+        "--holdout",
+        "0.25",
+      ];
+      const { code, stdout, stderr } = await runCli([...args, "--difference", "1", "--out", out]);
+      expect([code, stderr]).toEqual([0, expect.stringContaining(`${result.samples} samples, 2 passes`)]);
+      expect(stdout).toContain("probability (%) of the reference's token 1 after each layer");
+      const written = JSON.parse(await readFile(join(out, "probe.json"), "utf8")) as ProbeResult;
+      expect(written.truth[0]?.points).toEqual(result.truth[0]?.points);
+      for (const name of ["truth.svg", "difference-1.svg"]) {
+        expect(await readFile(join(out, name), "utf8")).toMatch(/^<svg xmlns=.*<\/svg>\n$/s);
+      }
+      const plan = await runCli([...args, "--cka", "--confidence", "1,2", "--plan"]);
+      expect(plan.stdout).toMatch(/^2[34] samples, 4 passes of \d+ tokens each\n$/);
+      expect((await runCli([...args, "--tokens", "0"])).code).toBe(2);
+    },
+    6 * ENGINE_START_MS,
+  );
+});
