@@ -3,6 +3,14 @@
  *
  * `sweep` does the whole job; the rest are its parts for those who build their own.
  */
+export {
+  probe,
+  planProbe,
+  type ProbeHooks,
+  type ProbePlan,
+  type ProbeResult,
+  type ProbeSettings,
+} from "./probe/probe.js";
 export { sweep, planOnly, type SweepHooks, type SweepProgress } from "./sweep/sweep.js";
 export { resolveConfig, type SweepConfig, type SweepSettings } from "./sweep/config.js";
 export { sweepResultSchema, RESULT_SCHEMA_VERSION, type SweepResult } from "./sweep/result.js";

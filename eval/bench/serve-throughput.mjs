@@ -10,11 +10,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import http from "node:http";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
+import { freePort } from "./free-port.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const load = (file) => import(pathToFileURL(join(root, "dist", file)));
@@ -62,14 +62,6 @@ const rows = readFileSync(args.data, "utf8")
 const prompts = rows.map(
   ({ context, question }, i) => `(${i}) ${context ?? ""}\n\n${question}\n\nTell all you know about it.`,
 );
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 const serveFlags = [
   "--model",

@@ -116,7 +116,7 @@ export class HostSession {
     return {
       batchedCells: 0,
       sharedLayers: false,
-      reasons: ["no shortcut is taken: llama.cpp is called through node-llama-cpp here"],
+      reasons: ["llama.cpp is called through node-llama-cpp here"],
     };
   }
 

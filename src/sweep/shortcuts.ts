@@ -38,7 +38,6 @@ async function tryShortcuts(
   { sharing }: { readonly sharing: boolean },
 ): Promise<Shortcuts> {
   if (config.fixedBatch) return noShortcuts("every token is computed by itself, as asked for");
-  if (engine.info.calls === "node") return noShortcuts("llama.cpp is called through node-llama-cpp here");
   const { adapter } = inputs;
   const [longest] = selection.map(({ prompt }) => prompt.tokens).sort((a, b) => b.length - a.length);
   if (!longest) return noShortcuts("there is nothing to try them on");

@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import http from "node:http";
-import { createServer } from "node:net";
+import { freePort } from "../free-port.mjs";
 
 const [workloadPath, resultPath, binary, way, slotsText, cache] = process.argv.slice(2);
 const workload = JSON.parse(readFileSync(workloadPath, "utf8"));
@@ -15,14 +15,6 @@ const slots = Number(slotsText);
 const eog = new Set(workload.eog);
 const pieces = workload.pieces.map((path, layer) => ({ path, layer })).filter(({ path }) => path);
 const perSlot = Math.ceil((Math.max(...prompts.map(({ tokens }) => tokens.length)) + maxTokens) / 256) * 256;
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 async function start(loraFlags) {
   const started = performance.now();
