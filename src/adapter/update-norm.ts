@@ -1,3 +1,5 @@
+import { EigenvalueDecomposition, Matrix } from "ml-matrix";
+
 /** Inner products of the rows of A and of the columns of B, [rank, rank] both: all that the singular values of B * A depend on. */
 export interface FactorGrams {
   readonly ofA: Float64Array;
@@ -37,28 +39,21 @@ export function updateNorm({ ofA, ofB }: FactorGrams, scale: number): number {
   return Math.abs(scale) * Math.sqrt(Math.max(0, squared));
 }
 
-/** Iterations after which the largest singular value stands to many digits unless the two largest are all but equal; then it is either. */
-const ITERATIONS = 300;
-
-/** Largest singular value of s * B * A, without forming the product: the root of the largest eigenvalue of (B'B)(AA'), by power iteration. */
+/**
+ * Largest singular value of s * B * A, without forming the product: the root of the largest eigenvalue of (B'B)(AA'), which is also that of the
+ * symmetric R'(B'B)R where RR' = AA'.
+ */
 export function updateSpectralNorm({ ofA, ofB, rank }: FactorGrams, scale: number): number {
-  let vector = Float64Array.from({ length: rank }, (_, i) => 1 + i / rank);
-  let eigenvalue = 0;
-  for (let iteration = 0; iteration < ITERATIONS; iteration++) {
-    const next = times(ofB, times(ofA, vector));
-    const length = Math.hypot(...next);
-    if (length === 0) return 0;
-    const found = length / Math.hypot(...vector);
-    vector = next.map((value) => value / length);
-    if (Math.abs(found - eigenvalue) <= 1e-14 * found) break;
-    eigenvalue = found;
-  }
-  return Math.abs(scale) * Math.sqrt(Math.max(eigenvalue, 0));
+  const symmetric = { assumeSymmetric: true };
+  const { eigenvectorMatrix, realEigenvalues } = new EigenvalueDecomposition(matrixOf(ofA, rank), symmetric);
+  const roots = realEigenvalues.map((value) => Math.sqrt(Math.max(value, 0)));
+  const root = eigenvectorMatrix.mulRowVector(roots);
+  const product = root.transpose().mmul(matrixOf(ofB, rank)).mmul(root);
+  return Math.abs(scale) * Math.sqrt(Math.max(0, ...new EigenvalueDecomposition(product, symmetric).realEigenvalues));
 }
 
-function times(matrix: Float64Array, vector: Float64Array): Float64Array {
-  const n = vector.length;
-  return vector.map((_, i) => vector.reduce((sum, value, j) => sum + (matrix[i * n + j] ?? 0) * value, 0));
+function matrixOf(values: Float64Array, rank: number): Matrix {
+  return Matrix.from1DArray(rank, rank, values);
 }
 
 /** What the numbers of a module say about it. */

@@ -199,17 +199,8 @@ export interface HiddenStates {
   readonly values: Float32Array;
 }
 
-/** Texts for which it is asked what each layer would say, under one mask. */
-export interface LensRequest {
-  readonly pieces: readonly ScaledPiece[];
-  readonly context: ContextShape;
-  readonly prompts: readonly {
-    readonly id: string;
-    readonly tokens: readonly number[];
-    /** What is to follow the prompt; at least one token. */
-    readonly continuation: readonly number[];
-  }[];
-}
+/** Texts for which it is asked what each layer would say, under one mask: continuations have at least one token. */
+export type LensRequest = LikelihoodRequest;
 
 /** What the model's final norm and output head make of each layer's output, [layers, tokens] both: layer 0 first. */
 export interface LensReading {

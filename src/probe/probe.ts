@@ -9,7 +9,7 @@ import { fileError, UsageError } from "../errors.js";
 import type { SweepConfig } from "../sweep/config.js";
 import { continuedPrompts, type ContinuedPrompt } from "../sweep/continuations.js";
 import type { SweepInputs } from "../sweep/inputs.js";
-import { planSweep, type SweepPlan } from "../sweep/plan.js";
+import { contextSizeFor, planSweep, type SweepPlan } from "../sweep/plan.js";
 import { noShortcuts } from "../sweep/shortcuts.js";
 import { withSession } from "../sweep/session.js";
 import type { KneeMethod } from "./knee.js";
@@ -18,8 +18,6 @@ import { layerImportances, rankedLayers, type LayerImportance } from "./layer-im
 
 /** Samples that CKA is not computed below: of fewer, hundreds of features make any two layers look alike. */
 export const FEWEST_FOR_CKA = 16;
-/** The engine pads context sizes to this many tokens. */
-const CONTEXT_STEP = 256;
 
 /** What is to be measured. */
 export interface ProbeSettings {
@@ -154,7 +152,7 @@ async function layOut(
     context: {
       ...plan.generation.context,
       sequences: 1,
-      contextSize: Math.ceil((longest + 1) / CONTEXT_STEP) * CONTEXT_STEP,
+      contextSize: contextSizeFor(longest),
     },
     cost: {
       samples: prompts.length,
@@ -245,6 +243,7 @@ async function measure(laidOut: LaidOut, measuring: Measuring): Promise<ProbeRes
   const truth = layerCurves(full, "truth", settings.tokens, resampling);
   const knees = truth.map(({ token }) => kneeOfToken(full, token - 1, settings.knee, resampling) ?? null);
   const importances = settings.cka ? await importancesOf(laidOut, measuring) : undefined;
+  if (importances) hooks.onProgress?.(done + cost.samples, cost.passes * cost.samples);
   const differences = settings.difference.flatMap((boundary) => {
     const curve = differenceCurve(of(boundary), full, 0, resampling);
     return curve ? [{ boundary, curve }] : [];
@@ -300,6 +299,6 @@ function trainingNotes(knees: readonly (Knee | null)[], differences: ProbeResult
 async function importancesOf({ plan, context }: LaidOut, { engine }: Measuring): Promise<LayerImportance[]> {
   const prompts = plan.selection.map(({ prompt }) => ({ ...prompt, positions: [prompt.tokens.length - 1] }));
   const longest = Math.max(...prompts.map(({ tokens }) => tokens.length));
-  const contextSize = Math.max(context.contextSize, Math.ceil(longest / CONTEXT_STEP) * CONTEXT_STEP);
+  const contextSize = Math.max(context.contextSize, contextSizeFor(longest));
   return layerImportances(await engine.hiddenStates({ pieces: [], context: { ...context, contextSize }, prompts }));
 }

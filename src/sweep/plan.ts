@@ -63,6 +63,11 @@ const CACHE_SHARE = 0.25;
 /** The engine pads context sizes to this many tokens. */
 const CONTEXT_STEP = 256;
 
+/** Size of a context for so many tokens. One more than needed: the engine shifts the context before its last place is taken. */
+export function contextSizeFor(tokens: number): number {
+  return Math.ceil((tokens + 1) / CONTEXT_STEP) * CONTEXT_STEP;
+}
+
 /**
  * Lays out a sweep.
  * @param tokens token ids of each sample's prompt, in the order of `inputs.samples`.
@@ -198,8 +203,7 @@ function contextShape(
   const largestPart = Math.max(
     ...(["selection", "holdout"] as const).map((part) => planned.filter((p) => p.part === part).length),
   );
-  // One more than needed: the engine shifts the context before its last place is taken.
-  const contextSize = config.contextSize ?? Math.ceil((longest + maxTokens + 1) / CONTEXT_STEP) * CONTEXT_STEP;
+  const contextSize = config.contextSize ?? contextSizeFor(longest + maxTokens);
   const fitting = Math.floor((CACHE_SHARE * availableMemory()) / (model.cacheBytesPerToken * contextSize));
   const automatic = backend === "cpu" ? Math.max(1, Math.min(AUTO_SEQUENCES.cpu, fitting)) : AUTO_SEQUENCES.gpu;
   const wanted = config.sequences === "auto" ? automatic : config.sequences;

@@ -6,14 +6,12 @@ import { shuffle } from "../statistics/random.js";
 import { continuedPrompts, type ContinuedPrompt } from "./continuations.js";
 import type { SweepInputs } from "./inputs.js";
 import type { LikelihoodFile } from "./likelihood-file.js";
-import { hash, type SweepPlan } from "./plan.js";
+import { contextSizeFor, hash, type SweepPlan } from "./plan.js";
 import { distinct } from "./tried.js";
 import { screenOf, type Screening, type ScreenedCandidate } from "./screen-rule.js";
 
 /** Samples whose references are weighed: more do not change who is far behind. */
 const SCREEN_SAMPLES = 64;
-/** The engine pads context sizes to this many tokens. */
-const CONTEXT_STEP = 256;
 
 /** What screening needs. */
 export interface ScreenInput {
@@ -73,8 +71,7 @@ async function promptsOf({ plan, engine, inputs, seed }: ScreenInput): Promise<C
 /** One sequence, long enough for the longest prompt with its reference. */
 function contextFor({ generation }: SweepPlan, prompts: readonly ContinuedPrompt[]): ContextShape {
   const longest = Math.max(...prompts.map(({ tokens, continuation }) => tokens.length + continuation.length));
-  const contextSize = Math.ceil((longest + 1) / CONTEXT_STEP) * CONTEXT_STEP;
-  return { ...generation.context, sequences: 1, contextSize };
+  return { ...generation.context, sequences: 1, contextSize: contextSizeFor(longest) };
 }
 
 async function likelihoodsOf(

