@@ -1,11 +1,9 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { boundaryCandidates } from "../adapter/mask.js";
 import { layerSizes, updateSizes, type LayerUpdateSize } from "../adapter/update-size.js";
 import { piecesOf, writePieces, type ScaledPiece } from "../adapter/pieces.js";
 import type { ContextShape, Engine, LensReading } from "../engine/engine.js";
-import { fileError, UsageError } from "../errors.js";
+import { UsageError } from "../errors.js";
+import { withTemporaryFolder } from "../formats/temporary-folder.js";
 import type { SweepConfig } from "../sweep/config.js";
 import { continuedPrompts, type ContinuedPrompt } from "../sweep/continuations.js";
 import type { SweepInputs } from "../sweep/inputs.js";
@@ -195,23 +193,18 @@ async function withPieces<T>(
   const { adapter } = inputs;
   const every = Array.from({ length: plan.layerCount + 1 }, (_, boundary) => boundary);
   const candidates = boundaryCandidates(adapter, plan.layerCount, every);
-  const folder = await mkdtemp(join(tmpdir(), "boundary-probe-")).catch((cause: unknown) => {
-    throw fileError(tmpdir(), "write", cause);
-  });
-  try {
+  return withTemporaryFolder("probe", async (folder) => {
     const pieces = await writePieces(
       adapter,
       candidates.map(({ mask }) => mask),
       folder,
     );
-    return await use((boundary) => {
+    return use((boundary) => {
       const candidate = candidates.find(({ boundaries }) => boundaries.includes(boundary));
       if (!candidate) throw new RangeError(`no boundary ${boundary}`);
       return piecesOf(candidate.mask, pieces);
     });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 interface Measuring {

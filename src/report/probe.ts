@@ -16,7 +16,7 @@ export function probeReport(result: ProbeResult): string {
     ...result.differences.map(({ boundary, curve }) =>
       chartOf(curve, `K=${boundary} minus full: probability (points) of the reference's token 1 after each layer`),
     ),
-    ...result.confidence.map(({ boundary, curves }) => confidenceLine(boundary, curves)),
+    ...result.confidence.map(({ boundary, curves }) => confidenceTable(boundary, curves, result.layers)),
     ...(importances ? [importanceTable(result)] : []),
     ...(result.updates ? [updateTable(result.updates)] : []),
     ...result.notes.map((note) => `note  ${note}`),
@@ -38,12 +38,20 @@ function tableOf(head: string[], rows: readonly string[][]): string {
 }
 
 function truthTable({ truth, layers }: ProbeResult): string {
-  const heads = ["layer", ...truth.map(({ token, samples }) => `token ${token} (n=${samples})`)];
+  return layerTable(
+    truth,
+    layers,
+    truth.map(({ token, samples }) => `token ${token} (n=${samples})`),
+  );
+}
+
+/** The curves side by side, a row a layer. */
+function layerTable(curves: readonly LayerCurve[], layers: number, heads: readonly string[]): string {
   const rows = Array.from({ length: layers }, (_, layer) => [
     String(layer),
-    ...truth.map(({ points }) => interval(points[layer])),
+    ...curves.map(({ points }) => interval(points[layer])),
   ]);
-  return tableOf(heads, rows);
+  return tableOf(["layer", ...heads], rows);
 }
 
 function interval(point: LayerCurve["points"][number] | undefined): string {
@@ -71,14 +79,9 @@ function kneeLines({ knees, truth, layers }: ProbeResult): string[] {
   ];
 }
 
-function confidenceLine(boundary: number, curves: readonly LayerCurve[]): string {
-  const heads = ["layer", ...curves.map(({ token }) => `token ${token}`)];
-  const layers = curves[0]?.points.length ?? 0;
-  const rows = Array.from({ length: layers }, (_, layer) => [
-    String(layer),
-    ...curves.map(({ points }) => interval(points[layer])),
-  ]);
-  return `K=${boundary}: probability (%) of the most probable token after each layer\n${tableOf(heads, rows)}`;
+function confidenceTable(boundary: number, curves: readonly LayerCurve[], layers: number): string {
+  const heads = curves.map(({ token }) => `token ${token}`);
+  return `K=${boundary}: probability (%) of the most probable token after each layer\n${layerTable(curves, layers, heads)}`;
 }
 
 function updateTable(updates: NonNullable<ProbeResult["updates"]>): string {

@@ -1,10 +1,7 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { boundaryCandidates, maskKey, type Candidate } from "../adapter/mask.js";
 import { piecesOf, writePieces, type Piece } from "../adapter/pieces.js";
 import type { Engine, SharedRequest, Shortcuts } from "../engine/engine.js";
-import { fileError } from "../errors.js";
+import { withTemporaryFolder } from "../formats/temporary-folder.js";
 import type { SweepConfig } from "./config.js";
 import type { SweepInputs } from "./inputs.js";
 import { planSweep, type SweepPlan } from "./plan.js";
@@ -42,21 +39,16 @@ async function tryShortcuts(
   const [longest] = selection.map(({ prompt }) => prompt.tokens).sort((a, b) => b.length - a.length);
   if (!longest) return noShortcuts("there is nothing to try them on");
   const middle = sharing ? middleOf(inputs) : undefined;
-  const folder = await mkdtemp(join(tmpdir(), "boundary-trial-")).catch((cause: unknown) => {
-    throw fileError(tmpdir(), "write", cause);
-  });
-  try {
+  return withTemporaryFolder("trial", async (folder) => {
     const masks = [full, ...(middle ? [middle] : [])].map(({ mask }) => mask);
     const pieces = await writePieces(adapter, masks, folder);
-    return await engine.shortcuts({
+    return engine.shortcuts({
       full: piecesOf(full.mask, pieces),
       ...(middle ? { boundary: { boundary: middle.boundary, pieces: piecesOf(middle.mask, pieces) } } : {}),
       context: generation.context,
       tokens: longest,
     });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 /** No shortcut is taken. @param reason why, for the plan. */

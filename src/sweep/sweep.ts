@@ -1,11 +1,8 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { maskKey, type Candidate } from "../adapter/mask.js";
 import { writePieces, type Piece } from "../adapter/pieces.js";
 import type { Engine } from "../engine/engine.js";
 import { workBetween } from "../engine/work.js";
-import { fileError } from "../errors.js";
+import { withTemporaryFolder } from "../formats/temporary-folder.js";
 import { answerSelection } from "./answer-selection.js";
 import { chooseBoundary } from "./choose.js";
 import { conclude, ruleSettings } from "./conclude.js";
@@ -91,10 +88,7 @@ export async function planOnly(
   const started = performance.now();
   return withSession(config, hooks.signal, async (inputs, engine) => {
     const plan = await planSession(engine, config, inputs);
-    const folder = await mkdtemp(join(tmpdir(), "boundary-plan-")).catch((cause: unknown) => {
-      throw fileError(tmpdir(), "write", cause);
-    });
-    try {
+    return withTemporaryFolder("plan", async (folder) => {
       const tried = triedCandidates(config, inputs.floors, plan);
       const answering = plan.holdout.length > 0 ? tried : distinct([...tried, plan.base, plan.full]);
       const masks = [...answering, plan.base, plan.full].map(({ mask }) => mask);
@@ -107,9 +101,7 @@ export async function planOnly(
         startSeconds,
       });
       return { plan, inputs, cost, engine: engine.info };
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
+    });
   });
 }
 

@@ -36,8 +36,6 @@ export interface HiddenRows {
 }
 
 const FLASH_ATTENTION = { auto: -1, off: 0 } as const;
-/** llama.cpp wants whole blocks of cells; node-llama-cpp rounds likewise. */
-const CELLS = 256;
 
 /** A context of llama.cpp. Calls block this thread until they are done. */
 export class DirectContext {
@@ -52,7 +50,8 @@ export class DirectContext {
     readonly outputs: NativeArray<Int8Array>;
   };
   private readonly rows: RowAttention;
-  private readonly watch: GraphWatch;
+  /** Missing where nothing is to be seen: each tensor that is asked about costs time. */
+  private readonly watch: GraphWatch | undefined;
   private logitsView: { readonly address: Pointer; readonly rows: Float32Array } | undefined;
 
   /**
@@ -68,17 +67,20 @@ export class DirectContext {
     tap?: TensorObserver,
   ) {
     this.rows = rowAttention(library, threads);
-    this.watch = new GraphWatch(library, tap ? [tap, this.rows] : [this.rows]);
+    // Within one block of cells rows in company are computed as alone.
+    const observers = [...(tap ? [tap] : []), ...(shape.contextSize > CELL_BLOCK ? [this.rows] : [])];
+    this.watch = observers.length > 0 ? new GraphWatch(library, observers) : undefined;
     const params: ContextParams = {
       ...library.contextDefaults(),
-      n_ctx: Math.ceil((shape.contextSize * shape.sequences) / CELLS) * CELLS,
+      // llama.cpp wants whole blocks of cells; node-llama-cpp rounds likewise.
+      n_ctx: Math.ceil((shape.contextSize * shape.sequences) / CELL_BLOCK) * CELL_BLOCK,
       n_batch: shape.batchSize,
       n_ubatch: shape.batchSize,
       n_seq_max: shape.sequences,
       n_threads: threads,
       n_threads_batch: threads,
       flash_attn_type: FLASH_ATTENTION[shape.flashAttention],
-      cb_eval: this.watch.callback,
+      cb_eval: this.watch?.callback ?? null,
       type_k: GGML_TYPES[shape.cacheType],
       type_v: GGML_TYPES[shape.cacheType],
       no_perf: true,
@@ -87,7 +89,7 @@ export class DirectContext {
     };
     const address = library.initContext(model, params);
     if (address === null) {
-      this.watch.close();
+      this.watch?.close();
       throw new InsufficientMemoryError("llama.cpp cannot make the context");
     }
     this.address = address;
@@ -219,7 +221,7 @@ export class DirectContext {
 
   close(): void {
     this.library.freeContext(this.address);
-    this.watch.close();
+    this.watch?.close();
     for (const array of Object.values(this.batch)) release(this.library, array);
   }
 

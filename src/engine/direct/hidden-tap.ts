@@ -1,13 +1,11 @@
 import koffi from "koffi";
 import { field } from "./ggml-tensor.js";
 import { nameStart, type TensorObserver } from "./graph-watch.js";
-import { layerOf } from "./layer-tap.js";
+import { isLayerOutput, layerOf } from "./layer-tap.js";
 import type { LlamaLibrary } from "./llama-library.js";
 import type { Pointer } from "./native-array.js";
 
-/** Names of llama.cpp's graphs: a layer's output ("l_out-N"), the token embedding, scaled where the model scales it, the final norm's output. */
-const LAYER_OUTPUT = nameStart("l_out-");
-const LAYER_OUTPUT_MASK = (1n << 48n) - 1n;
+/** Names of llama.cpp's graphs: the token embedding, scaled where the model scales it, the final norm's output. */
 const EMBEDDING = nameStart("embd");
 const EMBEDDING_MASK = (1n << 40n) - 1n;
 const SCALED_EMBEDDING = nameStart("inp_scal");
@@ -82,7 +80,7 @@ export class HiddenTap implements TensorObserver {
 
   private stateOf(tensor: Pointer, start: bigint): number | undefined {
     if ((start & EMBEDDING_MASK) === EMBEDDING || start === SCALED_EMBEDDING) return 0;
-    if ((start & LAYER_OUTPUT_MASK) === LAYER_OUTPUT) return layerOf(tensor) + 1;
+    if (isLayerOutput(start)) return layerOf(tensor) + 1;
     return start === NORM ? this.layerCount + 1 : undefined;
   }
 }

@@ -50,7 +50,7 @@ export class LayerTap implements TensorObserver {
   }
 
   wants(tensor: Pointer, start: bigint): boolean {
-    return (start & LAYER_OUTPUT_MASK) === LAYER_OUTPUT && this.destination(layerOf(tensor)) !== undefined;
+    return isLayerOutput(start) && this.destination(layerOf(tensor)) !== undefined;
   }
 
   computed(tensor: Pointer): void {
@@ -70,6 +70,11 @@ export class LayerTap implements TensorObserver {
   private faultSeen(): string | undefined {
     return this.fault;
   }
+}
+
+/** Whether a name that starts like this is that of what a layer puts out. */
+export function isLayerOutput(start: bigint): boolean {
+  return (start & LAYER_OUTPUT_MASK) === LAYER_OUTPUT;
 }
 
 /** The number at the end of the name `l_out-N`. */

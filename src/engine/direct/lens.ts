@@ -1,7 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { withTemporaryFolder } from "../../formats/temporary-folder.js";
 import type { LensReading, LensRequest } from "../engine.js";
 import type { DirectContext } from "./direct-context.js";
 import { DirectModel } from "./direct-model.js";
@@ -25,10 +23,9 @@ class OutputHead {
 
   /** @throws FileError when the small model cannot be written, Error when llama.cpp refuses it. */
   static async open(base: DirectModel): Promise<OutputHead> {
-    const folder = await mkdtemp(join(tmpdir(), "boundary-lens-"));
-    try {
-      const path = await writeNullLayerModel(base.path, folder);
-      const model = DirectModel.load(base.library, path, base.threads);
+    // The folder may go at once: what is mapped into memory stays.
+    return withTemporaryFolder("lens", async (folder) => {
+      const model = DirectModel.load(base.library, await writeNullLayerModel(base.path, folder), base.threads);
       const shape = {
         sequences: 1,
         contextSize: ROWS,
@@ -37,10 +34,7 @@ class OutputHead {
         flashAttention: "auto",
       } as const;
       return new OutputHead(model, model.openContext(shape));
-    } finally {
-      // What is mapped into memory stays.
-      await rm(folder, { recursive: true, force: true });
-    }
+    });
   }
 
   /** @param address float32 [count, embedding length]. @param use sees each row of logits in turn, until it returns. */

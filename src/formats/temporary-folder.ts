@@ -1,0 +1,20 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileError } from "../errors.js";
+
+/**
+ * Makes a folder for the time of a job and removes it with all that is in it, whatever happens.
+ * @param purpose part of its name: `boundary-PURPOSE-XXXXXX`.
+ * @throws FileError when it cannot be made.
+ */
+export async function withTemporaryFolder<T>(purpose: string, use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), `boundary-${purpose}-`)).catch((cause: unknown) => {
+    throw fileError(tmpdir(), "write", cause);
+  });
+  try {
+    return await use(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
