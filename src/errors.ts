@@ -104,6 +104,11 @@ export class EngineCrashError extends EngineError {
   }
 }
 
+/** The Redis server that holds a queue of workers cannot be reached or refuses, or a message in it is not what it must be. */
+export class QueueError extends BoundaryError {
+  override readonly name = "QueueError";
+}
+
 /** The machine has not enough memory for what was asked. Sizes in bytes. */
 export class MemoryError extends EngineError {
   override readonly name = "MemoryError";

@@ -46,16 +46,23 @@ export function partition(modules: readonly AdapterModule[], masks: readonly Mas
  * of adapters goes by path alone; pieces that are there already are kept.
  */
 export async function writePieces(adapter: HashedAdapter, masks: readonly Mask[], folder: string): Promise<Piece[]> {
-  await ensureFolder(folder);
   const pieces: Piece[] = [];
-  for (const group of partition(adapter.modules, masks)) {
-    const names = group.map((module) => module.name);
-    const digest = createHash("sha256").update(adapter.sha256).update(JSON.stringify(names)).digest("hex");
-    const path = join(folder, `piece-${digest.slice(0, 24)}.gguf`);
-    if (!(await exists(path))) await writeModules(adapter, group, path, adapter.metadata, { overwrite: true });
-    pieces.push({ path, modules: names, ...(await paddedPiece(adapter, group, path)) });
-  }
+  for (const group of partition(adapter.modules, masks)) pieces.push(await writePiece(adapter, group, folder));
   return pieces;
+}
+
+/** {@link writePieces} for the one piece that has these modules: equal bytes for equal adapters and modules, whatever machine writes them. */
+export async function writePiece(
+  adapter: HashedAdapter,
+  modules: readonly AdapterModule[],
+  folder: string,
+): Promise<Piece> {
+  await ensureFolder(folder);
+  const names = modules.map((module) => module.name);
+  const digest = createHash("sha256").update(adapter.sha256).update(JSON.stringify(names)).digest("hex");
+  const path = join(folder, `piece-${digest.slice(0, 24)}.gguf`);
+  if (!(await exists(path))) await writeModules(adapter, modules, path, adapter.metadata, { overwrite: true });
+  return { path, modules: names, ...(await paddedPiece(adapter, modules, path)) };
 }
 
 async function paddedPiece(

@@ -18,6 +18,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   trim: async () => (await import("./trim.js")).trimCommand(),
   inspect: async () => (await import("./inspect.js")).inspectCommand(),
   convert: async () => (await import("./convert.js")).convertCommand(),
+  worker: async () => (await import("./worker.js")).workerCommand(interruption.signal),
+  workers: async () => (await import("./workers.js")).workersCommand(),
   doctor: async () => (await import("./doctor.js")).doctorCommand(),
 };
 

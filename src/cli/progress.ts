@@ -11,6 +11,9 @@ export function followSweep({ quiet }: { quiet: boolean }): SweepHooks & { end: 
   const rate = new TokenRate();
   const display = process.stderr.isTTY ? barDisplay() : lineDisplay();
   return {
+    onNote: (line) => {
+      display.note(line);
+    },
     onPlan: (plan, inputs) => {
       process.stderr.write(`${planLines(plan, inputs).join("\n")}\n`);
     },
@@ -26,6 +29,7 @@ export function followSweep({ quiet }: { quiet: boolean }): SweepHooks & { end: 
 
 interface Display {
   update(progress: SweepProgress, tokensPerSecond: number): void;
+  note(line: string): void;
   end(): void;
 }
 
@@ -39,6 +43,10 @@ function barDisplay(): Display {
   });
   let started = false;
   return {
+    note: (line) => {
+      // The bar is drawn again on the line below.
+      process.stderr.write(started ? `\r\u001b[K${line}\n` : `${line}\n`);
+    },
     update: (progress, tokensPerSecond) => {
       const payload = {
         part: progress.part,
@@ -68,6 +76,9 @@ function lineDisplay(): Display {
     lastLine = performance.now();
   };
   return {
+    note: (line) => {
+      process.stderr.write(`${line}\n`);
+    },
     update: (progress, tokensPerSecond) => {
       const key = `${progress.part} K=${progress.boundary}`;
       const elapsed = (performance.now() - started) / 1000;

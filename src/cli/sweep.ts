@@ -6,6 +6,7 @@ import { fileError, UsageError } from "../errors.js";
 import { planReport } from "../report/plan.js";
 import { sweepReport } from "../report/terminal.js";
 import { resolveConfig, settingsFromFile, type SweepConfig, type SweepSettings } from "../sweep/config.js";
+import { REDIS_VARIABLE } from "../queue/connection.js";
 import { stableJson } from "../formats/stable-json.js";
 import { planOnly, sweep } from "../sweep/sweep.js";
 import { followSweep } from "./progress.js";
@@ -43,6 +44,7 @@ export function sweepCommand(signal: AbortSignal): Command {
     .addOption(settingFlag("--gpu <backend>", "gpu").choices(gpuChoices))
     .addOption(settingFlag("--gpu-layers <n|auto|max>", "gpuLayers").argParser(numberOrText))
     .addOption(settingFlag("--threads <n>", "threads").argParser(wholeNumber))
+    .addOption(settingFlag("--redis [url]", "redis"))
     .addOption(settingFlag("--context-size <n>", "contextSize").argParser(wholeNumber))
     .addOption(settingFlag("--sequences <n|auto>", "sequences").argParser(numberOrText))
     .addOption(settingFlag("--fixed-batch", "fixedBatch"))
@@ -59,11 +61,23 @@ export function sweepCommand(signal: AbortSignal): Command {
     .option("--quiet", "no progress, no tables: only the answer in words")
     .option("--fresh", "delete an earlier run in the folder first");
   for (const option of scoringFlags()) command.addOption(option);
-  return command.action(async ({ config: file, plan, json, quiet, fresh, ...flags }: SweepFlags) => {
+  return command.action(async ({ config: file, plan, json, quiet, fresh, ...given }: SweepFlags) => {
     const settings = file === undefined ? {} : await readSettings(file);
+    const flags = { ...given, ...redisSetting(given) };
     const output = { json: json ?? false, quiet: quiet ?? false };
     if (plan) await printPlan(resolveConfig(flags, settings, { out: "unused" }), output, signal);
     else await runSweep(resolveConfig(flags, settings), output, { fresh: fresh ?? false, signal });
+  });
+}
+
+/** `--redis` without an address takes that of the environment: a password in it is in no list of processes. */
+function redisSetting({ redis }: SweepSettings): SweepSettings {
+  if (redis !== true) return {};
+  const url = process.env[REDIS_VARIABLE];
+  if (url !== undefined) return { redis: url };
+  throw new UsageError({
+    what: "--redis has no address",
+    expected: `redis://host:6379, or ${REDIS_VARIABLE} in the environment`,
   });
 }
 

@@ -216,6 +216,8 @@ export interface LensReading {
 /** A loaded model. Calls are served one after another, in the order in which they were made. */
 export interface Engine {
   readonly info: EngineInfo;
+  /** Waves that may be under way at once, where it is several engines that answer; they come sample by sample then, not mask by mask. */
+  readonly wavesInFlight?: number;
   /** Token ids of each text: special tokens are recognised, a begin-of-sequence token is put in front where the model wants one and the text has none. */
   tokenize(texts: readonly string[]): Promise<number[][]>;
   /**

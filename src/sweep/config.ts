@@ -47,6 +47,9 @@ export const sweepConfigSchema = z.strictObject({
     .describe("nll: generate only with boundaries that find the references probable enough, one prefill each"),
   maxTokens: positive.optional().describe("most tokens of an answer (default: the task's)"),
   ...engineSettings,
+  redis: text
+    .optional()
+    .describe("have the workers of this queue answer: redis://host:6379, or rediss:// for TLS (see boundary worker)"),
   contextSize: positive
     .optional()
     .describe("tokens of prompt and answer together (default: what the longest sample needs)"),
@@ -163,10 +166,13 @@ function plainSetting(key: string, value: unknown): unknown {
   return value;
 }
 
-/** The settings as they go into results: without the folder of the run, home folders as `~`, no credentials in addresses. */
+/** Settings that say where a run is computed and kept, not what it is. */
+const NOT_IN_RESULTS = new Set(["out", "redis"]);
+
+/** The settings as they go into results: without the folder of the run and the address of a queue, home folders as `~`, no credentials in addresses. */
 export function redactedConfig(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const entries = Object.entries(config)
-    .filter(([name, value]) => name !== "out" && value !== undefined)
+    .filter(([name, value]) => !NOT_IN_RESULTS.has(name) && value !== undefined)
     .map(([name, value]) => [kebabCase(name), redactedValue(value)] as const);
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }

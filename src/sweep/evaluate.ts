@@ -7,7 +7,7 @@ import type { Journal, JournalRow } from "./journal.js";
 import { cutWaves, isAlone, type SweepPlan, type PlannedSample, type Wave } from "./plan.js";
 import { sharedMasks, sharesLayers } from "./shortcuts.js";
 
-/** Waves handed to the engine at once: the next waits at its door while this process writes down the one before. */
+/** Waves handed to an engine at once that does not say otherwise: the next waits at its door while this process writes down the one before. */
 const WAVES_IN_FLIGHT = 2;
 
 /** What evaluation needs besides the work itself. */
@@ -37,15 +37,16 @@ export async function evaluate(
   candidates: readonly Candidate[],
   samples: readonly PlannedSample[],
 ): Promise<Answers[]> {
-  const limit = pLimit({ concurrency: WAVES_IN_FLIGHT, rejectOnClear: true });
+  const { wavesInFlight } = evaluation.engine;
+  const limit = pLimit({ concurrency: wavesInFlight ?? WAVES_IN_FLIGHT, rejectOnClear: true });
   const waves = candidates.map((candidate) => cutWaves(evaluation.plan, candidate, samples));
   const runs = sharesLayers(evaluation.plan, candidates)
     ? (waves[0] ?? []).map((_, place) => {
         const together = waves.flatMap((own) => own[place] ?? []);
         return limit(() => answerTogether(evaluation, together));
       })
-    : waves.flatMap((own, at) =>
-        own.map((wave, place) => limit(() => answerWave(evaluation, wave, waves[at - 1]?.[place]))),
+    : inOrder(waves, wavesInFlight === undefined ? "by candidate" : "by samples").map(([wave, neighbour]) =>
+        limit(() => answerWave(evaluation, wave, neighbour)),
       );
   try {
     await Promise.all(runs);
@@ -58,6 +59,17 @@ export async function evaluate(
     const keys = (waves[i] ?? []).flatMap((wave) => wave.keys);
     return { candidate, rows: keys.map((key) => mustGet(evaluation.journal, key)) };
   });
+}
+
+/** The waves of all candidates, each with the same samples' under the candidate before. */
+function inOrder(
+  waves: readonly (readonly Wave[])[],
+  order: "by candidate" | "by samples",
+): (readonly [Wave, Wave | undefined])[] {
+  const all = waves.flatMap((own, at) =>
+    own.map((wave, place) => ({ place, pair: [wave, waves[at - 1]?.[place]] as const })),
+  );
+  return (order === "by candidate" ? all : all.sort((a, b) => a.place - b.place)).map(({ pair }) => pair);
 }
 
 /** @param neighbour the same samples under the candidate before this one: what it says is likely to be said again. */

@@ -1,41 +1,53 @@
 import type { Engine } from "../engine/engine.js";
 import { openEngine } from "../engine/process-engine.js";
 import { EngineCrashError, InterruptedError } from "../errors.js";
+import { openRemoteEngine } from "../queue/open-remote.js";
 import type { SweepConfig } from "./config.js";
 import { loadInputs, type SweepInputs } from "./inputs.js";
 import { assertCanLeaveOut } from "./leaving-out.js";
-import type { SweepPlan } from "./plan.js";
+import { hash, type SweepPlan } from "./plan.js";
 import { planWithShortcuts } from "./shortcuts.js";
 
-/** Loads the inputs and opens the engine for them; closes both afterwards. */
+/**
+ * Loads the inputs and opens the engine for them, on this machine or at a queue; closes both afterwards.
+ * @param onNote told what a queue has to say, a line each.
+ */
 export async function withSession<T>(
   config: SweepConfig,
   signal: AbortSignal | undefined,
   use: (inputs: SweepInputs, engine: Engine) => Promise<T>,
+  onNote: (line: string) => void = () => undefined,
 ): Promise<T> {
   const inputs = await loadInputs(config);
   try {
     assertCanLeaveOut(config, inputs.samples);
-    return await withEngine(config, inputs, signal, (engine) => use(inputs, engine));
+    const open = (): Promise<Engine> => openFor(config, inputs, signal, onNote);
+    return await withEngine(open, signal, (engine) => use(inputs, engine));
   } finally {
     await inputs.close();
   }
 }
 
-/** Opens the engine for the model, closes it afterwards, and at once when the signal fires. */
-async function withEngine<T>(
+function openFor(
   config: SweepConfig,
-  inputs: SweepInputs,
+  { model, adapter, samples }: SweepInputs,
+  signal: AbortSignal | undefined,
+  onNote: (line: string) => void,
+): Promise<Engine> {
+  const { gpu, gpuLayers, redis } = config;
+  const threads = config.threads === undefined ? {} : { threads: config.threads };
+  if (redis === undefined) return openEngine({ modelPath: model.path, gpu, gpuLayers, ...threads });
+  const identity = hash(samples.map(({ part, sample, text }) => [part, sample.id, text]));
+  return openRemoteEngine({ redis, model, adapter, gpu, ...threads, identity, signal, onNote });
+}
+
+/** Opens the engine, closes it afterwards, and at once when the signal fires. */
+async function withEngine<T>(
+  open: () => Promise<Engine>,
   signal: AbortSignal | undefined,
   use: (engine: Engine) => Promise<T>,
 ): Promise<T> {
-  const { gpu, gpuLayers, threads } = config;
-  const engine = await openEngine({
-    modelPath: inputs.model.path,
-    gpu,
-    gpuLayers,
-    ...(threads === undefined ? {} : { threads }),
-  });
+  const engine = await open();
   const stop = (): void => void engine.close();
   signal?.addEventListener("abort", stop);
   try {

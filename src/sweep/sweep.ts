@@ -28,6 +28,8 @@ export interface SweepHooks {
   readonly onPlan?: (plan: SweepPlan, inputs: SweepInputs) => void;
   /** For every answer. */
   readonly onProgress?: (progress: SweepProgress) => void;
+  /** What the queue of a sweep with `redis` has to say, a line each. */
+  readonly onNote?: (line: string) => void;
   /** Stops the sweep; finished answers stay in the journal. */
   readonly signal?: AbortSignal;
 }
@@ -58,7 +60,7 @@ export async function sweep(
   options: { fresh?: boolean } = {},
 ): Promise<SweepResult> {
   const started = performance.now();
-  return withSession(config, hooks.signal, async (inputs, engine) => {
+  const session = async (inputs: SweepInputs, engine: Engine): Promise<SweepResult> => {
     const plan = await planSession(engine, config, inputs);
     const folder = await RunFolder.take(config.out, identityOf(config, inputs, plan, engine), {
       fresh: options.fresh ?? false,
@@ -77,7 +79,8 @@ export async function sweep(
     } finally {
       await folder.release();
     }
-  });
+  };
+  return withSession(config, hooks.signal, session, hooks.onNote);
 }
 
 /** Lays out a sweep and measures what it would cost. Leaves nothing behind. */

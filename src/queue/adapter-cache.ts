@@ -1,0 +1,81 @@
+import { join } from "node:path";
+import type { HashedAdapter } from "../adapter/adapter.js";
+import type { BaseModel } from "../adapter/base-model.js";
+import { assertFits } from "../adapter/fit.js";
+import { loadGgufAdapter } from "../adapter/load-gguf-adapter.js";
+import { writePiece, type Piece, type ScaledPiece } from "../adapter/pieces.js";
+import { QueueError } from "../errors.js";
+import { sha256File } from "../formats/file-source.js";
+import type { ContentStore } from "./content-store.js";
+import type { JobPiece } from "./messages.js";
+
+/** A worker's adapters and the pieces cut from them, in a folder by hash. */
+export class AdapterCache {
+  private readonly adapters = new Map<string, HashedAdapter>();
+  private readonly pieces = new Map<string, Piece>();
+
+  constructor(
+    private readonly folder: string,
+    private readonly model: BaseModel,
+    private readonly store: ContentStore,
+  ) {}
+
+  /** How many adapters were used so far. */
+  get size(): number {
+    return this.adapters.size;
+  }
+
+  /**
+   * The pieces of an adapter, cut here from a copy whose hash is checked: so an owner who allows an adapter allows these bytes.
+   * @throws MissingContentError; QueueError when a piece comes out otherwise than where it was asked for; AdapterError when it does not fit the model.
+   */
+  async piecesOf(sha256: string, wanted: readonly JobPiece[]): Promise<Piece[]> {
+    const adapter = await this.adapter(sha256);
+    const pieces: Piece[] = [];
+    for (const { sha256: expected, modules, padded } of wanted) {
+      const known = this.pieces.get(expected) ?? (await this.cut(adapter, modules, expected));
+      if (padded && known.paddedPath === undefined) throw otherPiece(expected, "no padded form");
+      pieces.push(padded ? known : { path: known.path, modules: known.modules });
+    }
+    return pieces;
+  }
+
+  private async cut(adapter: HashedAdapter, modules: readonly string[], expected: string): Promise<Piece> {
+    const named = new Set(modules);
+    const own = adapter.modules.filter(({ name }) => named.has(name));
+    const piece = await writePiece(adapter, own, join(this.folder, "pieces"));
+    const found = await sha256File(piece.path);
+    if (found !== expected) throw otherPiece(expected, found);
+    this.pieces.set(expected, piece);
+    return piece;
+  }
+
+  private async adapter(sha256: string): Promise<HashedAdapter> {
+    const known = this.adapters.get(sha256);
+    if (known) return known;
+    const path = await this.store.fetchFile(sha256, join(this.folder, "adapters"));
+    const adapter = { ...(await loadGgufAdapter(path)), sha256 };
+    assertFits(adapter, this.model);
+    this.adapters.set(sha256, adapter);
+    return adapter;
+  }
+}
+
+/** A mask of a job with this machine's files. @throws QueueError for a piece that the job does not list. */
+export function scaledPieces(mask: readonly (readonly [number, number])[], pieces: readonly Piece[]): ScaledPiece[] {
+  return mask.map(([at, scale]) => {
+    const piece = pieces[at];
+    if (!piece) throw new QueueError({ what: "a job names a piece that it does not list", actual: String(at) });
+    const { path, paddedPath } = piece;
+    return { path, scale, ...(scale === 1 && paddedPath !== undefined ? { paddedPath } : {}) };
+  });
+}
+
+function otherPiece(expected: string, actual: string): QueueError {
+  return new QueueError({
+    what: "a piece of the adapter comes out otherwise on this worker",
+    actual,
+    expected,
+    fix: "All machines must run the same release of boundary.",
+  });
+}

@@ -1,0 +1,114 @@
+import type { Generation, Prompt } from "../engine/engine.js";
+import { isAlone } from "./answer-job.js";
+import { digest } from "./digest.js";
+import type { JobPiece, JobSettings } from "./messages.js";
+
+/** Decoding a token costs about so many times what reading one does, when several sequences share a step. */
+const DECODE_WEIGHT = 3;
+
+/** A piece of the adapter at the scale of a mask. */
+export interface AskedPiece {
+  readonly piece: JobPiece;
+  readonly scale: number;
+}
+
+/** Masks and generation settings, told without any machine's paths. */
+export interface AskSettings extends Pick<JobSettings, "context" | "maxTokens" | "stop" | "batchedCells"> {
+  /** Hash of all that decides the answers besides the prompts. */
+  readonly key: string;
+  readonly masks: readonly { readonly boundary: number; readonly pieces: readonly AskedPiece[] }[];
+  /** The full adapter, where the masks are boundaries that share layers. */
+  readonly full: readonly AskedPiece[] | undefined;
+  /** Passes through the whole model that a prompt takes. */
+  readonly passes: number;
+}
+
+/** A prompt with the hash of its tokens' text. */
+export interface AskedPrompt extends Pick<Prompt, "id" | "tokens"> {
+  readonly sha256: string;
+}
+
+/** Prompts that are to be answered under all masks of some settings. Where company counts they stay together, in one call of the engine. */
+export class Ask {
+  readonly key: string;
+  /** How often it was handed out without coming back whole. */
+  tries = 0;
+  private answered: Set<string> | undefined;
+  private readonly ended: Promise<void>;
+  private resolve: () => void = () => undefined;
+  private reject: (error: unknown) => void = () => undefined;
+
+  constructor(
+    readonly settings: AskSettings,
+    readonly prompts: readonly AskedPrompt[],
+    private readonly onGeneration: (boundary: number, generation: Generation) => void,
+  ) {
+    this.key = digest(JSON.stringify([settings.key, prompts.map(({ id, sha256 }) => [id, sha256])])).slice(0, 32);
+    this.ended = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    this.ended.catch(() => undefined);
+  }
+
+  /** Ends when every prompt is answered under every mask. */
+  whenEnded(): Promise<void> {
+    return this.ended;
+  }
+
+  get isEnded(): boolean {
+    return this.answered !== undefined && this.answered.size === this.prompts.length * this.settings.masks.length;
+  }
+
+  /** Takes an answer, unless it was given before. @returns whether it was asked for. */
+  take(boundary: number, generation: Generation): boolean {
+    const isAsked =
+      this.settings.masks.some((mask) => mask.boundary === boundary) &&
+      this.prompts.some(({ id }) => id === generation.id);
+    if (!isAsked) return false;
+    this.answered ??= new Set();
+    const key = `${boundary}\0${generation.id}`;
+    if (this.answered.has(key)) return true;
+    this.answered.add(key);
+    this.onGeneration(boundary, generation);
+    if (this.isEnded) this.resolve();
+    return true;
+  }
+
+  fail(error: unknown): void {
+    this.reject(error);
+  }
+
+  /** Tokens through the whole model that it costs, about. @param answerTokens mean length of an answer. */
+  cost(answerTokens: number): number {
+    const { passes, masks } = this.settings;
+    const promptTokens = this.prompts.reduce((sum, { tokens }) => sum + tokens.length, 0);
+    return passes * promptTokens + this.prompts.length * masks.length * answerTokens * DECODE_WEIGHT;
+  }
+}
+
+/** @param layerCount L. */
+export function askSettings(settings: Omit<AskSettings, "key" | "passes">, layerCount: number): AskSettings {
+  const { masks, full, context, maxTokens, stop, batchedCells } = settings;
+  const named = (pieces: readonly AskedPiece[]): unknown => pieces.map(({ piece, scale }) => [piece.sha256, scale]);
+  const key = digest(
+    JSON.stringify([
+      masks.map(({ boundary, pieces }) => [boundary, named(pieces)]),
+      full === undefined ? null : named(full),
+      Object.entries(context).sort(),
+      [maxTokens, stop, batchedCells ?? null],
+    ]),
+  );
+  return { ...settings, key, passes: passesOf(masks, full !== undefined, layerCount) };
+}
+
+/** Whether the prompts of asks with these settings may go to the engine in any company. */
+export function canBeCut(settings: AskSettings): boolean {
+  return isAlone(settings);
+}
+
+function passesOf(masks: AskSettings["masks"], isShared: boolean, layerCount: number): number {
+  if (!isShared) return masks.length;
+  const own = masks.map(({ boundary }) => (boundary === 0 ? 1 : (layerCount - boundary) / layerCount));
+  return own.reduce((sum, passes) => sum + passes, 1);
+}

@@ -1,0 +1,56 @@
+import type { Engine, ShortcutRequest } from "../engine/engine.js";
+import { QueueError } from "../errors.js";
+import { scaledPieces } from "./adapter-cache.js";
+import type { JobContent } from "./answer-job.js";
+import type { Call } from "./messages.js";
+
+/**
+ * Makes a single call of the engine.
+ * @param texts the texts that the call names, by hash.
+ * @returns the result as it goes through Redis: see callResults.
+ * @throws whatever the engine throws.
+ */
+export async function performCall(
+  engine: Engine,
+  call: Call,
+  { pieces, tokens }: JobContent,
+  texts: readonly string[],
+): Promise<unknown> {
+  const tokensOf = (hash: string): readonly number[] => {
+    const known = tokens.get(hash);
+    if (!known) throw new QueueError({ what: "a job names a prompt that was not fetched", actual: hash });
+    return known;
+  };
+  switch (call.method) {
+    case "tokenize":
+      return engine.tokenize(texts);
+    case "logits": {
+      const { context } = call;
+      const request = { pieces: scaledPieces(call.mask, pieces), context, tokens: tokensOf(call.tokens) };
+      const logits = await engine.nextTokenLogits(request);
+      return Buffer.from(logits.buffer, logits.byteOffset, logits.byteLength).toString("base64");
+    }
+    case "shortcuts": {
+      const { boundary, full, context } = call;
+      const request: ShortcutRequest = {
+        full: scaledPieces(full, pieces),
+        context,
+        tokens: tokensOf(call.tokens),
+        ...(boundary
+          ? { boundary: { boundary: boundary.boundary, pieces: scaledPieces(boundary.pieces, pieces) } }
+          : {}),
+      };
+      return engine.shortcuts(request);
+    }
+    case "likelihoods":
+      return engine.logLikelihoods({
+        pieces: scaledPieces(call.mask, pieces),
+        context: call.context,
+        prompts: call.prompts.map(({ id, tokens: hash, continuation }) => ({
+          id,
+          tokens: tokensOf(hash),
+          continuation,
+        })),
+      });
+  }
+}

@@ -1,0 +1,85 @@
+import { canBeCut, type Ask, type AskedPiece, type AskedPrompt } from "./ask.js";
+import type { AnswersJob, JobPiece, JobSettings } from "./messages.js";
+
+/** A job's list of pieces, each of them once. */
+export class PieceList {
+  readonly pieces: JobPiece[] = [];
+  private readonly places = new Map<string, number>();
+
+  /** A mask by places in the list. */
+  mask(pieces: readonly AskedPiece[]): [number, number][] {
+    return pieces.map(({ piece, scale }) => [this.placeOf(piece), scale]);
+  }
+
+  private placeOf(piece: JobPiece): number {
+    const key = `${piece.sha256} ${String(piece.padded)}`;
+    const known = this.places.get(key);
+    if (known !== undefined) return known;
+    const place = this.pieces.push(piece) - 1;
+    this.places.set(key, place);
+    return place;
+  }
+}
+
+/** Lays some asks out as the waves of a job, those of the same settings side by side. */
+export function composeJob(
+  asks: readonly Ask[],
+  { run, adapter, timeoutMs }: Pick<AnswersJob, "run" | "adapter" | "timeoutMs">,
+): AnswersJob {
+  const list = new PieceList();
+  const settings: JobSettings[] = [];
+  const waves: AnswersJob["waves"] = [];
+  const bySettings = new Map<string, Ask[]>();
+  for (const ask of asks) {
+    const known = bySettings.get(ask.settings.key);
+    if (known) known.push(ask);
+    else bySettings.set(ask.settings.key, [ask]);
+  }
+  for (const group of bySettings.values()) {
+    const [first] = group;
+    if (!first) continue;
+    const place = settings.push(jobSettings(first, list)) - 1;
+    for (const wave of wavesOf(group)) {
+      waves.push({
+        settings: place,
+        asks: wave.map(({ key }) => key),
+        prompts: wave.flatMap(({ prompts }) => prompts.map(({ id, sha256 }) => ({ id, tokens: sha256 }))),
+      });
+    }
+  }
+  return { kind: "answers", run, adapter, timeoutMs, pieces: list.pieces, settings, waves };
+}
+
+/** The prompts that a job needs. */
+export function promptsOf(asks: readonly Ask[]): AskedPrompt[] {
+  return asks.flatMap(({ prompts }) => prompts);
+}
+
+function jobSettings({ settings }: Ask, list: PieceList): JobSettings {
+  const { masks, full, context, maxTokens, stop, batchedCells } = settings;
+  return {
+    masks: masks.map(({ boundary, pieces }) => ({ boundary, pieces: list.mask(pieces) })),
+    ...(full === undefined ? {} : { full: list.mask(full) }),
+    context,
+    maxTokens,
+    stop,
+    ...(batchedCells === undefined ? {} : { batchedCells }),
+  };
+}
+
+/** Asks of the same settings in waves of as many prompts as there are sequences; ids are those of different prompts in each. */
+function wavesOf(asks: readonly Ask[]): Ask[][] {
+  const [first] = asks;
+  if (!first || !canBeCut(first.settings)) return asks.map((ask) => [ask]);
+  const waves: { asks: Ask[]; ids: Set<string> }[] = [];
+  for (const ask of asks) {
+    const ids = ask.prompts.map(({ id }) => id);
+    const last = waves.at(-1);
+    const fits = last && last.ids.size + ids.length <= first.settings.context.sequences;
+    if (fits && ids.every((id) => !last.ids.has(id))) {
+      last.asks.push(ask);
+      for (const id of ids) last.ids.add(id);
+    } else waves.push({ asks: [ask], ids: new Set(ids) });
+  }
+  return waves.map((wave) => wave.asks);
+}

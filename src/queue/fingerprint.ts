@@ -1,0 +1,56 @@
+import { createHash } from "node:crypto";
+import type { BaseModel } from "../adapter/base-model.js";
+import { withFileSource } from "../formats/file-source.js";
+import { readGgufHeader } from "../formats/gguf-reader.js";
+import { stableJson } from "../formats/stable-json.js";
+import { digest } from "./digest.js";
+
+/** Blocks that are sampled of each file, evenly spread, and their bytes: 4 MiB of a model of any size. */
+const BLOCKS = 64;
+const BLOCK_BYTES = 1 << 16;
+
+/** What shows that two machines have the same model, without reading all of it. */
+export interface ModelFingerprint {
+  /** SHA-256 of each file's size, its header and blocks sampled from its tensors: another file gives another one, but for damage between the blocks. */
+  readonly sampled: string;
+  /** SHA-256 of architecture, tokenizer and tensor shapes: quantisations of one model have it in common. */
+  readonly family: string;
+  /** SHA-256 of the chat template; of the empty text where there is none. */
+  readonly template: string;
+}
+
+/** @throws FileError, FormatError when a file of the model cannot be read. */
+export async function fingerprintOf(model: BaseModel): Promise<ModelFingerprint> {
+  const hash = createHash("sha256");
+  for (const file of model.files) {
+    const { tensors } = await readGgufHeader(file);
+    const data = Math.min(...tensors.map(({ offset }) => offset));
+    await withFileSource(file, async (source) => {
+      const start = Number.isFinite(data) ? data : source.size;
+      hash.update(`${source.size} ${start}\n`);
+      for await (const bytes of source.stream(0, start)) hash.update(bytes);
+      const length = Math.min(BLOCK_BYTES, source.size - start);
+      for (let block = 0; block < BLOCKS && length > 0; block++) {
+        const offset = start + Math.round((block * (source.size - length - start)) / (BLOCKS - 1));
+        for await (const bytes of source.stream(offset, length)) hash.update(bytes);
+      }
+    });
+  }
+  return {
+    sampled: hash.digest("hex"),
+    family: digest(stableJson(await familyOf(model))),
+    template: digest(model.chatTemplate ?? ""),
+  };
+}
+
+async function familyOf(model: BaseModel): Promise<unknown> {
+  const { metadata } = await readGgufHeader(model.path);
+  const tokenizer = [...metadata].filter(([name]) => name.startsWith("tokenizer."));
+  return {
+    architecture: model.architecture,
+    shapes: [...model.shapes],
+    tokenizer: digest(
+      JSON.stringify(tokenizer, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value)),
+    ),
+  };
+}

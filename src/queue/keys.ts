@@ -1,0 +1,18 @@
+/** Prefix of every key in Redis that is ours; BullMQ's own lie below it too. */
+export const PREFIX = "boundary";
+
+/** The keys in Redis that are not BullMQ's. */
+export const keys = {
+  /** Sorted set of worker ids by the time they were last heard of, in milliseconds. */
+  workers: `${PREFIX}:workers`,
+  /** What a worker says of itself; it expires when the worker falls silent. */
+  worker: (id: string): string => `${PREFIX}:worker:${id}`,
+  /** Content by its SHA-256: a text, or of a file the number of its chunks and bytes. */
+  text: (sha256: string): string => `${PREFIX}:text:${sha256}`,
+  file: (sha256: string): string => `${PREFIX}:file:${sha256}`,
+  chunk: (sha256: string, at: number): string => `${PREFIX}:file:${sha256}:${at}`,
+  /** Stream of what workers found for a run. */
+  results: (run: string): string => `${PREFIX}:results:${run}`,
+  /** Hash of the jobs that a run has handed out, by their ids: the queue of each. */
+  jobs: (run: string): string => `${PREFIX}:jobs:${run}`,
+};

@@ -1,0 +1,77 @@
+import { Queue } from "bullmq";
+import type { Redis } from "ioredis";
+import { PREFIX } from "./keys.js";
+import type { Job } from "./messages.js";
+import type { Announcement } from "./presence.js";
+
+/** Jobs handed out for each worker: one that it works on, one that waits at its door. */
+const JOBS_FOR_EACH = 2;
+/** Tries of a job that ends in an error, each by whichever worker takes it. */
+const ATTEMPTS = 3;
+/** Events that BullMQ keeps of a queue: nobody here reads them. */
+const KEPT_EVENTS = 100;
+/** Weight of the newest job in what a lane is known to take. */
+const NEWEST_JOB = 0.3;
+
+/** A queue whose workers may be asked, with what is known of them. */
+export class Lane {
+  /** Those that take jobs from it now. */
+  workers: readonly Announcement[] = [];
+  /** Jobs handed out that have not ended. */
+  jobs = 0;
+  /** When it was last seen to have a worker, in milliseconds of performance.now(). */
+  seen = performance.now();
+  /** Measured seconds for each token through the whole model. */
+  secondsPerCost: number | undefined;
+  private readonly queue: Queue;
+
+  constructor(
+    readonly name: string,
+    redis: Redis,
+  ) {
+    this.queue = new Queue(name, { connection: redis, prefix: PREFIX, streams: { events: { maxLen: KEPT_EVENTS } } });
+    // What fails is told by the call that failed.
+    this.queue.on("error", () => undefined);
+  }
+
+  get hasRoom(): boolean {
+    return this.jobs < JOBS_FOR_EACH * this.workers.length;
+  }
+
+  /** What its workers' own trials say. */
+  get guessedSecondsPerCost(): number {
+    const rates = this.workers.map(({ tokensPerSecond }) => tokensPerSecond).sort((a, b) => a - b);
+    return 1 / Math.max(1e-3, rates[Math.floor(rates.length / 2)] ?? 1);
+  }
+
+  learn(cost: number, seconds: number): void {
+    if (cost <= 0) return;
+    const measured = seconds / cost;
+    const known = this.secondsPerCost ?? measured;
+    this.secondsPerCost = known + NEWEST_JOB * (measured - known);
+  }
+
+  /** Adds a job unless one of that id is there. Jobs that ended leave nothing behind: what they found is in the run's stream. */
+  async add(id: string, job: Job): Promise<void> {
+    await this.queue.add(job.kind, job, {
+      jobId: id,
+      attempts: ATTEMPTS,
+      removeOnComplete: true,
+      removeOnFail: true,
+    });
+  }
+
+  /** Removes a job that no worker has. @returns whether it is gone. */
+  async remove(id: string): Promise<boolean> {
+    return (await this.queue.remove(id).catch(() => 0)) === 1;
+  }
+
+  /** The key under which BullMQ keeps a job while it waits or is worked on. */
+  jobKey(id: string): string {
+    return this.queue.toKey(id);
+  }
+
+  async close(): Promise<void> {
+    await this.queue.close();
+  }
+}

@@ -1,0 +1,232 @@
+import { z } from "zod";
+import { QueueError } from "../errors.js";
+
+/**
+ * Bounds of what goes through Redis, in bytes of JSON unless it says otherwise. A job names its adapter and its prompts by hash, so that it stays small;
+ * they leave room for a vocabulary's logits and for hundreds of boundaries.
+ */
+export const LIMITS = {
+  job: 4 << 20,
+  /** What a worker tells at once. */
+  entry: 8 << 20,
+  /** A text by its hash: a prompt's tokens, or texts that are to be tokenised. */
+  text: 8 << 20,
+  /** Bytes of a file, and of each chunk that it travels in. */
+  file: 64 * 2 ** 30,
+  chunk: 1 << 20,
+} as const;
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+/** Short names of ours: ids, keys. */
+const word = z.string().min(1).max(200);
+const tokenId = z.number().int().min(0).max(0x7fffffff);
+const milliseconds = z.number().min(0);
+
+const contextShape = z.strictObject({
+  sequences: z.number().int().min(1).max(256),
+  contextSize: z
+    .number()
+    .int()
+    .min(1)
+    .max(1 << 22),
+  batchSize: z
+    .number()
+    .int()
+    .min(1)
+    .max(1 << 16),
+  cacheType: z.enum(["F16", "F32"]),
+  flashAttention: z.enum(["auto", "off"]),
+});
+
+/** Pieces that make a mask: places in the job's list, each with its scale. */
+const mask = z.array(z.tuple([z.number().int().min(0), z.number()])).max(4096);
+
+/** A part of the adapter: the worker cuts it out of its own copy, and checks that the same bytes came out. */
+const pieceSchema = z.strictObject({
+  sha256,
+  modules: z
+    .array(z.string().max(200))
+    .min(1)
+    .max(1 << 16),
+  padded: z.boolean(),
+});
+
+const settingsSchema = z.strictObject({
+  masks: z
+    .array(z.strictObject({ boundary: z.number().int().min(0), pieces: mask }))
+    .min(1)
+    .max(4096),
+  /** The full adapter, where the masks are boundaries that share layers. */
+  full: mask.optional(),
+  context: contextShape,
+  maxTokens: z
+    .number()
+    .int()
+    .min(1)
+    .max(1 << 20),
+  stop: z.array(z.string().max(1000)).max(100),
+  batchedCells: z.number().int().min(0).optional(),
+});
+
+const promptSchema = z.strictObject({
+  id: z.string().max(1000),
+  /** Hash of the text with its token ids. */
+  tokens: sha256,
+});
+
+const common = {
+  /** The run that asks: answers go to its stream. */
+  run: word,
+  /** Time after which the engine is taken for hung. */
+  timeoutMs: z
+    .number()
+    .int()
+    .min(1000)
+    .max(7 * 24 * 3600 * 1000),
+};
+const withAdapter = { ...common, adapter: sha256, pieces: z.array(pieceSchema).max(4096) };
+
+const answersSchema = z.strictObject({
+  kind: z.literal("answers"),
+  ...withAdapter,
+  settings: z.array(settingsSchema).min(1).max(4096),
+  /** Prompts that go to the engine at once, under the settings at that place; `ask` names what is asked of them. */
+  waves: z
+    .array(
+      z.strictObject({
+        settings: z.number().int().min(0),
+        asks: z.array(word).min(1),
+        prompts: z.array(promptSchema).min(1).max(256),
+      }),
+    )
+    .min(1)
+    .max(1 << 14),
+});
+
+const callSchema = z.discriminatedUnion("method", [
+  z.strictObject({ method: z.literal("tokenize"), texts: sha256 }),
+  z.strictObject({ method: z.literal("logits"), mask, context: contextShape, tokens: sha256 }),
+  z.strictObject({
+    method: z.literal("shortcuts"),
+    full: mask,
+    boundary: z.strictObject({ boundary: z.number().int(), pieces: mask }).optional(),
+    context: contextShape,
+    tokens: sha256,
+  }),
+  z.strictObject({
+    method: z.literal("likelihoods"),
+    mask,
+    context: contextShape,
+    prompts: z.array(promptSchema.extend({ continuation: z.array(tokenId).max(1 << 16) })).max(1 << 12),
+  }),
+]);
+
+const jobSchema = z.discriminatedUnion("kind", [
+  answersSchema,
+  z.strictObject({ kind: z.literal("call"), ...withAdapter, call: callSchema, nonce: word }),
+]);
+
+/** One piece of work for a worker. */
+export type Job = z.output<typeof jobSchema>;
+export type AnswersJob = z.output<typeof answersSchema>;
+export type Call = z.output<typeof callSchema>;
+/** Masks and generation settings under which prompts are answered. */
+export type JobSettings = z.output<typeof settingsSchema>;
+export type JobPiece = z.output<typeof pieceSchema>;
+export type JobPrompt = z.output<typeof promptSchema>;
+
+const generationSchema = z.strictObject({
+  id: z.string().max(1000),
+  text: z.string(),
+  tokens: z.array(tokenId).readonly(),
+  stopReason: z.enum(["eog", "length", "stop"]),
+  promptTokens: z.number().int().min(0),
+  prefillMs: milliseconds,
+  decodeMs: milliseconds,
+  decodedTokens: z.number().int().min(0),
+});
+
+const rowSchema = z.strictObject({ ask: word, boundary: z.number().int().min(0), generation: generationSchema });
+
+const entrySchema = z.strictObject({
+  job: word,
+  worker: word,
+  rows: z.array(rowSchema).optional(),
+  /** What a call found: its type belongs to the call. */
+  result: z.unknown().optional(),
+  /** Where the job has ended well: the seconds that the engine took. */
+  done: z.strictObject({ seconds: z.number().min(0) }).optional(),
+  failure: z
+    .strictObject({
+      /** `missing`: what the job names by hash is not in Redis; `refused`: the worker's owner does not allow it; `engine`: llama.cpp failed. */
+      kind: z.enum(["missing", "refused", "engine"]),
+      message: z.string(),
+    })
+    .optional(),
+});
+
+/** What a worker tells a run. */
+export type Entry = z.output<typeof entrySchema>;
+export type Row = z.output<typeof rowSchema>;
+
+/** Results of calls, as their senders read them. */
+export const callResults = {
+  tokenize: z.array(z.array(tokenId)),
+  /** Little-endian float32 numbers in base64. */
+  logits: z.string(),
+  shortcuts: z.strictObject({
+    batchedCells: z.number().int().min(0),
+    sharedLayers: z.boolean(),
+    reasons: z.array(z.string()),
+  }),
+  likelihoods: z.array(z.strictObject({ id: z.string(), logProbability: z.number(), tokens: z.number().int() })),
+} as const;
+
+/** @throws QueueError when it is no job. */
+export function parseJob(value: unknown): Job {
+  const bytes = JSON.stringify(value ?? null).length;
+  if (bytes > LIMITS.job) throw tooLarge("a job", bytes, LIMITS.job);
+  return checked(jobSchema, value, "a job");
+}
+
+/** @throws QueueError when the text is nothing that a worker may tell. */
+export function parseEntry(text: string): Entry {
+  if (text.length > LIMITS.entry) throw tooLarge("an answer of a worker", text.length, LIMITS.entry);
+  return checked(entrySchema, parsedJson(text), "an answer of a worker");
+}
+
+/** The text of an entry. @throws QueueError when it is longer than {@link LIMITS}. */
+export function entryText(entry: Entry): string {
+  const text = JSON.stringify(entry);
+  if (text.length > LIMITS.entry) throw tooLarge("an answer of a worker", text.length, LIMITS.entry);
+  return text;
+}
+
+/** Checks a message against its schema. @throws QueueError that names the first place that is wrong. */
+export function checked<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new QueueError({
+    what: `${what} in the queue is not what it must be`,
+    actual: `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "nothing"}`,
+    fix: "All machines must run the same release of boundary; nobody else should write to its keys in Redis.",
+  });
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The error for a message beyond its bound. */
+export function tooLarge(what: string, bytes: number, limit: number): QueueError {
+  return new QueueError({
+    what: `${what} is too large for the queue`,
+    actual: `${bytes} bytes`,
+    expected: `at most ${limit}`,
+  });
+}

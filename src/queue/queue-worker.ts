@@ -1,0 +1,212 @@
+import { UnrecoverableError, WaitingError, Worker, type Job as QueuedJob } from "bullmq";
+import type { Redis } from "ioredis";
+import { z } from "zod";
+import { BoundaryError, QueueError } from "../errors.js";
+import type { AdapterCache } from "./adapter-cache.js";
+import { answerJob, type JobContent } from "./answer-job.js";
+import { performCall } from "./call-job.js";
+import { isOutOfMemory } from "./connection.js";
+import { MissingContentError, type ContentStore } from "./content-store.js";
+import type { EngineSlot } from "./engine-slot.js";
+import { JobReport } from "./job-report.js";
+import { PREFIX } from "./keys.js";
+import { checked, parseJob, type Entry, type Job } from "./messages.js";
+import { announce, HEARTBEAT_SECONDS, withdraw, type Announcement } from "./presence.js";
+import { putEntry } from "./result-stream.js";
+
+/** So often a job may lose its worker before it is given up. */
+const MOST_STALLS = 20;
+/** Adapters that an engine keeps loaded: it gives none back while it runs. */
+const MOST_ADAPTERS = 4;
+/** Weight of the newest job in the tokens a second that a worker announces. */
+const NEWEST_JOB = 0.3;
+
+/** What a worker of a queue consists of. */
+export interface WorkerParts {
+  readonly redis: Redis;
+  readonly engine: EngineSlot;
+  readonly adapters: AdapterCache;
+  readonly store: ContentStore;
+  readonly announcement: Omit<Announcement, "seenMs" | "jobs" | "answers" | "doing" | "enginePeakBytes">;
+  /** After so many seconds without a sign of life its job is given to another worker. */
+  readonly lockSeconds: number;
+  /** Told what happens, a line each. */
+  readonly onLine: (line: string) => void;
+}
+
+const tokenIds = z.array(z.number().int().min(0));
+const textList = z.array(z.string());
+
+/** Takes jobs from a queue, one at a time, and tells what it finds. */
+export class QueueWorker {
+  private readonly worker: Worker;
+  private readonly heartbeat: NodeJS.Timeout;
+  private facts: Omit<Announcement, "seenMs">;
+  private loaded = new Set<string>();
+  private isClosing = false;
+
+  constructor(private readonly parts: WorkerParts) {
+    const { redis, announcement, lockSeconds, onLine } = parts;
+    this.facts = { ...announcement, jobs: 0, answers: 0, doing: "", enginePeakBytes: 0 };
+    this.worker = new Worker(announcement.queue, (job, token) => this.process(job, token), {
+      connection: redis,
+      prefix: PREFIX,
+      name: announcement.id,
+      concurrency: 1,
+      lockDuration: lockSeconds * 1000,
+      stalledInterval: lockSeconds * 1000,
+      maxStalledCount: MOST_STALLS,
+    });
+    this.worker.on("error", (error) => {
+      onLine(
+        isOutOfMemory(error)
+          ? `Redis has used up its maxmemory and takes no answers: ${error.message}`
+          : `queue: ${error.message}`,
+      );
+    });
+    this.worker.on("stalled", (job) => {
+      onLine(`job ${short(job)} lost its worker and goes back into the queue`);
+    });
+    this.heartbeat = setInterval(() => void this.announce(), HEARTBEAT_SECONDS * 1000);
+  }
+
+  /** Resolves when jobs are taken. */
+  async start(): Promise<void> {
+    await this.worker.waitUntilReady();
+    await this.announce();
+  }
+
+  /** Gives the job under way back to the queue, if there is one, and takes no more. */
+  async close(): Promise<void> {
+    this.isClosing = true;
+    clearInterval(this.heartbeat);
+    // Takes no more jobs from here on; ends when the one under way has been given back.
+    const closed = this.worker.close();
+    await this.parts.engine.drop();
+    await closed;
+    await withdraw(this.parts.redis, this.facts.id).catch(() => undefined);
+  }
+
+  private async announce(): Promise<void> {
+    await announce(this.parts.redis, this.facts).catch((error: unknown) => {
+      this.parts.onLine(`not announced: ${messageOf(error)}`);
+    });
+  }
+
+  private async process(queued: QueuedJob, token: string | undefined): Promise<null> {
+    const { onLine, announcement } = this.parts;
+    const id = queued.id ?? "";
+    let job: Job;
+    try {
+      job = parseJob(queued.data);
+    } catch (error) {
+      onLine(`job ${short(id)} refused: ${messageOf(error)}`);
+      throw new UnrecoverableError(messageOf(error));
+    }
+    const report = new JobReport(id, announcement.id, (entry) => putEntry(this.parts.redis, job.run, entry));
+    const started = performance.now();
+    this.facts = { ...this.facts, doing: doingOf(job) };
+    try {
+      const end = await this.perform(job, report);
+      const seconds = (performance.now() - started) / 1000;
+      await report.end({ ...end, done: { seconds } });
+      this.facts = { ...this.facts, jobs: this.facts.jobs + 1 };
+      onLine(`job ${short(id)} done in ${seconds.toFixed(1)} s: ${doingOf(job)}`);
+      return null;
+    } catch (error) {
+      if (this.isClosing) {
+        await queued.moveToWait(token);
+        throw new WaitingError();
+      }
+      throw await this.failed(error, queued, report);
+    } finally {
+      this.facts = { ...this.facts, doing: "" };
+    }
+  }
+
+  private async perform(job: Job, report: JobReport): Promise<Pick<Entry, "result">> {
+    const { engine, adapters, announcement } = this.parts;
+    if (announcement.allow && !announcement.allow.includes(job.adapter)) {
+      throw new RefusedError({
+        what: `the owner of ${announcement.name} does not allow this adapter`,
+        actual: job.adapter,
+      });
+    }
+    const texts = await this.texts(job);
+    const pieces = await adapters.piecesOf(job.adapter, job.pieces);
+    const content: JobContent = { pieces, tokens: texts.tokens };
+    if (!this.loaded.has(job.adapter) && this.loaded.size >= MOST_ADAPTERS) {
+      await engine.drop();
+      this.loaded = new Set();
+    }
+    this.loaded.add(job.adapter);
+    return engine.use(job.timeoutMs, async (opened) => {
+      if (job.kind === "call") return { result: await performCall(opened, job.call, content, texts.plain) };
+      const started = performance.now();
+      let tokens = 0;
+      await answerJob(opened, job, content, (row) => {
+        tokens += row.generation.promptTokens + row.generation.tokens.length;
+        this.facts = { ...this.facts, answers: this.facts.answers + 1 };
+        report.row(row);
+      });
+      const rate = (1000 * tokens) / Math.max(1, performance.now() - started);
+      const known = this.facts.tokensPerSecond;
+      const tokensPerSecond = known === 0 ? rate : known + NEWEST_JOB * (rate - known);
+      this.facts = { ...this.facts, tokensPerSecond, enginePeakBytes: await opened.peakMemory() };
+      return {};
+    });
+  }
+
+  /** What a job names by hash: token ids by the hash of their text, and texts. */
+  private async texts(job: Job): Promise<{ tokens: Map<string, number[]>; plain: string[] }> {
+    const { store } = this.parts;
+    const plain =
+      job.kind === "call" && job.call.method === "tokenize"
+        ? checked(textList, JSON.parse((await store.texts([job.call.texts]))[0] ?? ""), "a list of texts")
+        : [];
+    const hashes = [...new Set(tokenHashes(job))];
+    const texts = await store.texts(hashes);
+    const tokens = hashes.map((hash, i): [string, number[]] => {
+      return [hash, checked(tokenIds, JSON.parse(texts[i] ?? ""), "a prompt")];
+    });
+    return { tokens: new Map(tokens), plain };
+  }
+
+  /** Tells the run why a job failed, where another try would not help. @returns what BullMQ is to be told. */
+  private async failed(error: unknown, queued: QueuedJob, report: JobReport): Promise<Error> {
+    const message = messageOf(error);
+    this.parts.onLine(`job ${short(queued.id ?? "")} failed: ${message}`);
+    const isLast = queued.attemptsMade + 1 >= (queued.opts.attempts ?? 1);
+    // Redis itself failed: nothing can be told, and the job is not to blame.
+    if (!(error instanceof BoundaryError)) return error instanceof Error ? error : new Error(message);
+    const kind =
+      error instanceof MissingContentError ? "missing" : error instanceof RefusedError ? "refused" : "engine";
+    if (kind === "engine" && !isLast && !(error instanceof QueueError)) return error;
+    await report.end({ failure: { kind, message } }).catch(() => undefined);
+    return new UnrecoverableError(message);
+  }
+}
+
+class RefusedError extends QueueError {}
+
+function tokenHashes(job: Job): string[] {
+  if (job.kind === "answers") return job.waves.flatMap(({ prompts }) => prompts.map(({ tokens }) => tokens));
+  const { call } = job;
+  if (call.method === "likelihoods") return call.prompts.map(({ tokens }) => tokens);
+  return call.method === "tokenize" ? [] : [call.tokens];
+}
+
+function doingOf(job: Job): string {
+  if (job.kind === "call") return job.call.method;
+  const prompts = job.waves.reduce((sum, wave) => sum + wave.prompts.length, 0);
+  const masks = job.settings.reduce((sum, { masks: own }) => sum + own.length, 0);
+  return `${prompts} prompts, ${masks} ${masks === 1 ? "mask" : "masks"}, adapter ${job.adapter.slice(0, 8)}`;
+}
+
+function short(id: string): string {
+  return id.slice(0, 9);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

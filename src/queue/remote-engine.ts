@@ -1,0 +1,200 @@
+import { randomUUID } from "node:crypto";
+import type { Redis } from "ioredis";
+import type {
+  Engine,
+  EngineInfo,
+  GenerateRequest,
+  Generation,
+  Likelihood,
+  LikelihoodRequest,
+  LogitsRequest,
+  Prompt,
+  SharedGeneration,
+  SharedRequest,
+  ShortcutRequest,
+  Shortcuts,
+} from "../engine/engine.js";
+import { EngineError } from "../errors.js";
+import { Ask, askSettings, canBeCut, type AskedPrompt, type AskSettings } from "./ask.js";
+import { PieceList } from "./compose-job.js";
+import { digest } from "./digest.js";
+import type { Dispatcher } from "./dispatcher.js";
+import { callResults, checked, type Call } from "./messages.js";
+import { PieceBook } from "./piece-book.js";
+
+/** Time limit of a single call, in milliseconds: trials on a large model take minutes. */
+const CALL_TIMEOUT_MS = 3_600_000;
+/** Characters of texts that are tokenised by one job. */
+const TEXTS_OF_JOB = 1 << 20;
+/** Waves that a sweep may have under way: enough for hundreds of workers, and few enough to hold in memory. */
+const WAVES_IN_FLIGHT = 1024;
+
+/** What a remote engine consists of. */
+export interface RemoteParts {
+  readonly redis: Redis;
+  readonly dispatcher: Dispatcher;
+  readonly run: string;
+  readonly adapter: string;
+  readonly layerCount: number;
+}
+
+/** The workers of a queue as one engine: what it is asked goes out as jobs, and any worker of the same class may answer. */
+export class RemoteEngine implements Engine {
+  readonly wavesInFlight = WAVES_IN_FLIGHT;
+  private readonly book = new PieceBook();
+  private readonly prompts = new WeakMap<readonly number[], string>();
+
+  constructor(
+    private readonly parts: RemoteParts,
+    readonly info: EngineInfo,
+  ) {}
+
+  async tokenize(texts: readonly string[]): Promise<number[][]> {
+    const found: number[][] = [];
+    for (const some of bundles(texts)) {
+      const text = JSON.stringify(some);
+      const result = await this.call({ method: "tokenize", texts: digest(text) }, new PieceList(), [text]);
+      found.push(...checked(callResults.tokenize, result, "a tokenisation"));
+    }
+    return found;
+  }
+
+  async generate(request: GenerateRequest, onGeneration?: (generation: Generation) => void): Promise<Generation[]> {
+    const { pieces, ...rest } = request;
+    const masks = [{ boundary: 0, pieces: await this.book.asked(pieces) }];
+    const generations: Generation[] = [];
+    await this.answer(rest, { masks, full: undefined }, (_, generation) => {
+      generations.push(generation);
+      onGeneration?.(generation);
+    });
+    return generations;
+  }
+
+  async generateShared(request: SharedRequest, onGeneration: (shared: SharedGeneration) => void): Promise<void> {
+    const { full, boundaries, ...rest } = request;
+    const masks = await Promise.all(
+      boundaries.map(async ({ boundary, pieces }) => ({ boundary, pieces: await this.book.asked(pieces) })),
+    );
+    await this.answer(rest, { masks, full: await this.book.asked(full) }, (boundary, generation) => {
+      onGeneration({ boundary, generation });
+    });
+  }
+
+  async shortcuts({ full, boundary, context, tokens }: ShortcutRequest): Promise<Shortcuts> {
+    const list = new PieceList();
+    const [asked] = this.asked([{ id: "", tokens }]);
+    const call: Call = {
+      method: "shortcuts",
+      full: list.mask(await this.book.asked(full)),
+      ...(boundary
+        ? { boundary: { boundary: boundary.boundary, pieces: list.mask(await this.book.asked(boundary.pieces)) } }
+        : {}),
+      context,
+      tokens: asked?.sha256 ?? "",
+    };
+    return checked(
+      callResults.shortcuts,
+      await this.call(call, list, [JSON.stringify(tokens)]),
+      "a trial of shortcuts",
+    );
+  }
+
+  work(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  async nextTokenLogits({ pieces, context, tokens }: LogitsRequest): Promise<Float32Array> {
+    const list = new PieceList();
+    const mask = list.mask(await this.book.asked(pieces));
+    const [asked] = this.asked([{ id: "", tokens }]);
+    const call: Call = { method: "logits", mask, context, tokens: asked?.sha256 ?? "" };
+    const result = await this.call(call, list, [JSON.stringify(tokens)]);
+    const bytes = Buffer.from(checked(callResults.logits, result, "logits"), "base64");
+    return new Float32Array(Uint8Array.from(bytes).buffer);
+  }
+
+  async logLikelihoods({ pieces, context, prompts }: LikelihoodRequest): Promise<Likelihood[]> {
+    const list = new PieceList();
+    const mask = list.mask(await this.book.asked(pieces));
+    const asked = this.asked(prompts);
+    const call: Call = {
+      method: "likelihoods",
+      mask,
+      context,
+      prompts: prompts.map(({ id, continuation }, i) => {
+        return { id, tokens: asked[i]?.sha256 ?? "", continuation: [...continuation] };
+      }),
+    };
+    const texts = prompts.map(({ tokens }) => JSON.stringify(tokens));
+    return checked(callResults.likelihoods, await this.call(call, list, texts), "likelihoods");
+  }
+
+  hiddenStates(): Promise<never> {
+    return Promise.reject(notHere("hidden states"));
+  }
+
+  lens(): Promise<never> {
+    return Promise.reject(notHere("the logit lens"));
+  }
+
+  peakMemory(): Promise<number> {
+    return Promise.resolve(Math.max(0, ...this.parts.dispatcher.workers.map((one) => one.enginePeakBytes)));
+  }
+
+  async close(): Promise<void> {
+    await this.parts.dispatcher.close();
+    this.parts.redis.disconnect();
+  }
+
+  private async answer(
+    request: Omit<GenerateRequest, "pieces">,
+    masks: Pick<AskSettings, "masks" | "full">,
+    onGeneration: (boundary: number, generation: Generation) => void,
+  ): Promise<void> {
+    const { context, maxTokens, stop, batchedCells } = request;
+    const settings = askSettings(
+      { ...masks, context, maxTokens, stop: [...stop], ...(batchedCells === undefined ? {} : { batchedCells }) },
+      this.parts.layerCount,
+    );
+    const prompts = this.asked(request.prompts);
+    const groups = canBeCut(settings) ? prompts.map((prompt) => [prompt]) : [prompts];
+    await this.parts.dispatcher.answer(groups.map((group) => new Ask(settings, group, onGeneration)));
+  }
+
+  /** Prompts with the hash of their tokens' text. */
+  private asked(prompts: readonly Pick<Prompt, "id" | "tokens">[]): AskedPrompt[] {
+    return prompts.map(({ id, tokens }): AskedPrompt => {
+      const known = this.prompts.get(tokens) ?? digest(JSON.stringify(tokens));
+      this.prompts.set(tokens, known);
+      return { id, tokens, sha256: known };
+    });
+  }
+
+  private async call(call: Call, list: PieceList, texts: readonly string[]): Promise<unknown> {
+    const { dispatcher, run, adapter } = this.parts;
+    // Two calls alike are two jobs: nobody keeps the result of the first.
+    const nonce = randomUUID();
+    const { pieces } = list;
+    return dispatcher.call({ kind: "call", run, adapter, timeoutMs: CALL_TIMEOUT_MS, pieces, call, nonce }, texts);
+  }
+}
+
+/** Texts in their order, as many together as make a job. */
+function bundles(texts: readonly string[]): string[][] {
+  const all: string[][] = [];
+  let room = 0;
+  for (const text of texts) {
+    room -= text.length;
+    const last = all.at(-1);
+    if (last && room >= 0) last.push(text);
+    else {
+      all.push([text]);
+      room = TEXTS_OF_JOB - text.length;
+    }
+  }
+  return all;
+}
+
+function notHere(what: string): EngineError {
+  return new EngineError({ what: `${what} cannot be read through a queue`, fix: "Leave --redis out." });
+}
