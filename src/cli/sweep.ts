@@ -45,6 +45,8 @@ export function sweepCommand(signal: AbortSignal): Command {
     .addOption(settingFlag("--gpu-layers <n|auto|max>", "gpuLayers").argParser(numberOrText))
     .addOption(settingFlag("--threads <n>", "threads").argParser(wholeNumber))
     .addOption(settingFlag("--redis [url]", "redis"))
+    .addOption(settingFlag("--mixed", "mixed"))
+    .addOption(settingFlag("--full-hash", "fullHash"))
     .addOption(settingFlag("--context-size <n>", "contextSize").argParser(wholeNumber))
     .addOption(settingFlag("--sequences <n|auto>", "sequences").argParser(numberOrText))
     .addOption(settingFlag("--fixed-batch", "fixedBatch"))

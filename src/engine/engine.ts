@@ -145,6 +145,8 @@ export interface Generation {
   readonly decodeMs: number;
   /** Tokens that came from decode steps: the first one comes from the prefill. */
   readonly decodedTokens: number;
+  /** Who gave it, where workers that may differ answer. */
+  readonly worker?: string | undefined;
 }
 
 /** What one next-token query needs. */

@@ -21,10 +21,14 @@ export class PieceList {
   }
 }
 
-/** Lays some asks out as the waves of a job, those of the same settings side by side. */
+/**
+ * Lays some asks out as the waves of a job, those of the same settings side by side.
+ * @param options.shares whether boundaries may share layers where the asks say so; else each is answered by itself.
+ */
 export function composeJob(
   asks: readonly Ask[],
   { run, adapter, timeoutMs }: Pick<AnswersJob, "run" | "adapter" | "timeoutMs">,
+  { shares }: { readonly shares: boolean },
 ): AnswersJob {
   const list = new PieceList();
   const settings: JobSettings[] = [];
@@ -38,7 +42,7 @@ export function composeJob(
   for (const group of bySettings.values()) {
     const [first] = group;
     if (!first) continue;
-    const place = settings.push(jobSettings(first, list)) - 1;
+    const place = settings.push(jobSettings(first, list, shares)) - 1;
     for (const wave of wavesOf(group)) {
       waves.push({
         settings: place,
@@ -55,11 +59,11 @@ export function promptsOf(asks: readonly Ask[]): AskedPrompt[] {
   return asks.flatMap(({ prompts }) => prompts);
 }
 
-function jobSettings({ settings }: Ask, list: PieceList): JobSettings {
+function jobSettings({ settings }: Ask, list: PieceList, shares: boolean): JobSettings {
   const { masks, full, context, maxTokens, stop, batchedCells } = settings;
   return {
     masks: masks.map(({ boundary, pieces }) => ({ boundary, pieces: list.mask(pieces) })),
-    ...(full === undefined ? {} : { full: list.mask(full) }),
+    ...(full === undefined || !shares ? {} : { full: list.mask(full) }),
     context,
     maxTokens,
     stop,

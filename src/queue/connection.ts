@@ -60,6 +60,19 @@ export function anotherConnection(redis: Redis): Redis {
   return other;
 }
 
+/** Tells when the connection is lost and when it is there again, once each, until it is given up. */
+export function tellOutages(redis: Redis, url: string, onLine: (line: string) => void): void {
+  let isGone = false;
+  redis.on("reconnecting", () => {
+    if (!isGone) onLine(`Redis at ${withoutSecrets(url)} is gone; trying again`);
+    isGone = true;
+  });
+  redis.on("ready", () => {
+    if (isGone) onLine(`Redis at ${withoutSecrets(url)} is back`);
+    isGone = false;
+  });
+}
+
 /** A cut in the network shows as silence only: nothing else would end a read that waits. */
 function watched(redis: Redis): Redis {
   redis.on("connect", () => {

@@ -7,42 +7,28 @@ import { anotherConnection, BLOCK_MS, redisFailure } from "./connection.js";
 import type { ContentStore } from "./content-store.js";
 import { digest } from "./digest.js";
 import { keys } from "./keys.js";
-import { Lane } from "./lane.js";
+import { EarlyRows } from "./early-rows.js";
+import { Flights, type Flight } from "./flights.js";
+import type { Lane } from "./lane.js";
+import { Lanes } from "./lanes.js";
 import { LIMITS, tooLarge, type Entry, type Job, type Row } from "./messages.js";
 import type { Announcement } from "./presence.js";
 import { ResultReader } from "./result-stream.js";
+import type { ChosenWorker } from "./worker-choice.js";
+import { WorkerTally } from "./worker-tally.js";
 
 /** Between two looks at the workers and at jobs that fell silent, in milliseconds. */
 const LOOK_MS = 2_000;
-/** Looks at which a job is found neither in the queue nor ended before it counts as lost. */
-const LOST_LOOKS = 2;
 /** So often asks may be handed out without coming back whole. */
 const MOST_TRIES = 8;
-/** A lane without workers for so long gives its jobs to others, in milliseconds. */
-const EMPTY_LANE_MS = 30_000;
 /** Time limit of a job: so many times what it should take, and at least so long, in milliseconds; longer while nobody knows. */
 const TIMEOUT_FACTOR = 10;
 const LEAST_TIMEOUT_MS = 60_000;
 const UNKNOWN_TIMEOUT_MS = 1_800_000;
-/** Answers kept of asks that nobody made yet: those of a run that was broken off. */
-const MOST_EARLY_ROWS = 200_000;
-
-/** A job that was handed out. */
-interface Flight {
-  readonly id: string;
-  readonly lane: Lane;
-  readonly cost: number;
-  /** Undefined for calls. */
-  readonly asks: readonly Ask[] | undefined;
-  readonly job: Job;
-  /** What it names by hash. */
-  readonly texts: () => readonly string[];
-  /** Looks at which it was missing from the queue. */
-  missed: number;
-  readonly resolve?: (result: unknown) => void;
-  readonly reject?: (error: unknown) => void;
-  tries: number;
-}
+/** Most time for tidying up at the end, in milliseconds. */
+const CLOSE_MS = 10_000;
+/** Between two tellings of what each worker does, in milliseconds. */
+const TELL_MS = 30_000;
 
 /** What a dispatcher is told. */
 export interface DispatcherOptions {
@@ -52,21 +38,22 @@ export interface DispatcherOptions {
   readonly run: string;
   /** The adapter as the engine loads it. */
   readonly adapter: { readonly path: string; readonly sha256: string };
-  /** The workers that may be asked, by the queue that they take jobs from. */
-  readonly findWorkers: () => Promise<readonly Announcement[]>;
+  /** The workers that may be asked. */
+  readonly findWorkers: () => Promise<readonly ChosenWorker[]>;
   readonly onNote: (line: string) => void;
-  /** Told of each row with the id of the worker that found it. */
-  readonly onRow?: (row: Row, worker: string) => void;
+  /** Where workers differ: what is written beside each answer of theirs. */
+  readonly mark?: (worker: Announcement) => string;
 }
 
 /** Hands asks and calls out as jobs, takes the results, and hands out again what was lost. */
 export class Dispatcher {
   private readonly pool = new AskPool();
   private readonly asks = new Map<string, Ask>();
-  private readonly flights = new Map<string, Flight>();
-  private readonly lanes = new Map<string, Lane>();
-  private readonly early = new Map<string, Row[]>();
-  private earlyRows = 0;
+  private readonly flights: Flights;
+  private readonly lanes: Lanes;
+  private readonly early = new EarlyRows();
+  private readonly tally = new WorkerTally();
+  private told = performance.now();
   private readonly blocking: Redis;
   private readonly reader: ResultReader;
   private following: Promise<void> | undefined;
@@ -78,6 +65,8 @@ export class Dispatcher {
 
   constructor(private readonly options: DispatcherOptions) {
     const { redis, run } = options;
+    this.lanes = new Lanes(redis);
+    this.flights = new Flights(redis, run);
     this.blocking = anotherConnection(redis);
     this.reader = new ResultReader(
       this.blocking,
@@ -108,7 +97,7 @@ export class Dispatcher {
     for (const ask of asks) {
       if (this.asks.has(ask.key)) throw new RangeError("the same prompts are being answered already");
       this.asks.set(ask.key, ask);
-      for (const { boundary, generation } of this.takeEarly(ask.key)) ask.take(boundary, generation);
+      for (const { boundary, generation } of this.early.take(ask.key)) ask.take(boundary, generation);
       if (ask.isEnded) this.asks.delete(ask.key);
       else open.push(ask);
     }
@@ -125,7 +114,7 @@ export class Dispatcher {
   async call(job: Job, texts: readonly string[]): Promise<unknown> {
     this.assertOpen();
     const lane = await this.anyLane();
-    const flight = { id: jobId(job), lane, cost: 0, asks: undefined, job, texts: () => texts, missed: 0, tries: 0 };
+    const flight = { id: jobId(job), lane, cost: 0, asks: undefined, job, texts: () => texts, tries: 0 };
     return new Promise((resolve, reject) => {
       void this.submit({ ...flight, resolve, reject });
     });
@@ -133,7 +122,7 @@ export class Dispatcher {
 
   /** The workers that may be asked now. */
   get workers(): readonly Announcement[] {
-    return [...this.lanes.values()].flatMap((lane) => lane.workers);
+    return this.lanes.workers;
   }
 
   /** Ends all that is under way, and takes jobs that no worker has out of the queue. */
@@ -144,18 +133,20 @@ export class Dispatcher {
     this.reader.stop();
     const isIdle = this.flights.size === 0 && this.failure === undefined;
     this.failAll(new InterruptedError({ what: "stopped" }));
-    const { redis, store, run } = this.options;
-    const isConnected = redis.status === "ready";
-    if (isConnected) {
-      await this.removeWaiting();
-      if (isIdle) {
-        await redis.unlink(keys.results(run), keys.jobs(run)).catch(() => undefined);
-        await store.removeAll().catch(() => undefined);
-      }
-      await Promise.all([...this.lanes.values()].map((lane) => lane.close())).catch(() => undefined);
-    }
+    // A server that does not answer now must not keep the user waiting.
+    if (this.options.redis.status === "ready") await withinTime(CLOSE_MS, this.tidy(isIdle));
     this.blocking.disconnect();
     await this.following;
+  }
+
+  private async tidy(isIdle: boolean): Promise<void> {
+    const { redis, store, run } = this.options;
+    await this.flights.removeWaiting();
+    if (isIdle) {
+      await redis.unlink(keys.results(run), keys.jobs(run));
+      await store.removeAll();
+    }
+    await this.lanes.close();
   }
 
   private assertOpen(): void {
@@ -168,43 +159,35 @@ export class Dispatcher {
     const { redis, run } = this.options;
     const orphans = Object.entries(await redis.hgetall(keys.jobs(run)));
     for (const [id, queue] of orphans) {
-      const lane = this.laneOf(queue);
+      const lane = this.lanes.of(queue);
       if (await lane.remove(id)) await redis.hdel(keys.jobs(run), id);
     }
   }
 
   private async look(): Promise<void> {
     try {
-      await this.refreshLanes();
+      const workers = await this.options.findWorkers();
+      if (workers.length === 0 && this.workers.length > 0) {
+        this.options.onNote("no worker is there any more; waiting for one");
+      }
+      this.lanes.refresh(workers);
       await this.findLost();
+      this.tell();
     } catch (error) {
       if (!this.isClosed) this.options.onNote(redisFailure(this.options.url, error).message);
     }
     this.pump();
   }
 
-  private async refreshLanes(): Promise<void> {
-    const byQueue = new Map<string, Announcement[]>();
-    for (const worker of await this.options.findWorkers()) {
-      byQueue.set(worker.queue, [...(byQueue.get(worker.queue) ?? []), worker]);
-    }
-    for (const queue of byQueue.keys()) this.laneOf(queue);
-    for (const lane of this.lanes.values()) {
-      lane.workers = byQueue.get(lane.name) ?? [];
-      if (lane.workers.length > 0) lane.seen = performance.now();
-    }
-  }
-
-  private laneOf(queue: string): Lane {
-    const known = this.lanes.get(queue) ?? new Lane(queue, this.options.redis);
-    this.lanes.set(queue, known);
-    return known;
+  private tell(): void {
+    if (performance.now() - this.told < TELL_MS) return;
+    this.told = performance.now();
+    for (const line of this.tally.lines(this.workers)) this.options.onNote(line);
   }
 
   private async anyLane(): Promise<Lane> {
     for (;;) {
-      const lanes = [...this.lanes.values()].filter((lane) => lane.workers.length > 0);
-      const [lane] = lanes.sort((a, b) => a.jobs / a.workers.length - b.jobs / b.workers.length);
+      const lane = this.lanes.leastBusy;
       if (lane) return lane;
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       this.assertOpen();
@@ -222,13 +205,11 @@ export class Dispatcher {
   }
 
   private async handOut(): Promise<void> {
-    if (this.isPumping) {
-      return;
-    }
+    if (this.isPumping) return;
     this.isPumping = true;
     try {
       for (;;) {
-        const lane = [...this.lanes.values()].find(({ hasRoom }) => hasRoom);
+        const lane = this.lanes.withRoom;
         if (!lane || this.isClosed) return;
         const { secondsPerCost, guessedSecondsPerCost } = lane;
         const asks = this.pool.take({ secondsPerCost, guessedSecondsPerCost, workers: this.workers.length });
@@ -248,38 +229,39 @@ export class Dispatcher {
       expectedMs === undefined
         ? UNKNOWN_TIMEOUT_MS
         : Math.max(LEAST_TIMEOUT_MS, Math.ceil(TIMEOUT_FACTOR * expectedMs));
-    const job = composeJob(asks, { run, adapter: adapter.sha256, timeoutMs });
+    const job = composeJob(asks, { run, adapter: adapter.sha256, timeoutMs }, { shares: !lane.isOther });
     // The time limit is no part of what is asked.
     const id = jobId({ ...job, timeoutMs: 0 });
     const texts = (): string[] => promptsOf(asks).map(({ tokens }) => JSON.stringify(tokens));
-    await this.submit({ id, lane, cost, asks, job, texts, missed: 0, tries: 0 });
+    await this.submit({ id, lane, cost, asks, job, texts, tries: 0 });
   }
 
   private async submit(flight: Flight): Promise<void> {
-    const { redis, run, store, adapter, url } = this.options;
-    const { id, lane, job, texts } = flight;
-    this.flights.set(id, flight);
-    lane.jobs += 1;
+    const { store, adapter, url } = this.options;
     try {
-      const bytes = JSON.stringify(job).length;
+      const bytes = JSON.stringify(flight.job).length;
       if (bytes > LIMITS.job) throw tooLarge("a job", bytes, LIMITS.job);
-      await store.putFile(adapter.path, adapter.sha256);
-      await store.putTexts(texts());
-      await redis.hset(keys.jobs(run), id, lane.name);
-      await lane.add(id, job);
+      await this.flights.takeOff(flight, async () => {
+        await store.putFile(adapter.path, adapter.sha256);
+        await store.putTexts(flight.texts());
+      });
     } catch (error) {
       this.failAll(redisFailure(url, error));
+      flight.reject?.(this.failure);
     }
   }
 
   private receive({ job, worker, rows = [], result, done, failure }: Entry): void {
-    for (const row of rows) this.takeRow(row, worker);
+    const { mark } = this.options;
+    const announced = this.lanes.worker(worker);
+    const marked = mark ? { worker: announced ? mark(announced) : worker } : {};
+    for (const row of rows) this.takeRow({ ...row, generation: { ...row.generation, ...marked } }, worker);
     const flight = this.flights.get(job);
     if (!flight) return;
-    flight.missed = 0;
+    this.flights.heard(flight);
     if (failure) this.failed(flight, worker, failure);
     else if (done) {
-      this.land(flight);
+      this.flights.land(flight);
       flight.lane.learn(flight.cost, done.seconds);
       if (flight.asks) this.again(flight.asks);
       else flight.resolve?.(result);
@@ -288,10 +270,10 @@ export class Dispatcher {
   }
 
   private takeRow(row: Row, worker: string): void {
-    this.options.onRow?.(row, worker);
+    this.tally.add(worker);
     const ask = this.asks.get(row.ask);
     if (!ask) {
-      this.keepEarly(row);
+      this.early.keep(row);
       return;
     }
     if (!ask.take(row.boundary, row.generation)) return;
@@ -299,33 +281,10 @@ export class Dispatcher {
     if (ask.isEnded) this.asks.delete(ask.key);
   }
 
-  private keepEarly(row: Row): void {
-    if (this.earlyRows >= MOST_EARLY_ROWS) return;
-    this.earlyRows += 1;
-    const known = this.early.get(row.ask);
-    if (known) known.push(row);
-    else this.early.set(row.ask, [row]);
-  }
-
-  private takeEarly(key: string): readonly Row[] {
-    const rows = this.early.get(key) ?? [];
-    this.early.delete(key);
-    this.earlyRows -= rows.length;
-    return rows;
-  }
-
-  /** Takes a flight off the books. */
-  private land(flight: Flight): void {
-    if (!this.flights.delete(flight.id)) return;
-    flight.lane.jobs -= 1;
-    const { redis, run } = this.options;
-    redis.hdel(keys.jobs(run), flight.id).catch(() => undefined);
-  }
-
   private failed(flight: Flight, worker: string, { kind, message }: NonNullable<Entry["failure"]>): void {
-    this.land(flight);
+    this.flights.land(flight);
     const { store } = this.options;
-    const name = this.workers.find(({ id }) => id === worker)?.name ?? worker;
+    const name = this.lanes.worker(worker)?.name ?? worker;
     if (kind === "missing") {
       store.forget();
       this.retry(flight);
@@ -340,7 +299,7 @@ export class Dispatcher {
   private retry(flight: Flight): void {
     if (flight.asks) this.again(flight.asks);
     else if (flight.tries >= MOST_TRIES) flight.reject?.(givenUp());
-    else void this.submit({ ...flight, missed: 0, tries: flight.tries + 1 });
+    else void this.submit({ ...flight, tries: flight.tries + 1 });
   }
 
   /** Hands out again what is not answered. */
@@ -356,43 +315,14 @@ export class Dispatcher {
     if (open.length > 0) this.pool.putBack(open);
   }
 
-  /** Finds jobs that are neither in the queue nor ended: Redis lost them, or BullMQ gave them up. */
   private async findLost(): Promise<void> {
-    const flights = [...this.flights.values()];
-    if (flights.length === 0) return;
-    const pipeline = this.options.redis.pipeline();
-    for (const { lane, id } of flights) pipeline.exists(lane.jobKey(id));
-    const replies = (await pipeline.exec()) ?? [];
-    for (const [i, flight] of flights.entries()) {
-      const [error, count] = replies[i] ?? [null, 1];
-      if (error) continue;
-      flight.missed = count === 1 ? 0 : flight.missed + 1;
-      if (flight.missed >= LOST_LOOKS && this.flights.has(flight.id)) {
-        this.land(flight);
-        this.options.store.forget();
-        this.retry(flight);
-      }
-    }
-    await this.takeBackFromEmptyLanes();
-  }
-
-  private async takeBackFromEmptyLanes(): Promise<void> {
+    const lost = await this.flights.landLost();
+    if (lost.length > 0) this.options.store.forget();
+    for (const flight of lost) this.retry(flight);
     if (this.workers.length === 0) return;
-    for (const flight of [...this.flights.values()]) {
-      const { lane } = flight;
-      if (lane.workers.length > 0 || performance.now() - lane.seen < EMPTY_LANE_MS) continue;
-      await lane.remove(flight.id);
-      this.land(flight);
+    for (const flight of await this.flights.landStranded()) {
       if (flight.asks) this.again(flight.asks);
       else void this.submit({ ...flight, lane: await this.anyLane() });
-    }
-  }
-
-  private async removeWaiting(): Promise<void> {
-    for (const { id, lane } of this.flights.values()) {
-      if (await lane.remove(id)) {
-        await this.options.redis.hdel(keys.jobs(this.options.run), id).catch(() => undefined);
-      }
     }
   }
 
@@ -401,8 +331,18 @@ export class Dispatcher {
     this.pool.takeAll();
     for (const ask of this.asks.values()) ask.fail(error);
     this.asks.clear();
-    for (const flight of this.flights.values()) flight.reject?.(error);
+    for (const flight of this.flights.all) flight.reject?.(error);
   }
+}
+
+/** Waits for work at most so long; whether it fails is no matter. */
+async function withinTime(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+  });
+  await Promise.race([work.catch(() => undefined), late]);
+  clearTimeout(timer);
 }
 
 function jobId(job: Job): string {

@@ -19,6 +19,8 @@ export class Lane {
   workers: readonly Announcement[] = [];
   /** Jobs handed out that have not ended. */
   jobs = 0;
+  /** Its workers may give other tokens than those that the run began with, and share no layers. */
+  isOther = false;
   /** When it was last seen to have a worker, in milliseconds of performance.now(). */
   seen = performance.now();
   /** Measured seconds for each token through the whole model. */

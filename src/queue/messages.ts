@@ -144,6 +144,8 @@ const generationSchema = z.strictObject({
   prefillMs: milliseconds,
   decodeMs: milliseconds,
   decodedTokens: z.number().int().min(0),
+  /** Written by the coordinator, where workers differ. */
+  worker: z.string().max(400).optional(),
 });
 
 const rowSchema = z.strictObject({ ask: word, boundary: z.number().int().min(0), generation: generationSchema });

@@ -58,6 +58,8 @@ export type Announcement = z.output<typeof announcementSchema>;
 export interface EngineClass {
   /** Hash of the model: see ModelFingerprint. */
   readonly sampled: string;
+  /** Hash of all of the model, where the worker announces it. */
+  readonly sha256?: string;
   readonly engine: EngineInfo;
   readonly logits: string;
 }
@@ -66,10 +68,13 @@ export interface EngineClass {
  * Name of the queue that a worker takes jobs from. It stands for model, engine and what the owner allows, so that no worker ever sees a job
  * that it must not do.
  */
-export function queueName({ sampled, engine, logits }: EngineClass, allow: readonly string[] | undefined): string {
+export function queueName(
+  { sampled, sha256, engine, logits }: EngineClass,
+  allow: readonly string[] | undefined,
+): string {
   const { devices, ...rest } = engine;
   const parts = [
-    sampled,
+    [sampled, sha256 ?? null],
     Object.entries({ ...rest, devices: devices.join() }).sort(),
     logits,
     allow === undefined ? null : [...allow].sort(),
@@ -81,7 +86,7 @@ export function queueName({ sampled, engine, logits }: EngineClass, allow: reado
 export async function announce(redis: Redis, worker: Omit<Announcement, "seenMs">): Promise<void> {
   const announcement: Announcement = { ...worker, seenMs: Date.now() };
   await redis
-    .multi()
+    .pipeline()
     .set(keys.worker(worker.id), JSON.stringify(announcement), "EX", GONE_SECONDS)
     .zadd(keys.workers, announcement.seenMs, worker.id)
     .exec();

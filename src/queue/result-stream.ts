@@ -11,7 +11,7 @@ const READ_COUNT = 200;
 export async function putEntry(redis: Redis, run: string, entry: Entry): Promise<void> {
   const key = keys.results(run);
   const text = entryText(entry);
-  const [added] = (await redis.multi().xadd(key, "*", "json", text).expire(key, KEPT_SECONDS).exec()) ?? [];
+  const [added] = (await redis.pipeline().xadd(key, "*", "json", text).expire(key, KEPT_SECONDS).exec()) ?? [];
   if (added?.[0]) throw added[0];
 }
 

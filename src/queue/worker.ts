@@ -6,7 +6,7 @@ import { openEngine } from "../engine/process-engine.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
 import { version } from "../version.js";
 import { AdapterCache } from "./adapter-cache.js";
-import { connectRedis, withoutSecrets } from "./connection.js";
+import { connectRedis, tellOutages, withoutSecrets } from "./connection.js";
 import { ContentStore } from "./content-store.js";
 import { digest } from "./digest.js";
 import { EngineSlot } from "./engine-slot.js";
@@ -53,12 +53,7 @@ export async function runWorker(
 ): Promise<void> {
   const { gpu, gpuLayers, threads } = settings;
   const redis = await connectRedis(settings.redis);
-  redis.on("close", () => {
-    if (!signal.aborted) onLine("Redis is gone; trying again");
-  });
-  redis.on("ready", () => {
-    onLine("Redis is back");
-  });
+  tellOutages(redis, settings.redis, onLine);
   const model = await readBaseModel(await resolveModelPath(settings.model));
   const engine = new EngineSlot(() => {
     return openEngine({ modelPath: model.path, gpu, gpuLayers, ...(threads === undefined ? {} : { threads }) });
@@ -88,18 +83,19 @@ async function introduce(
   engine: Engine,
 ): Promise<Omit<Announcement, "seenMs" | "jobs" | "answers" | "doing" | "enginePeakBytes">> {
   const { sampled, family, template } = await fingerprintOf(model);
+  const whole = fullHash ? { sha256: (await withSha256(model)).sha256 } : {};
   const { logits, tokensPerSecond } = await trial(engine);
   return {
     id: randomUUID(),
     name: name ?? hostname(),
     version,
-    queue: queueName({ sampled, engine: engine.info, logits }, allow),
+    queue: queueName({ sampled, ...whole, engine: engine.info, logits }, allow),
     model: {
       name: model.name ?? model.architecture,
       sampled,
       family,
       template,
-      ...(fullHash ? { sha256: (await withSha256(model)).sha256 } : {}),
+      ...whole,
     },
     engine: { ...engine.info, devices: [...engine.info.devices] },
     logits,

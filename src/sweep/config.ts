@@ -50,6 +50,18 @@ export const sweepConfigSchema = z.strictObject({
   redis: text
     .optional()
     .describe("have the workers of this queue answer: redis://host:6379, or rediss:// for TLS (see boundary worker)"),
+  mixed: z
+    .boolean()
+    .optional()
+    .describe(
+      "with --redis: also workers of other backends, processors and quantisations, each answer marked with whose it is",
+    ),
+  fullHash: z
+    .boolean()
+    .optional()
+    .describe(
+      "with --redis: only workers that have read all of their model, not samples of it (boundary worker --full-hash)",
+    ),
   contextSize: positive
     .optional()
     .describe("tokens of prompt and answer together (default: what the longest sample needs)"),
@@ -167,7 +179,7 @@ function plainSetting(key: string, value: unknown): unknown {
 }
 
 /** Settings that say where a run is computed and kept, not what it is. */
-const NOT_IN_RESULTS = new Set(["out", "redis"]);
+const NOT_IN_RESULTS = new Set(["out", "redis", "fullHash"]);
 
 /** The settings as they go into results: without the folder of the run and the address of a queue, home folders as `~`, no credentials in addresses. */
 export function redactedConfig(config: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -165,6 +165,7 @@ function asRow(key: string, candidate: Candidate, { part, prompt }: PlannedSampl
     prefillMs: generation.prefillMs,
     decodeMs: generation.decodeMs,
     decodedTokens: generation.decodedTokens,
+    ...(generation.worker === undefined ? {} : { worker: generation.worker }),
   };
 }
 

@@ -16,6 +16,8 @@ const rowSchema = z.strictObject({
   prefillMs: z.number(),
   decodeMs: z.number(),
   decodedTokens: z.number().int(),
+  /** Who answered, in a run on a queue whose workers may differ. */
+  worker: z.string().optional(),
 });
 
 /** One answer in the journal. */

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { Engine } from "../engine/engine.js";
 import { openEngine } from "../engine/process-engine.js";
 import { EngineCrashError, InterruptedError } from "../errors.js";
@@ -34,11 +35,11 @@ function openFor(
   signal: AbortSignal | undefined,
   onNote: (line: string) => void,
 ): Promise<Engine> {
-  const { gpu, gpuLayers, redis } = config;
+  const { gpu, gpuLayers, redis, mixed = false, fullHash = false, out } = config;
   const threads = config.threads === undefined ? {} : { threads: config.threads };
   if (redis === undefined) return openEngine({ modelPath: model.path, gpu, gpuLayers, ...threads });
-  const identity = hash(samples.map(({ part, sample, text }) => [part, sample.id, text]));
-  return openRemoteEngine({ redis, model, adapter, gpu, ...threads, identity, signal, onNote });
+  const identity = hash([resolve(out), samples.map(({ part, sample, text }) => [part, sample.id, text])]);
+  return openRemoteEngine({ redis, model, adapter, gpu, ...threads, fullHash, mixed, identity, signal, onNote });
 }
 
 /** Opens the engine, closes it afterwards, and at once when the signal fires. */

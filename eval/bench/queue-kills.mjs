@@ -1,0 +1,111 @@
+// One sweep over the embedded demo on a queue with three workers, in which workers, the coordinator and Redis are killed or made to hang at
+// random; it must end in the result file of a local sweep.
+//
+//   node eval/bench/queue-kills.mjs [KILLS] [SEED]
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort } from "./free-port.mjs";
+import { boundary, demo, journalOf, pause, redisServer, resultOf } from "./queue-parts.mjs";
+
+const [kills = "50", seed = "1"] = process.argv.slice(2);
+const folder = mkdtempSync(join(tmpdir(), "boundary-kills-"));
+const port = await freePort();
+const url = `redis://127.0.0.1:${port}`;
+const say = (line) => process.stdout.write(`${line}\n`);
+
+/** mulberry32: the same kills for the same seed. */
+function random(state) {
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+const draw = random(Number(seed));
+const between = (low, high) => low + draw() * (high - low);
+
+/** The demo's samples several times over, each time with other names of days in front, so that the sweep outlasts the faults. */
+const days = ["", "On Monday. ", "On Tuesday. ", "On Wednesday. ", "On Thursday. ", "On Friday. ", "On Saturday. "];
+const samples = readFileSync(join(demo, "validation.jsonl"), "utf8").trim().split("\n").map(JSON.parse);
+const data = join(folder, "data.jsonl");
+const rows = days.flatMap((day, i) => samples.map((one) => ({ ...one, id: `${one.id}-${i}`, context: `${day}${one.context}` })));
+writeFileSync(data, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+
+const sweepArguments = (out, ...more) => [
+  ...["sweep", "--model", join(demo, "model.gguf"), "--adapter", join(demo, "adapter.gguf")],
+  ...["--data", data, "--gpu", "off", "--threads", "1", "--rule", "best", "--fixed-batch"],
+  ...["--out", join(folder, out), ...more],
+];
+const worker = (name) =>
+  boundary([
+    ...["worker", "--redis", url, "--model", join(demo, "model.gguf"), "--name", name, "--gpu", "off", "--threads", "1"],
+    ...["--cache", join(folder, "cache"), "--lock-seconds", "4"],
+  ]);
+
+mkdirSync(join(folder, "redis"));
+say("local sweep ...");
+const local = boundary(sweepArguments("local", "--quiet"));
+if ((await local.ended) !== 0) throw new Error(local.output);
+
+let redis = await redisServer(join(folder, "redis"), port);
+const workers = ["a", "b", "c"].map((name) => ({ name, process: worker(name) }));
+const coordinator = { process: boundary(sweepArguments("remote", "--redis", url)), starts: 1 };
+const counts = { worker: 0, coordinator: 0, redis: 0, hang: 0 };
+const started = performance.now();
+await pause(5000);
+
+const faults = {
+  worker: async () => {
+    const one = workers[Math.floor(draw() * workers.length)];
+    one.process.signal("SIGKILL");
+    await one.process.ended;
+    one.process = worker(one.name);
+  },
+  hang: async () => {
+    const one = workers[Math.floor(draw() * workers.length)];
+    one.process.signal("SIGSTOP");
+    await pause(between(3000, 9000));
+    one.process.signal("SIGCONT");
+  },
+  coordinator: async () => {
+    coordinator.process.signal("SIGKILL");
+    await coordinator.process.ended;
+    await pause(between(0, 1000));
+    coordinator.process = boundary(sweepArguments("remote", "--redis", url));
+    coordinator.starts += 1;
+  },
+  redis: async () => {
+    redis.signal("SIGKILL");
+    await redis.ended;
+    await pause(between(0, 2000));
+    redis = await redisServer(join(folder, "redis"), port);
+  },
+};
+const kinds = ["worker", "worker", "worker", "coordinator", "coordinator", "redis", "hang"];
+let done = 0;
+while (done < Number(kills) && !existsSync(join(folder, "remote/result.json"))) {
+  const kind = kinds[Math.floor(draw() * kinds.length)];
+  await faults[kind]();
+  counts[kind] += 1;
+  done += 1;
+  const answers = existsSync(join(folder, "remote/journal.jsonl")) ? journalOf(join(folder, "remote")).rows : 0;
+  say(`${((performance.now() - started) / 1000).toFixed(0)} s: ${done} ${kind}, ${answers} answers`);
+  await pause(between(500, 6000));
+}
+const code = await coordinator.process.ended;
+say(`coordinator ended with ${code} after ${coordinator.starts} starts`);
+for (const one of workers) one.process.signal("SIGKILL");
+redis.signal("SIGKILL");
+if (code !== 0) say(coordinator.process.output);
+else {
+  const { rows: answers, keys } = journalOf(join(folder, "remote"));
+  const isEqual = resultOf(join(folder, "remote")) === resultOf(join(folder, "local"));
+  const seconds = ((performance.now() - started) / 1000).toFixed(0);
+  say(`${done} faults (${JSON.stringify(counts)}), seed ${seed}, ${seconds} s; journal: ${answers} rows, ${keys} keys`);
+  say(isEqual ? "the result is the local one" : "THE RESULT DIFFERS");
+  process.exitCode = isEqual ? 0 : 1;
+}
+if (code !== 0) process.exitCode = 1;
+rmSync(folder, { recursive: true, force: true });

@@ -1,0 +1,110 @@
+import type { Redis } from "ioredis";
+import type { Ask } from "./ask.js";
+import { keys } from "./keys.js";
+import type { Lane } from "./lane.js";
+import type { Job } from "./messages.js";
+
+/** Looks at which a job is found neither in the queue nor ended before it counts as lost. */
+const LOST_LOOKS = 2;
+/** A lane without workers for so long gives its jobs to others, in milliseconds. */
+const EMPTY_LANE_MS = 30_000;
+
+/** A job that was handed out. */
+export interface Flight {
+  readonly id: string;
+  readonly lane: Lane;
+  readonly cost: number;
+  /** Undefined for calls. */
+  readonly asks: readonly Ask[] | undefined;
+  readonly job: Job;
+  /** What it names by hash. */
+  readonly texts: () => readonly string[];
+  readonly resolve?: (result: unknown) => void;
+  readonly reject?: (error: unknown) => void;
+  /** How often it was handed out before. */
+  readonly tries: number;
+}
+
+/** The jobs of a run that were handed out and have not ended; their ids are in Redis too, for whoever takes the run up again. */
+export class Flights {
+  /** With the looks at which each was missing from its queue; undefined until it is in there. */
+  private readonly missed = new Map<Flight, number | undefined>();
+  private readonly byId = new Map<string, Flight>();
+
+  constructor(
+    private readonly redis: Redis,
+    private readonly run: string,
+  ) {}
+
+  get size(): number {
+    return this.byId.size;
+  }
+
+  get all(): readonly Flight[] {
+    return [...this.byId.values()];
+  }
+
+  get(id: string): Flight | undefined {
+    return this.byId.get(id);
+  }
+
+  /** Takes a job onto the books and puts it into its queue when `prepare` has put there what it names. */
+  async takeOff(flight: Flight, prepare: () => Promise<void>): Promise<void> {
+    this.byId.set(flight.id, flight);
+    this.missed.set(flight, undefined);
+    flight.lane.jobs += 1;
+    await prepare();
+    await this.redis.hset(keys.jobs(this.run), flight.id, flight.lane.name);
+    await flight.lane.add(flight.id, flight.job);
+    if (this.missed.has(flight)) this.missed.set(flight, 0);
+  }
+
+  /** A sign of life of a job. */
+  heard(flight: Flight): void {
+    this.missed.set(flight, 0);
+  }
+
+  /** Takes a job off the books. */
+  land(flight: Flight): void {
+    if (!this.missed.delete(flight)) return;
+    this.byId.delete(flight.id);
+    flight.lane.jobs -= 1;
+    this.redis.hdel(keys.jobs(this.run), flight.id).catch(() => undefined);
+  }
+
+  /** Takes jobs off the books that are neither in their queue nor ended: Redis lost them, or BullMQ gave them up. @returns them. */
+  async landLost(): Promise<Flight[]> {
+    const flights = [...this.missed].flatMap(([flight, missed]) => (missed === undefined ? [] : [flight]));
+    if (flights.length === 0) return [];
+    const pipeline = this.redis.pipeline();
+    for (const { lane, id } of flights) pipeline.exists(lane.jobKey(id));
+    const replies = (await pipeline.exec()) ?? [];
+    return flights.filter((flight, i) => {
+      const [error, count] = replies[i] ?? [null, 1];
+      const before = this.missed.get(flight);
+      if (error || before === undefined) return false;
+      const missed = count === 1 ? 0 : before + 1;
+      this.missed.set(flight, missed);
+      if (missed < LOST_LOOKS) return false;
+      this.land(flight);
+      return true;
+    });
+  }
+
+  /** Takes jobs off the books and out of queues that have no workers any more. @returns them. */
+  async landStranded(): Promise<Flight[]> {
+    const stranded = this.all.filter(({ lane }) => {
+      return lane.workers.length === 0 && performance.now() - lane.seen >= EMPTY_LANE_MS;
+    });
+    for (const flight of stranded) {
+      await flight.lane.remove(flight.id);
+      this.land(flight);
+    }
+    return stranded;
+  }
+
+  /** Takes jobs that no worker has out of their queues. */
+  async removeWaiting(): Promise<void> {
+    for (const flight of this.all) if (await flight.lane.remove(flight.id)) this.land(flight);
+  }
+}
