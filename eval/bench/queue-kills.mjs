@@ -30,7 +30,9 @@ const between = (low, high) => low + draw() * (high - low);
 const days = ["", "On Monday. ", "On Tuesday. ", "On Wednesday. ", "On Thursday. ", "On Friday. ", "On Saturday. "];
 const samples = readFileSync(join(demo, "validation.jsonl"), "utf8").trim().split("\n").map(JSON.parse);
 const data = join(folder, "data.jsonl");
-const rows = days.flatMap((day, i) => samples.map((one) => ({ ...one, id: `${one.id}-${i}`, context: `${day}${one.context}` })));
+const rows = days.flatMap((day, i) =>
+  samples.map((one) => ({ ...one, id: `${one.id}-${i}`, context: `${day}${one.context}` })),
+);
 writeFileSync(data, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
 
 const sweepArguments = (out, ...more) => [
@@ -40,7 +42,19 @@ const sweepArguments = (out, ...more) => [
 ];
 const worker = (name) =>
   boundary([
-    ...["worker", "--redis", url, "--model", join(demo, "model.gguf"), "--name", name, "--gpu", "off", "--threads", "1"],
+    ...[
+      "worker",
+      "--redis",
+      url,
+      "--model",
+      join(demo, "model.gguf"),
+      "--name",
+      name,
+      "--gpu",
+      "off",
+      "--threads",
+      "1",
+    ],
     ...["--cache", join(folder, "cache"), "--lock-seconds", "4"],
   ]);
 

@@ -38,7 +38,18 @@ export const boundary = (args, options) => start(process.execPath, [cli, ...args
 
 /** A Redis server with an append-only file in `folder`. */
 export async function redisServer(folder, port, { flags = [], prefix = [] } = {}) {
-  const fixed = ["--port", String(port), "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--dir", folder];
+  const fixed = [
+    "--port",
+    String(port),
+    "--save",
+    "",
+    "--appendonly",
+    "yes",
+    "--appendfsync",
+    "always",
+    "--dir",
+    folder,
+  ];
   const server = start("redis-server", [...fixed, ...flags], { prefix });
   while (!server.output.includes("Ready to accept connections")) {
     if (server.code !== undefined) throw new Error(server.output);

@@ -57,5 +57,7 @@ export function workerCommand(signal: AbortSignal): Command {
           process.stderr.write(`${line}\n`);
         },
       );
+      // Where the server is gone, BullMQ would go on waiting for it.
+      process.exit();
     });
 }

@@ -11,8 +11,8 @@ import type { JobPiece } from "./messages.js";
 
 /** A worker's adapters and the pieces cut from them, in a folder by hash. */
 export class AdapterCache {
-  private readonly adapters = new Map<string, HashedAdapter>();
-  private readonly pieces = new Map<string, Piece>();
+  private readonly adapters = new Map<string, Promise<HashedAdapter>>();
+  private readonly pieces = new Map<string, Promise<Piece>>();
 
   constructor(
     private readonly folder: string,
@@ -20,20 +20,15 @@ export class AdapterCache {
     private readonly store: ContentStore,
   ) {}
 
-  /** How many adapters were used so far. */
-  get size(): number {
-    return this.adapters.size;
-  }
-
   /**
    * The pieces of an adapter, cut here from a copy whose hash is checked: so an owner who allows an adapter allows these bytes.
    * @throws MissingContentError; QueueError when a piece comes out otherwise than where it was asked for; AdapterError when it does not fit the model.
    */
   async piecesOf(sha256: string, wanted: readonly JobPiece[]): Promise<Piece[]> {
-    const adapter = await this.adapter(sha256);
+    const adapter = await once(this.adapters, sha256, () => this.fetch(sha256));
     const pieces: Piece[] = [];
     for (const { sha256: expected, modules, padded } of wanted) {
-      const known = this.pieces.get(expected) ?? (await this.cut(adapter, modules, expected));
+      const known = await once(this.pieces, expected, () => this.cut(adapter, modules, expected));
       if (padded && known.paddedPath === undefined) throw otherPiece(expected, "no padded form");
       pieces.push(padded ? known : { path: known.path, modules: known.modules });
     }
@@ -46,19 +41,25 @@ export class AdapterCache {
     const piece = await writePiece(adapter, own, join(this.folder, "pieces"));
     const found = await sha256File(piece.path);
     if (found !== expected) throw otherPiece(expected, found);
-    this.pieces.set(expected, piece);
     return piece;
   }
 
-  private async adapter(sha256: string): Promise<HashedAdapter> {
-    const known = this.adapters.get(sha256);
-    if (known) return known;
+  private async fetch(sha256: string): Promise<HashedAdapter> {
     const path = await this.store.fetchFile(sha256, join(this.folder, "adapters"));
     const adapter = { ...(await loadGgufAdapter(path)), sha256 };
     assertFits(adapter, this.model);
-    this.adapters.set(sha256, adapter);
     return adapter;
   }
+}
+
+/** What is known under a key, made where it is not; what fails is made again the next time. */
+function once<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const found = known.get(key);
+  if (found) return found;
+  const made = make();
+  known.set(key, made);
+  made.catch(() => known.delete(key));
+  return made;
 }
 
 /** A mask of a job with this machine's files. @throws QueueError for a piece that the job does not list. */

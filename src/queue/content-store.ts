@@ -20,7 +20,7 @@ export class MissingContentError extends QueueError {}
 /** Texts and files in Redis by the SHA-256 of their content. */
 export class ContentStore {
   private readonly known = new Set<string>();
-  private readonly knownFiles = new Set<string>();
+  private readonly knownFiles = new Map<string, Promise<void>>();
 
   constructor(private readonly redis: Redis) {}
 
@@ -61,10 +61,13 @@ export class ContentStore {
   }
 
   /** Puts a file in chunks, unless it is there already. */
-  async putFile(path: string, sha256: string): Promise<void> {
-    if (this.knownFiles.has(sha256)) return;
-    if ((await this.redis.expire(keys.file(sha256), KEPT_SECONDS)) === 0) await this.putChunks(path, sha256);
-    this.knownFiles.add(sha256);
+  putFile(path: string, sha256: string): Promise<void> {
+    const known = this.knownFiles.get(sha256);
+    if (known) return known;
+    const put = this.putMissing(path, sha256);
+    this.knownFiles.set(sha256, put);
+    put.catch(() => this.knownFiles.delete(sha256));
+    return put;
   }
 
   /**
@@ -106,7 +109,7 @@ export class ContentStore {
 
   /** Removes from Redis what this store has put. Another run that still needs it puts it again. */
   async removeAll(): Promise<void> {
-    const [texts, files] = [[...this.known], [...this.knownFiles]];
+    const [texts, files] = [[...this.known], [...this.knownFiles.keys()]];
     this.forget();
     for (let at = 0; at < texts.length; at += 1000) {
       await this.redis.unlink(...texts.slice(at, at + 1000).map((hash) => keys.text(hash)));
@@ -121,7 +124,8 @@ export class ContentStore {
     for (let at = 0; at < chunks; at++) await this.redis.unlink(keys.chunk(hash, at));
   }
 
-  private async putChunks(path: string, sha256: string): Promise<void> {
+  private async putMissing(path: string, sha256: string): Promise<void> {
+    if ((await this.redis.expire(keys.file(sha256), KEPT_SECONDS)) === 1) return;
     if ((await sha256File(path)) !== sha256) throw otherContent(path, sha256);
     await withFileSource(path, async (source) => {
       const chunks = Math.ceil(source.size / LIMITS.chunk);

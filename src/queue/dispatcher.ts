@@ -15,6 +15,7 @@ import { LIMITS, tooLarge, type Entry, type Job, type Row } from "./messages.js"
 import type { Announcement } from "./presence.js";
 import { ResultReader } from "./result-stream.js";
 import type { ChosenWorker } from "./worker-choice.js";
+import { withinTime } from "./within-time.js";
 import { WorkerTally } from "./worker-tally.js";
 
 /** Between two looks at the workers and at jobs that fell silent, in milliseconds. */
@@ -25,6 +26,8 @@ const MOST_TRIES = 8;
 const TIMEOUT_FACTOR = 10;
 const LEAST_TIMEOUT_MS = 60_000;
 const UNKNOWN_TIMEOUT_MS = 1_800_000;
+/** Jobs put into queues at once: each waits for Redis some times. */
+const JOBS_AT_ONCE = 64;
 /** Most time for tidying up at the end, in milliseconds. */
 const CLOSE_MS = 10_000;
 /** Between two tellings of what each worker does, in milliseconds. */
@@ -209,16 +212,28 @@ export class Dispatcher {
     this.isPumping = true;
     try {
       for (;;) {
-        const lane = this.lanes.withRoom;
-        if (!lane || this.isClosed) return;
-        const { secondsPerCost, guessedSecondsPerCost } = lane;
-        const asks = this.pool.take({ secondsPerCost, guessedSecondsPerCost, workers: this.workers.length });
-        if (asks.length === 0) return;
-        await this.submitAsks(lane, asks);
+        const submitted = this.submitSome();
+        if (submitted.length === 0) return;
+        await Promise.all(submitted);
       }
     } finally {
       this.isPumping = false;
     }
+  }
+
+  /** Hands out as many jobs as there is room for, at most so many at once. */
+  private submitSome(): Promise<void>[] {
+    const submitted: Promise<void>[] = [];
+    const workers = this.workers.length;
+    while (submitted.length < JOBS_AT_ONCE && !this.isClosed) {
+      const lane = this.lanes.withRoom;
+      if (!lane) break;
+      const { secondsPerCost, guessedSecondsPerCost } = lane;
+      const asks = this.pool.take({ secondsPerCost, guessedSecondsPerCost, workers });
+      if (asks.length === 0) break;
+      submitted.push(this.submitAsks(lane, asks));
+    }
+    return submitted;
   }
 
   private async submitAsks(lane: Lane, asks: readonly Ask[]): Promise<void> {
@@ -258,7 +273,6 @@ export class Dispatcher {
     for (const row of rows) this.takeRow({ ...row, generation: { ...row.generation, ...marked } }, worker);
     const flight = this.flights.get(job);
     if (!flight) return;
-    this.flights.heard(flight);
     if (failure) this.failed(flight, worker, failure);
     else if (done) {
       this.flights.land(flight);
@@ -316,7 +330,7 @@ export class Dispatcher {
   }
 
   private async findLost(): Promise<void> {
-    const lost = await this.flights.landLost();
+    const lost = await this.flights.landLost(this.reader.drainedAt);
     if (lost.length > 0) this.options.store.forget();
     for (const flight of lost) this.retry(flight);
     if (this.workers.length === 0) return;
@@ -333,16 +347,6 @@ export class Dispatcher {
     this.asks.clear();
     for (const flight of this.flights.all) flight.reject?.(error);
   }
-}
-
-/** Waits for work at most so long; whether it fails is no matter. */
-async function withinTime(milliseconds: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise((resolve) => {
-    timer = setTimeout(resolve, milliseconds);
-  });
-  await Promise.race([work.catch(() => undefined), late]);
-  clearTimeout(timer);
 }
 
 function jobId(job: Job): string {

@@ -4,8 +4,6 @@ import { keys } from "./keys.js";
 import type { Lane } from "./lane.js";
 import type { Job } from "./messages.js";
 
-/** Looks at which a job is found neither in the queue nor ended before it counts as lost. */
-const LOST_LOOKS = 2;
 /** A lane without workers for so long gives its jobs to others, in milliseconds. */
 const EMPTY_LANE_MS = 30_000;
 
@@ -27,7 +25,7 @@ export interface Flight {
 
 /** The jobs of a run that were handed out and have not ended; their ids are in Redis too, for whoever takes the run up again. */
 export class Flights {
-  /** With the looks at which each was missing from its queue; undefined until it is in there. */
+  /** With when each was first missing from its queue, in milliseconds of performance.now(); undefined until it is in there. */
   private readonly missed = new Map<Flight, number | undefined>();
   private readonly byId = new Map<string, Flight>();
 
@@ -56,12 +54,7 @@ export class Flights {
     await prepare();
     await this.redis.hset(keys.jobs(this.run), flight.id, flight.lane.name);
     await flight.lane.add(flight.id, flight.job);
-    if (this.missed.has(flight)) this.missed.set(flight, 0);
-  }
-
-  /** A sign of life of a job. */
-  heard(flight: Flight): void {
-    this.missed.set(flight, 0);
+    if (this.missed.has(flight)) this.missed.set(flight, Infinity);
   }
 
   /** Takes a job off the books. */
@@ -72,20 +65,24 @@ export class Flights {
     this.redis.hdel(keys.jobs(this.run), flight.id).catch(() => undefined);
   }
 
-  /** Takes jobs off the books that are neither in their queue nor ended: Redis lost them, or BullMQ gave them up. @returns them. */
-  async landLost(): Promise<Flight[]> {
+  /**
+   * Takes jobs off the books that are neither in their queue nor ended: Redis lost them, or BullMQ gave them up.
+   * @param drainedAt when nothing was left to read of what workers told: they tell it before a job leaves its queue.
+   * @returns them.
+   */
+  async landLost(drainedAt: number): Promise<Flight[]> {
     const flights = [...this.missed].flatMap(([flight, missed]) => (missed === undefined ? [] : [flight]));
     if (flights.length === 0) return [];
+    const now = performance.now();
     const pipeline = this.redis.pipeline();
     for (const { lane, id } of flights) pipeline.exists(lane.jobKey(id));
     const replies = (await pipeline.exec()) ?? [];
     return flights.filter((flight, i) => {
       const [error, count] = replies[i] ?? [null, 1];
-      const before = this.missed.get(flight);
-      if (error || before === undefined) return false;
-      const missed = count === 1 ? 0 : before + 1;
-      this.missed.set(flight, missed);
-      if (missed < LOST_LOOKS) return false;
+      const since = this.missed.get(flight);
+      if (error || since === undefined) return false;
+      this.missed.set(flight, count === 1 ? Infinity : Math.min(since, now));
+      if (count === 1 || since >= drainedAt) return false;
       this.land(flight);
       return true;
     });

@@ -13,11 +13,14 @@ import { PREFIX } from "./keys.js";
 import { checked, parseJob, type Entry, type Job } from "./messages.js";
 import { announce, HEARTBEAT_SECONDS, withdraw, type Announcement } from "./presence.js";
 import { putEntry } from "./result-stream.js";
+import { withinTime } from "./within-time.js";
 
 /** So often a job may lose its worker before it is given up. */
 const MOST_STALLS = 20;
 /** Adapters that an engine keeps loaded: it gives none back while it runs. */
 const MOST_ADAPTERS = 4;
+/** Most time for giving the job under way back, in milliseconds. */
+const CLOSE_MS = 10_000;
 /** Weight of the newest job in the tokens a second that a worker announces. */
 const NEWEST_JOB = 0.3;
 
@@ -83,8 +86,11 @@ export class QueueWorker {
     // Takes no more jobs from here on; ends when the one under way has been given back.
     const closed = this.worker.close();
     await this.parts.engine.drop();
-    await closed;
-    await withdraw(this.parts.redis, this.facts.id).catch(() => undefined);
+    // Without a server the job cannot be given back: it is taken back when its lock has run out.
+    const { redis } = this.parts;
+    const isConnected = redis.status === "ready";
+    await withinTime(isConnected ? CLOSE_MS : 0, closed);
+    if (isConnected) await withinTime(CLOSE_MS, withdraw(redis, this.facts.id));
   }
 
   private async announce(): Promise<void> {

@@ -21,6 +21,8 @@ export async function putEntry(redis: Redis, run: string, entry: Entry): Promise
  * @param onEntry called in the order of the stream.
  */
 export class ResultReader {
+  /** When nothing was left to read, last, in milliseconds of performance.now(). */
+  drainedAt = -Infinity;
   private stopped = false;
 
   constructor(
@@ -59,6 +61,7 @@ export class ResultReader {
 
   private async take(blockMs: number | undefined): Promise<number> {
     const key = keys.results(this.run);
+    const asked = performance.now();
     const reply =
       blockMs === undefined
         ? await this.redis.xread("COUNT", READ_COUNT, "STREAMS", key, "0")
@@ -70,6 +73,7 @@ export class ResultReader {
       this.tell(fields[1] ?? "");
     }
     if (ids.length > 0) await this.redis.xdel(key, ...ids);
+    if (ids.length < READ_COUNT) this.drainedAt = asked;
     return ids.length;
   }
 

@@ -40,10 +40,10 @@ export function startWorker(
   };
 }
 
-/** Arguments of a sweep over the demo that any machine repeats: K = 0, 2, ... of 8 on 40 samples. */
+/** Arguments of a sweep over the demo that any machine repeats: K = 0, 2, ... of 8 on 24 samples. */
 export function demoSweep(out: string, ...more: string[]): string[] {
   const files = ["--model", demoModel, "--adapter", demoAdapter, "--data", join(demo, "validation.jsonl")];
-  const fixed = ["--gpu", "off", "--threads", "1", "--rule", "best", "--limit", "40", "--boundaries", "0-8:2"];
+  const fixed = ["--gpu", "off", "--threads", "1", "--rule", "best", "--limit", "24", "--boundaries", "0-8:2"];
   return ["sweep", ...files, ...fixed, "--out", out, ...more];
 }
 
@@ -56,7 +56,7 @@ export async function resultOf(folder: string): Promise<unknown> {
 
 /** Waits until so many workers are there. */
 export async function workersThere(url: string, count: number): Promise<void> {
-  const redis = new Redis(url);
+  const redis = new Redis(url, { maxRetriesPerRequest: null });
   try {
     while ((await presentWorkers(redis)).length < count) await pause(50);
   } finally {
