@@ -4,6 +4,8 @@ import { planLines } from "../report/plan.js";
 
 /** Seconds between two plain lines, so that a log stays readable. */
 const LINE_EVERY_SECONDS = 10;
+/** The same where another boundary is answered now: several machines change them with every answer. */
+const CHANGE_EVERY_SECONDS = 1;
 
 /** Shows a sweep's progress on stderr: a bar in a terminal, a line now and then elsewhere. Call `end` when it is over. */
 export function followSweep({ quiet }: { quiet: boolean }): SweepHooks & { end: () => void } {
@@ -84,8 +86,9 @@ function lineDisplay(): Display {
       const elapsed = (performance.now() - started) / 1000;
       const eta = Math.round((elapsed / progress.done) * (progress.total - progress.done));
       const line = `${progress.done}/${progress.total} answers, ${key}, score ${progress.runningScore.toFixed(1)}, ${tokensPerSecond.toFixed(0)} tok/s, about ${eta} s left`;
-      if (last && last.key !== key) print(last.line);
-      else if (performance.now() - lastLine > LINE_EVERY_SECONDS * 1000) print(line);
+      const silentSeconds = (performance.now() - lastLine) / 1000;
+      if (last && last.key !== key && silentSeconds > CHANGE_EVERY_SECONDS) print(last.line);
+      else if (silentSeconds > LINE_EVERY_SECONDS) print(line);
       last = { key, line };
     },
     end: () => {

@@ -22,10 +22,6 @@ import { WorkerTally } from "./worker-tally.js";
 const LOOK_MS = 2_000;
 /** So often asks may be handed out without coming back whole. */
 const MOST_TRIES = 8;
-/** Time limit of a job: so many times what it should take, and at least so long, in milliseconds; longer while nobody knows. */
-const TIMEOUT_FACTOR = 10;
-const LEAST_TIMEOUT_MS = 60_000;
-const UNKNOWN_TIMEOUT_MS = 1_800_000;
 /** Jobs put into queues at once: each waits for Redis some times. */
 const JOBS_AT_ONCE = 64;
 /** Most time for tidying up at the end, in milliseconds. */
@@ -86,7 +82,7 @@ export class Dispatcher {
 
   /** Takes what an earlier run left, and begins. */
   async start(): Promise<void> {
-    await this.clearOrphans();
+    await this.flights.removeOrphans((queue) => this.lanes.of(queue));
     await this.reader.drain();
     await this.look();
     this.following = this.reader.follow(BLOCK_MS);
@@ -155,16 +151,6 @@ export class Dispatcher {
   private assertOpen(): void {
     if (this.isClosed) throw new InterruptedError({ what: "stopped" });
     if (this.failure) throw this.failure;
-  }
-
-  /** What an earlier coordinator of this run left in the queues: nobody waits for it. Jobs that a worker has end by themselves. */
-  private async clearOrphans(): Promise<void> {
-    const { redis, run } = this.options;
-    const orphans = Object.entries(await redis.hgetall(keys.jobs(run)));
-    for (const [id, queue] of orphans) {
-      const lane = this.lanes.of(queue);
-      if (await lane.remove(id)) await redis.hdel(keys.jobs(run), id);
-    }
   }
 
   private async look(): Promise<void> {
@@ -239,11 +225,7 @@ export class Dispatcher {
   private async submitAsks(lane: Lane, asks: readonly Ask[]): Promise<void> {
     const { run, adapter } = this.options;
     const cost = this.pool.cost(asks);
-    const expectedMs = lane.secondsPerCost === undefined ? undefined : 1000 * cost * lane.secondsPerCost;
-    const timeoutMs =
-      expectedMs === undefined
-        ? UNKNOWN_TIMEOUT_MS
-        : Math.max(LEAST_TIMEOUT_MS, Math.ceil(TIMEOUT_FACTOR * expectedMs));
+    const timeoutMs = lane.timeoutMs(cost);
     const job = composeJob(asks, { run, adapter: adapter.sha256, timeoutMs }, { shares: !lane.isOther });
     // The time limit is no part of what is asked.
     const id = jobId({ ...job, timeoutMs: 0 });

@@ -46,6 +46,14 @@ export class Flights {
     return this.byId.get(id);
   }
 
+  /** Removes what an earlier coordinator of this run left in queues: nobody waits for it. Jobs that a worker has end by themselves. */
+  async removeOrphans(laneOf: (queue: string) => Lane): Promise<void> {
+    const orphans = Object.entries(await this.redis.hgetall(keys.jobs(this.run)));
+    for (const [id, queue] of orphans) {
+      if (await laneOf(queue).remove(id)) await this.redis.hdel(keys.jobs(this.run), id);
+    }
+  }
+
   /** Takes a job onto the books and puts it into its queue when `prepare` has put there what it names. */
   async takeOff(flight: Flight, prepare: () => Promise<void>): Promise<void> {
     this.byId.set(flight.id, flight);

@@ -10,6 +10,10 @@ const JOBS_FOR_EACH = 2;
 const ATTEMPTS = 3;
 /** Events that BullMQ keeps of a queue: nobody here reads them. */
 const KEPT_EVENTS = 100;
+/** Time limit of a job: so many times what it should take, and at least so long, in milliseconds; longer while nobody knows. */
+const TIMEOUT_FACTOR = 10;
+const LEAST_TIMEOUT_MS = 60_000;
+const UNKNOWN_TIMEOUT_MS = 1_800_000;
 /** Weight of the newest job in what a lane is known to take. */
 const NEWEST_JOB = 0.3;
 
@@ -51,6 +55,12 @@ export class Lane {
     const measured = seconds / cost;
     const known = this.secondsPerCost ?? measured;
     this.secondsPerCost = known + NEWEST_JOB * (measured - known);
+  }
+
+  /** Time after which an engine that works on a job of this cost is taken for hung, in milliseconds. */
+  timeoutMs(cost: number): number {
+    if (this.secondsPerCost === undefined) return UNKNOWN_TIMEOUT_MS;
+    return Math.max(LEAST_TIMEOUT_MS, Math.ceil(TIMEOUT_FACTOR * 1000 * cost * this.secondsPerCost));
   }
 
   /** Adds a job unless one of that id is there. Jobs that ended leave nothing behind: what they found is in the run's stream. */

@@ -176,8 +176,8 @@ describe.skipIf(!hasRedis)(`a queue in which something goes wrong ${skippedWitho
   it("a worker with another model gets no jobs, and the sweep names it", async () => {
     const model = await writeTinyModel(folder.path, "other.gguf", { architecture: "llama" });
     const stranger = begin("stranger", ["--model", model]);
-    await workersThere(redis.url, 3);
-    const { code, stderr } = await runCli(remote("--limit", "20"));
+    await until(async () => (await presentWorkers(client)).some(({ name }) => name === "stranger"));
+    const { code, stderr } = await runCli(remote("--limit", "10"));
     stranger.kill();
     expect(code, stderr).toBe(0);
     expect(stderr).toMatch(/worker stranger gets no jobs: another model/);

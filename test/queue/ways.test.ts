@@ -1,0 +1,87 @@
+import { spawnSync } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runCli } from "../support/cli.js";
+import { ENGINE_START_MS } from "../support/sweep-fixture.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
+import { demoModel, demoSweep, resultOf, startWorker, type StartedWorker } from "./demo.js";
+import { hasRedis, skippedWithoutRedis, startRedis, type RedisServer } from "./redis-server.js";
+
+const folder = temporaryFolder();
+
+describe.skipIf(!hasRedis)(`ways to sweep on a queue ${skippedWithoutRedis}`, () => {
+  let redis: RedisServer;
+  const workers: StartedWorker[] = [];
+  /** Rows that go through TLS. */
+  const env: Record<string, string> = {};
+
+  beforeAll(async () => {
+    const [key, certificate] = ["key.pem", "certificate.pem"].map((name) => join(folder.path, name));
+    if (key === undefined || certificate === undefined) throw new Error("no names");
+    const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
+    const made = spawnSync(
+      "openssl",
+      ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key, "-out", certificate, ...subject],
+      { encoding: "utf8" },
+    );
+    expect(made.status, made.stderr).toBe(0);
+    const tls = ["--tls-port", "--tls-cert-file", certificate, "--tls-key-file", key, "--tls-auth-clients", "no"];
+    redis = await startRedis(folder.path, ["--port", "0", ...tls]);
+    env["BOUNDARY_REDIS"] = redis.url.replace("redis://127.0.0.1", "rediss://localhost");
+    env["NODE_EXTRA_CA_CERTS"] = certificate;
+    for (const name of ["a", "b"]) {
+      workers.push(
+        startWorker(env["BOUNDARY_REDIS"], name, join(folder.path, "cache"), { more: ["--full-hash"], env }),
+      );
+    }
+    await workersHere(2);
+  }, ENGINE_START_MS);
+
+  afterAll(async () => {
+    for (const worker of workers) worker.kill();
+    await redis.kill();
+  });
+
+  const workersHere = async (count: number): Promise<void> => {
+    const present = async (): Promise<number> => {
+      const { code, stdout, stderr } = await runCli(["workers", "--json"], env);
+      expect(code, stderr).toBe(0);
+      return (JSON.parse(stdout) as unknown[]).length;
+    };
+    while ((await present()) < count) await new Promise((resolve) => setTimeout(resolve, 200));
+  };
+
+  it.each([
+    ["racing and screening", ["--race", "--screen", "nll"]],
+    ["waves whose answers depend on each other", ["--sequences", "3"]],
+    ["with whole hashes", ["--full-hash", "--holdout", "0"]],
+  ])("%s, through TLS, end as on one machine", async (title, flags) => {
+    const [local, remote] = ["local", "remote"].map((name) => join(folder.path, `${name} ${title}`));
+    const own = flags.filter((flag) => flag !== "--full-hash");
+    const here = await runCli(demoSweep(local ?? "", "--quiet", ...own));
+    expect(here.code, here.stderr).toBe(0);
+    const there = await runCli(demoSweep(remote ?? "", "--quiet", "--redis", ...flags), env);
+    expect(there.code, there.stderr).toBe(0);
+    expect(await resultOf(remote ?? "")).toEqual(await resultOf(local ?? ""));
+  });
+
+  it("--mixed takes a worker with another engine, and every row says whose it is", async () => {
+    const other = startWorker(env["BOUNDARY_REDIS"] ?? "", "other", join(folder.path, "cache"), {
+      more: ["--model", demoModel, "--threads", "2"],
+      env,
+    });
+    workers.push(other);
+    await workersHere(3);
+    const strict = await runCli(demoSweep(join(folder.path, "strict"), "--redis", "--limit", "8"), env);
+    expect(strict.code, strict.stderr).toBe(0);
+    expect(strict.stderr).toMatch(/worker other gets no jobs: 2 threads instead of 1/);
+    const out = join(folder.path, "mixed");
+    const { code, stderr } = await runCli(demoSweep(out, "--redis", "--mixed", "--limit", "40"), env);
+    expect(code, stderr).toBe(0);
+    const rows = (await readFile(join(out, "journal.jsonl"), "utf8")).trim().split("\n");
+    const names = rows.map((row) => /^\w+ \(cpu, llama.cpp/.exec((JSON.parse(row) as { worker: string }).worker)?.[0]);
+    expect(names).not.toContain(undefined);
+    expect(new Set(names.map((name) => name?.split(" ")[0])).has("other")).toBe(true);
+  });
+});
