@@ -97,6 +97,21 @@ const faults = {
     redis = await redisServer(join(folder, "redis"), port);
   },
 };
+/** What systemd does for workers that end by themselves, and a user for a sweep that could not reach Redis. */
+const again = { worker: 0, coordinator: 0 };
+function startAgain() {
+  for (const one of workers) {
+    if (one.process.code === undefined) continue;
+    one.process = worker(one.name);
+    again.worker += 1;
+  }
+  const { code, output } = coordinator.process;
+  if (code !== 1) return;
+  say(output.trimEnd().split("\n").at(-1));
+  coordinator.process = boundary(sweepArguments("remote", "--redis", url));
+  coordinator.starts += 1;
+  again.coordinator += 1;
+}
 const kinds = ["worker", "worker", "worker", "coordinator", "coordinator", "redis", "hang"];
 let done = 0;
 while (done < Number(kills) && !existsSync(join(folder, "remote/result.json"))) {
@@ -107,8 +122,13 @@ while (done < Number(kills) && !existsSync(join(folder, "remote/result.json"))) 
   const answers = existsSync(join(folder, "remote/journal.jsonl")) ? journalOf(join(folder, "remote")).rows : 0;
   say(`${((performance.now() - started) / 1000).toFixed(0)} s: ${done} ${kind}, ${answers} answers`);
   await pause(between(500, 6000));
+  startAgain();
 }
-const code = await coordinator.process.ended;
+const watching = setInterval(startAgain, 1000);
+while (coordinator.process.code === undefined || coordinator.process.code === 1) await pause(500);
+clearInterval(watching);
+const { code } = coordinator.process;
+say(`started again: ${JSON.stringify(again)}`);
 say(`coordinator ended with ${code} after ${coordinator.starts} starts`);
 for (const one of workers) one.process.signal("SIGKILL");
 redis.signal("SIGKILL");

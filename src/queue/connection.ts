@@ -3,6 +3,9 @@ import { QueueError, UsageError } from "../errors.js";
 
 /** How long the first connection may take, in milliseconds; later ones are tried for as long as it takes. */
 const FIRST_CONNECTION_MS = 10_000;
+/** A server that is just being started again is waited for so long, in milliseconds, with pauses between two attempts. */
+const PATIENCE_MS = 5_000;
+const PAUSE_MS = 250;
 /** Longest pause between two attempts to connect again, in milliseconds. */
 const LONGEST_PAUSE_MS = 2_000;
 /** Silence after which a connection is given up and made again, in milliseconds: all of them are used more often. */
@@ -35,13 +38,22 @@ export async function connectRedis(url: string): Promise<Redis> {
   redis.on("error", (error: unknown) => {
     seen = error;
   });
-  try {
-    await redis.connect();
-    await redis.ping();
-  } catch (error) {
-    redis.disconnect();
-    // What `connect` says is only that the connection closed; why was told before.
-    throw redisFailure(url, seen ?? error);
+  const started = performance.now();
+  for (let isThere = false; !isThere;) {
+    try {
+      await redis.connect();
+      await redis.ping();
+      isThere = true;
+    } catch (error) {
+      // What `connect` says is only that the connection closed; why was told before.
+      const cause = seen ?? error;
+      const mayComeBack = isRefused(cause) && performance.now() - started < PATIENCE_MS;
+      if (!mayComeBack) {
+        redis.disconnect();
+        throw redisFailure(url, cause);
+      }
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
   }
   connected = true;
   return redis;
@@ -103,6 +115,12 @@ export function redisFailure(url: string, error: unknown): QueueError {
 /** The address without user and password. */
 export function withoutSecrets(url: string): string {
   return url.replace(/\/\/[^/\s]*@/, "//***@");
+}
+
+/** Whether nobody listens at that address, or somebody who reads his files first. */
+function isRefused(error: unknown): boolean {
+  const text = error instanceof Error ? `${"code" in error ? String(error.code) : ""} ${error.message}` : "";
+  return /ECONNREFUSED|LOADING/.test(text);
 }
 
 function fixOf(message: string): string {
