@@ -39,7 +39,7 @@ function factTables(result: SweepResult): Content {
     factTable("Length and faults", shown, subject),
     rest.length > 0 &&
       markup`<details><summary>${counted(rest.length, `other ${subject.one}`, `other ${subject.several}`)}</summary>
-${factTable(`Length and faults of the other ${subject.several}`, rest, subject)}</details>
+${factTable(`Length and faults at the other ${subject.several}`, rest, subject)}</details>
 `,
   ];
 }
