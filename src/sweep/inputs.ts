@@ -190,6 +190,19 @@ async function masksOf(strategy: Strategy, adapter: HashedAdapter, layerCount: n
   return strategy.kind === "masks" ? readMasks(strategy.path, adapter, layerCount) : [];
 }
 
+/**
+ * The same inputs under another strategy.
+ * @throws what reading the strategy throws.
+ */
+export async function withStrategy(config: SweepConfig, inputs: SweepInputs, text: string): Promise<SweepInputs> {
+  const { adapter, model } = inputs;
+  const strategy = parseStrategy(text, model.layerCount);
+  assertStrategy({ ...config, boundaries: undefined }, strategy);
+  const boundaries = parseBoundaries(defaultBoundaries(config, strategy, model.layerCount), model.layerCount);
+  const masksFromFile = await masksOf(strategy, adapter, model.layerCount);
+  return { ...inputs, strategy, strategyText: text, masksFromFile, boundaries };
+}
+
 /** K's tried by strategies that try several masks for each. */
 const COARSE_STEPS = 6;
 

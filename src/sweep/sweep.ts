@@ -139,7 +139,8 @@ const NOT_IDENTITY = new Set([
   ...["race", "screen"],
 ]);
 
-function identityOf(config: SweepConfig, inputs: SweepInputs, plan: SweepPlan, engine: Engine): RunIdentity {
+/** What makes a folder's answers those of this call. */
+export function identityOf(config: SweepConfig, inputs: SweepInputs, plan: SweepPlan, engine: Engine): RunIdentity {
   const settings = Object.entries(redactedConfig(config)).filter(([name]) => !NOT_IDENTITY.has(name));
   const asked = [...plan.selection, ...plan.holdout].map(({ part, prompt }) => [part, prompt.id, prompt.tokens]);
   return {
@@ -305,7 +306,8 @@ function evaluationOf(context: Run, counts: AnswerCounts): Evaluation {
   };
 }
 
-function scoreAll(
+/** Scores of all candidates on the samples that they answered. */
+export function scoreAll(
   answers: readonly Answers[],
   samples: readonly PlannedSample[],
   inputs: SweepInputs,
