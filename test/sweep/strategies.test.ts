@@ -2,7 +2,15 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
-import { UsageError } from "../../src/errors.js";
+import { boundaryOf } from "../../src/compare/run-answers.js";
+import { RunFolderError, UsageError } from "../../src/errors.js";
+import { runPage } from "../../src/report/html/run-page.js";
+import { reportMarkdown } from "../../src/report/markdown.js";
+import { loadReport } from "../../src/report/report-input.js";
+import { compareRuns } from "../../src/report/run-curves.js";
+import { sweepReport } from "../../src/report/terminal.js";
+import { openOffer } from "../../src/server/offer.js";
+import { loadRun } from "../../src/sweep/load-run.js";
 import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
 import { rescore } from "../../src/sweep/rescore.js";
 import type { SweepResult } from "../../src/sweep/result.js";
@@ -146,5 +154,33 @@ describe("what a strategy does not go with", () => {
   ])("%j", async (more, words) => {
     const error = await failureOf(UsageError, () => sweep(configFor("wrong", more)));
     expect(error.message).toContain(words);
+  });
+});
+
+describe("a run of another strategy", () => {
+  it("is compared by its names, and refused where boundaries are needed", async () => {
+    const run = join(folder.path, "windows");
+    const finished = await loadRun(run);
+    expect(boundaryOf(finished, "full")).toBe(finished.result.candidates.find(({ name }) => name === "full")?.boundary);
+    expect(boundaryOf(finished, "chosen")).toBe(finished.result.choice.boundary);
+    for (const use of [
+      () => Promise.resolve(boundaryOf(finished, "K=2")),
+      () => openOffer({ run }),
+      () => compareRuns([run, run], 2),
+    ]) {
+      const error = await failureOf(RunFolderError, async () => use());
+      expect(error.message).toContain("tried no boundaries");
+      expect(error.message).toContain("trimmed.gguf");
+    }
+  });
+
+  it("has a page and Markdown that speak of masks", async () => {
+    const run = join(folder.path, "windows");
+    const report = await loadReport(run);
+    const page = runPage(report);
+    expect(page).toContain("layers 1-2");
+    expect(page).not.toMatch(/K=\d/);
+    expect(reportMarkdown(report)).not.toMatch(/K=\d/);
+    expect(sweepReport(report.result)).toContain("keeps");
   });
 });
