@@ -21,7 +21,7 @@ export function probeSection(probe: ProbeMarks): Html {
 <p>After each layer, what would the model's own output head say? ${samples} samples of the selection, one pass each through the full adapter; nothing is generated. A suggestion of a boundary, not a measurement of answers.</p>
 ${figure("truth", "Probability of the reference's tokens after each layer (%)", truth, { marks: kneeMarks(knees) })}
 ${table(
-  "Where each token's curve begins to rise",
+  "Where the curve of each token begins to rise",
   [
     { head: "token", cell: ({ token }) => token },
     { head: "samples", cell: ({ samples: own }) => own },
