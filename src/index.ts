@@ -40,6 +40,9 @@ export { scoreInterval, scoreIntervals, type Interval } from "./statistics/inter
 export { comparePaired, type PairedComparison } from "./statistics/paired.js";
 
 export { compare } from "./compare/compare.js";
+export { compareStrategies, type Budget, type StrategiesHooks } from "./compare/strategies.js";
+export { strategiesResultSchema, type StrategiesResult } from "./compare/strategies-result.js";
+export { parseStrategy, strategyForms, type Strategy } from "./strategy/strategy.js";
 export { compareConfigSchema, type CompareConfig } from "./compare/config.js";
 export { comparisonSchema, type ComparisonResult } from "./compare/result.js";
 export { scoreOutputs, type OutputScores, type OutputScoring } from "./compare/score-outputs.js";

@@ -2,17 +2,24 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { ensureFolder, exists } from "../formats/atomic-file.js";
 import type { Adapter, AdapterModule, HashedAdapter } from "./adapter.js";
+import { loadGgufAdapter } from "./load-gguf-adapter.js";
 import type { Mask } from "./mask.js";
 import { canBePadded, paddingOf, writePadded } from "./padded-piece.js";
 import { writeModules } from "./write-adapter.js";
 
-/** A part of an adapter in a file of its own. The engine loads each once; a mask names the pieces it keeps. */
-export interface Piece {
+/** An update in a file of its own. */
+interface PieceFile {
   readonly path: string;
-  /** Names of the base tensors that it adapts. */
-  readonly modules: readonly string[];
   /** The same update padded to {@link paddingOf}, where there is one: `path` itself when its rank needs no padding. */
   readonly paddedPath?: string;
+}
+
+/** A part of an adapter in a file of its own. The engine loads each once; a mask names the pieces it keeps. */
+export interface Piece extends PieceFile {
+  /** Names of the base tensors that it adapts. */
+  readonly modules: readonly string[];
+  /** The same modules with a mask's scale multiplied into them, for each scale other than 1 that was asked for. */
+  readonly scaled?: ReadonlyMap<number, PieceFile>;
 }
 
 /** A piece with the scale at which a mask keeps it. */
@@ -53,9 +60,34 @@ export async function writePieces(adapter: HashedAdapter, masks: readonly Mask[]
     const digest = createHash("sha256").update(adapter.sha256).update(JSON.stringify(names)).digest("hex");
     const path = join(folder, `piece-${digest.slice(0, 24)}.gguf`);
     if (!(await exists(path))) await writeModules(adapter, group, path, adapter.metadata, { overwrite: true });
-    pieces.push({ path, modules: names, ...(await paddedPiece(adapter, group, path)) });
+    pieces.push({
+      path,
+      modules: names,
+      ...(await paddedPiece(adapter, group, path)),
+      ...(await scaledPieces(adapter, group, path, masks)),
+    });
   }
   return pieces;
+}
+
+async function scaledPieces(
+  adapter: Adapter,
+  group: readonly AdapterModule[],
+  path: string,
+  masks: readonly Mask[],
+): Promise<Pick<Piece, "scaled">> {
+  const [first] = group;
+  const scales = new Set(masks.map((mask) => mask.get(first?.name ?? "") ?? 0));
+  const scaled = new Map<number, PieceFile>();
+  for (const scale of [...scales].filter((one) => one !== 0 && one !== 1)) {
+    const own = path.replace(/\.gguf$/, `-times-${scale}.gguf`);
+    const mask = new Map(group.map(({ name }) => [name, scale]));
+    const options = { overwrite: true, scales: mask };
+    if (!(await exists(own))) await writeModules(adapter, group, own, adapter.metadata, options);
+    const written = await loadGgufAdapter(own);
+    scaled.set(scale, { path: own, ...(await paddedPiece(written, written.modules, own)) });
+  }
+  return scaled.size > 0 ? { scaled } : {};
 }
 
 async function paddedPiece(
@@ -73,11 +105,13 @@ async function paddedPiece(
 
 /** The pieces that together are this mask. @throws RangeError when the pieces were not cut for it. */
 export function piecesOf(mask: Mask, pieces: readonly Piece[]): ScaledPiece[] {
-  return pieces.flatMap(({ path, modules, paddedPath }) => {
+  return pieces.flatMap(({ path, modules, paddedPath, scaled }) => {
     const scales = new Set(modules.map((name) => mask.get(name) ?? 0));
     const [scale = 0] = scales;
     if (scales.size > 1) throw new RangeError(`piece ${path} mixes modules of different scale`);
     if (scale === 0) return [];
+    const own = scaled?.get(scale);
+    if (own) return [{ ...own, scale: 1 }];
     return [{ path, scale, ...(scale === 1 && paddedPath !== undefined ? { paddedPath } : {}) }];
   });
 }

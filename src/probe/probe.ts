@@ -12,10 +12,7 @@ import { noShortcuts } from "../sweep/shortcuts.js";
 import { withSession } from "../sweep/session.js";
 import type { KneeMethod } from "./knee.js";
 import { differenceCurve, kneeOfToken, layerCurves, type Knee, type LayerCurve } from "./layer-curves.js";
-import { layerImportances, rankedLayers, type LayerImportance } from "./layer-importance.js";
-
-/** Samples that CKA is not computed below: of fewer, hundreds of features make any two layers look alike. */
-export const FEWEST_FOR_CKA = 16;
+import { FEWEST_FOR_CKA, layerImportances, rankedLayers, type LayerImportance } from "../strategy/layer-importance.js";
 
 /** What is to be measured. */
 export interface ProbeSettings {

@@ -12,6 +12,9 @@ import { chatFormatter, type TemplateChoice } from "../tasks/chat.js";
 import { loadPrompt, renderPrompt, type PromptTemplate } from "../tasks/prompt.js";
 import { taskByName, type Task } from "../tasks/task.js";
 import { UsageError } from "../errors.js";
+import { readMasks } from "../strategy/masks-file.js";
+import { isNested, parseStrategy, type Strategy } from "../strategy/strategy.js";
+import type { NamedMask } from "../strategy/strategy-masks.js";
 import { parseBoundaries } from "./boundaries.js";
 import { paperBoundary } from "./rules.js";
 import type { SweepConfig } from "./config.js";
@@ -43,6 +46,12 @@ export interface SweepInputs extends Scoring {
   readonly template: TemplateChoice;
   readonly data: LoadedSamples;
   readonly holdoutData: LoadedSamples | undefined;
+  /** Which masks are tried. */
+  readonly strategy: Strategy;
+  /** As it was written. */
+  readonly strategyText: string;
+  /** Masks of the strategy `masks`. */
+  readonly masksFromFile: readonly NamedMask[];
   readonly boundaries: readonly number[];
   /** Selection first, each part in the order of its file. */
   readonly samples: readonly PromptedSample[];
@@ -75,11 +84,13 @@ export async function loadInputs(config: SweepConfig): Promise<SweepInputs> {
   const holdoutData = typeof config.holdout === "string" ? await loadSamples(config.holdout, options) : undefined;
   const scoring = scoringOf(config, task, data);
   const model = await withSha256(await readBaseModel(await resolveModelPath(config.model)));
+  const strategyText = config.strategy ?? "prefix";
+  const strategy = parseStrategy(strategyText, model.layerCount);
+  assertStrategy(config, strategy);
   const boundaries = parseBoundaries(
-    config.boundaries ?? defaultBoundaries(config, model.layerCount),
+    config.boundaries ?? defaultBoundaries(config, strategy, model.layerCount),
     model.layerCount,
   );
-
   const template = config.template ?? (model.chatTemplate === undefined ? "raw" : "chat");
   const samples = promptSamples(config, {
     data,
@@ -90,6 +101,10 @@ export async function loadInputs(config: SweepConfig): Promise<SweepInputs> {
   if (config.groupBy !== undefined) assertGroups(samples, config.groupBy);
   // Last, because it may leave a temporary file that only the caller can remove.
   const { adapter, peft, close } = await openAdapter(await resolveModelPath(config.adapter), model);
+  const masksFromFile = await masksOf(strategy, adapter, model.layerCount).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
   return {
     model,
     adapter,
@@ -102,6 +117,9 @@ export async function loadInputs(config: SweepConfig): Promise<SweepInputs> {
     template,
     data,
     holdoutData,
+    strategy,
+    strategyText,
+    masksFromFile,
     boundaries,
     samples,
     notes: [
@@ -140,8 +158,59 @@ function loadOptions(config: SweepConfig, task: Task): LoadOptions {
   };
 }
 
+/** @throws UsageError for settings that say nothing under this strategy. */
+function assertStrategy(config: SweepConfig, strategy: Strategy): void {
+  const { kind } = strategy;
+  const takesBoundaries = ["prefix", "suffix", "modules", "scale"].includes(kind);
+  if (config.boundaries !== undefined && !takesBoundaries) {
+    throw new UsageError({
+      what: `the strategy ${kind} has no boundaries`,
+      actual: `--boundaries ${config.boundaries}`,
+      fix: "Leave --boundaries out.",
+    });
+  }
+  if (config.rule === "paper" && kind !== "prefix") {
+    throw new UsageError({
+      what: "--rule paper names a boundary",
+      actual: `--strategy ${kind}`,
+      expected: "--strategy prefix, or another rule",
+    });
+  }
+  if (config.race && !isNested(strategy)) {
+    throw new UsageError({
+      what: "--race needs masks of which each keeps all that the one before it keeps",
+      actual: `--strategy ${kind}`,
+      expected: "prefix, suffix, top or greedy",
+      fix: "Leave --race out; --screen nll works with every strategy.",
+    });
+  }
+}
+
+async function masksOf(strategy: Strategy, adapter: HashedAdapter, layerCount: number): Promise<NamedMask[]> {
+  return strategy.kind === "masks" ? readMasks(strategy.path, adapter, layerCount) : [];
+}
+
+/**
+ * The same inputs under another strategy.
+ * @throws what reading the strategy throws.
+ */
+export async function withStrategy(config: SweepConfig, inputs: SweepInputs, text: string): Promise<SweepInputs> {
+  const { adapter, model } = inputs;
+  const strategy = parseStrategy(text, model.layerCount);
+  assertStrategy({ ...config, boundaries: undefined }, strategy);
+  const boundaries = parseBoundaries(defaultBoundaries(config, strategy, model.layerCount), model.layerCount);
+  const masksFromFile = await masksOf(strategy, adapter, model.layerCount);
+  return { ...inputs, strategy, strategyText: text, masksFromFile, boundaries };
+}
+
+/** K's tried by strategies that try several masks for each. */
+const COARSE_STEPS = 6;
+
 /** For [B]'s fixed choice only that choice is tried; the samples confirm it. */
-function defaultBoundaries({ rule }: SweepConfig, layerCount: number): string {
+function defaultBoundaries({ rule }: SweepConfig, { kind }: Strategy, layerCount: number): string {
+  if (kind === "modules" || kind === "scale") {
+    return `0-${layerCount}:${Math.max(1, Math.round(layerCount / COARSE_STEPS))}`;
+  }
   return rule === "paper" ? [...new Set([0, paperBoundary(layerCount), layerCount])].join(",") : "all";
 }
 

@@ -54,5 +54,6 @@ async function withEngine<T>(
 /** Lays out a sweep with the tokens that this engine makes of the prompts, and the shortcuts that change nothing on it. */
 export async function planSession(engine: Engine, config: SweepConfig, inputs: SweepInputs): Promise<SweepPlan> {
   const tokens = await engine.tokenize(inputs.samples.map(({ text }) => text));
-  return planWithShortcuts(engine, config, inputs, tokens, { sharing: true });
+  // Layers are shared between boundaries: masks of other strategies have no common part below.
+  return planWithShortcuts(engine, config, inputs, tokens, { sharing: inputs.strategy.kind === "prefix" });
 }

@@ -123,7 +123,7 @@ export class DirectSession {
 
   private async sharedRefusal(request: ShortcutRequest, batchedCells: number): Promise<string | undefined> {
     const { boundary } = request;
-    if (!boundary) return "there is no boundary between base and full";
+    if (!boundary) return "no boundary between base and full is tried";
     const refusal = layerwiseRefusal(await readGgufHeader(this.model.path), request.context.contextSize);
     if (refusal !== undefined) return refusal;
     const { size } = await stat(this.model.path);

@@ -18,9 +18,7 @@ const DASHES = [undefined, [6, 3], [2, 3], [8, 3, 2, 3]] as const;
 
 /** The curves of a probe as images that stand alone. */
 export function probeImages(result: ProbeResult): ProbeImage[] {
-  const marks = result.knees.flatMap((knee, i) =>
-    i === 0 && knee ? [{ x: knee.layer, text: `knee: K=${knee.boundary}` }] : [],
-  );
+  const marks = kneeMarks(result.knees);
   return [
     image("truth.svg", "Probability of the reference's tokens after each layer, full adapter (%)", result.truth, {
       marks,
@@ -47,8 +45,20 @@ function image(
   curves: readonly LayerCurve[],
   more: Partial<Pick<CurvePlot, "marks" | "limits">>,
 ): ProbeImage {
+  const plot = layerPlot(curves, more);
+  const legend = curves.map(({ token, samples }) => `token ${token} (${samples} samples)`).join(", ");
+  const description = `${title}. Curves: ${legend}. Bands are 95 % intervals.`;
+  const html = chartImage({ id: "chart", title, description, ...SIZE, option: curveOption(plot, SIZE) });
+  return { name, svg: standalone(html.text, title, curves) };
+}
+
+/** Curves over the layers, in percent or points. */
+export function layerPlot(
+  curves: readonly LayerCurve[],
+  more: Partial<Pick<CurvePlot, "marks" | "limits">>,
+): CurvePlot {
   const layers = curves[0]?.points.map(({ layer }) => layer) ?? [];
-  const plot: CurvePlot = {
+  return {
     curves: curves.map(curveOf),
     places: layers,
     named: new Map([[layers.at(-1) ?? 0, String(layers.at(-1) ?? 0)]]),
@@ -60,10 +70,12 @@ function image(
     xName: "layer",
     ...more,
   };
-  const legend = curves.map(({ token, samples }) => `token ${token} (${samples} samples)`).join(", ");
-  const description = `${title}. Curves: ${legend}. Bands are 95 % intervals.`;
-  const html = chartImage({ id: "chart", title, description, ...SIZE, option: curveOption(plot, SIZE) });
-  return { name, svg: standalone(html.text, title, curves) };
+}
+
+/** The knee of the first token as a mark of a plot. */
+export function kneeMarks(knees: ProbeResult["knees"]): CurvePlot["marks"] {
+  const [first] = knees;
+  return first ? [{ x: first.layer, text: `knee: K=${first.boundary}` }] : [];
 }
 
 function curveOf({ token, points }: LayerCurve, index: number): Curve {
