@@ -36,3 +36,8 @@ export function release(library: LlamaLibrary, array: NativeArray<TypedArray>): 
 export function viewOf<T extends TypedArray>(Class: TypedArrayClass<T>, address: Pointer, length: number): T {
   return new Class(koffi.view(address, length * Class.BYTES_PER_ELEMENT));
 }
+
+/** The pointer that lies at an address. */
+export function pointerAt(address: Pointer): Pointer {
+  return BigInt(koffi.decode.uint64(address));
+}
