@@ -11,6 +11,9 @@ import { writePeftAsGguf } from "../../src/adapter/peft-to-gguf.js";
 import { piecesOf, writePieces } from "../../src/adapter/pieces.js";
 import type { ContextShape, Engine } from "../../src/engine/engine.js";
 import { openEngine } from "../../src/engine/process-engine.js";
+import { losses, meanOf, wholePass, type CardRun } from "../../src/probe/card-run.js";
+import { RIDGE } from "../../src/probe/perturbation.js";
+import { residualNorms } from "../../src/probe/residual-norm.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
 /** Made by layer_card.py. */
@@ -125,6 +128,54 @@ describe.skipIf(!isKnown).each(architectures)(
       for (const { milliseconds } of times) {
         expect(milliseconds.length).toBe(base.layerCount);
         expect(Math.min(...milliseconds)).toBeGreaterThan(0);
+      }
+    });
+  },
+);
+
+/** Exact ones: where GELU comes from a table of F16 values, a small step is rounded away. */
+const smooth = architectures.filter((architecture) => !/^(gemma|phi$)/.test(architecture));
+
+describe.skipIf(!isKnown).each(smooth)(
+  `%s: projected residual norms are those of autograd ${title}`,
+  (architecture) => {
+    it("within their own standard errors", async () => {
+      const home = join(fixtures, architecture);
+      const {
+        residual,
+        prompts: tokens,
+        promptTokens,
+      } = JSON.parse(readFileSync(join(home, "plain", "card.json"), "utf8")) as Expected;
+      expect(RIDGE).toBe(residual.ridge);
+      const model = await readBaseModel(join(home, "base.gguf"));
+      const engine = await openEngine({ modelPath: model.path, gpu: "off", gpuLayers: 0, threads: 1 });
+      try {
+        const prompts = tokens.map((all, i) => {
+          return { id: String(i), tokens: all.slice(0, promptTokens), continuation: all.slice(promptTokens) };
+        });
+        const run: CardRun = { engine, model, prompts, context, seed: 3, onPass: () => undefined };
+        expect(meanOf(await losses(run, []))).toBeCloseTo(residual.loss, 4);
+        const energies = await engine.moduleEnergies(wholePass(run, []));
+        const norms = await residualNorms(run, energies, {
+          directions: 32,
+          types: new Map(energies.map(({ name }) => [name, "F32"])),
+        });
+        for (const { layer, norm, standardError, stepError } of norms) {
+          const theirs = residual.layers[layer] ?? Number.NaN;
+          console.log(
+            architecture,
+            layer,
+            norm,
+            theirs,
+            norm / theirs - 1,
+            (norm - theirs) / standardError,
+            standardError / norm,
+            stepError,
+          );
+          expect(Math.abs(norm - theirs) / standardError, `layer ${layer}`).toBeLessThan(3);
+        }
+      } finally {
+        await engine.close();
       }
     });
   },

@@ -19,9 +19,8 @@ class LayerClock implements TensorObserver {
     this.next = 0;
     this.fault = undefined;
     evaluate();
-    if (this.fault ?? this.next !== this.milliseconds.length) {
-      throw new Error(this.fault ?? `${this.next} layers were seen, ${this.milliseconds.length} expected`);
-    }
+    const fault = this.faultSeen();
+    if (fault !== undefined) throw new Error(fault);
   }
 
   wants(_tensor: Pointer, start: bigint): boolean {
@@ -37,6 +36,12 @@ class LayerClock implements TensorObserver {
       this.next = layer + 1;
     }
     this.last = performance.now();
+  }
+
+  /** Set while the graph ran. */
+  private faultSeen(): string | undefined {
+    const expected = this.milliseconds.length;
+    return this.fault ?? (this.next === expected ? undefined : `${this.next} layers were seen, ${expected} expected`);
   }
 }
 
