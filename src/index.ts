@@ -6,6 +6,8 @@
 export { probe, planProbe, type ProbeHooks, type ProbeResult } from "./probe/probe.js";
 export type { ProbePlan, ProbeSettings } from "./probe/lay-out.js";
 export type { LayerCard, CardRow } from "./probe/card.js";
+export { advise, planAdvice, type Advice, type AdviseHooks } from "./probe/advise.js";
+export { adviseConfigSchema, type AdviseConfig } from "./probe/advise-config.js";
 export type { CardSettings } from "./probe/card-plan.js";
 export { sweep, planOnly, type SweepHooks, type SweepProgress } from "./sweep/sweep.js";
 export { resolveConfig, type SweepConfig, type SweepSettings } from "./sweep/config.js";

@@ -1,5 +1,4 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { SingleBar } from "cli-progress";
 import { join } from "node:path";
 import { gpuChoices } from "../engine/engine.js";
 import { ensureFolder, writeTextAtomic } from "../formats/atomic-file.js";
@@ -7,9 +6,10 @@ import { stableJson } from "../formats/stable-json.js";
 import { cardParts, type CardCost, type CardPart, type CardSettings } from "../probe/card-plan.js";
 import { kneeMethods, type KneeMethod } from "../probe/knee.js";
 import type { ProbePlan, ProbeSettings } from "../probe/lay-out.js";
-import { planProbe, probe, type ProbeHooks } from "../probe/probe.js";
+import { planProbe, probe } from "../probe/probe.js";
 import { probeReport } from "../report/probe.js";
 import { resolveConfig, type SweepSettings } from "../sweep/config.js";
+import { PassBar } from "./pass-bar.js";
 import { settingFlag } from "./scoring-flags.js";
 import { numberOrText, wholeNumber } from "./values.js";
 
@@ -79,14 +79,20 @@ export function probeCommand(signal: AbortSignal): Command {
         process.stdout.write(json ? stableJson(cost) : `${costLine(cost)}\n`);
         return;
       }
-      const progress = follow(json ?? false);
+      const bar = new PassBar(json ?? false);
       try {
-        const result = await probe(config, settings, { ...progress.hooks, signal });
-        progress.end();
+        const onPlan = (cost: ProbePlan): void => {
+          bar.say(costLine(cost));
+        };
+        const onProgress = (done: number, total: number): void => {
+          bar.update(done, total);
+        };
+        const result = await probe(config, settings, { onPlan, onProgress, signal });
+        bar.end();
         if (out !== undefined) await write(out, result);
         process.stdout.write(json ? stableJson(result) : `${probeReport(result)}\n`);
       } finally {
-        progress.end();
+        bar.end();
       }
     });
 }
@@ -126,32 +132,6 @@ function costLine({ samples, passes, tokens, card = [] }: ProbePlan): string {
 
 function cardCost({ part, passes }: CardCost): string {
   return part === "metric" ? `metric ${passes} (answers, not only prompts)` : `${part} ${passes}`;
-}
-
-function follow(quiet: boolean): { hooks: ProbeHooks; end: () => void } {
-  if (quiet) return { hooks: {}, end: () => undefined };
-  const onPlan: ProbeHooks["onPlan"] = (cost) => {
-    process.stderr.write(`${costLine(cost)}\n`);
-  };
-  if (!process.stderr.isTTY) return { hooks: { onPlan }, end: () => undefined };
-  const bar = new SingleBar({
-    format: "{bar} {percentage}% | {value}/{total} passes | ETA {eta_formatted}",
-    stream: process.stderr,
-  });
-  let started = false;
-  return {
-    hooks: {
-      onPlan,
-      onProgress: (done, total) => {
-        if (!started) bar.start(total, 0);
-        started = true;
-        bar.update(done);
-      },
-    },
-    end: () => {
-      if (started) bar.stop();
-    },
-  };
 }
 
 function tokenCount(text: string): number {

@@ -19,6 +19,8 @@ const BAR = 0.7;
 /** How many times longer than any other a bar must be to be cut off, and how many times longer it then is. */
 const DWARFING = 5;
 const CUT = 1.3;
+/** How many times larger than the smallest a value must be for a scale of powers of ten. */
+const LOG_SCALE = 50;
 
 /** A layer card as one image: a panel for each thing that was measured, a bar for each layer. */
 export function cardImage(card: LayerCard): string {
@@ -26,7 +28,8 @@ export function cardImage(card: LayerCard): string {
   const panels = columns.map((column, i) => {
     const x = MARGIN + (i % COLUMNS) * (PANEL.width + MARGIN);
     const y = TOP + Math.floor(i / COLUMNS) * (PANEL.height + HEAD);
-    const title = `${column.title}${column.unit === "" ? "" : ` (${column.unit})`}`;
+    const how = [column.unit, decadeBelow(column) === undefined ? "" : "log scale"].filter((word) => word !== "");
+    const title = `${column.title}${how.length === 0 ? "" : ` (${how.join(", ")})`}`;
     const html = chartImage({ id: `panel-${i}`, title, description: title, ...PANEL, option: panelOption(column) });
     return `<g transform="translate(${x} ${y})"><text x="0" y="14" font-size="13" fill="var(--ink)">${escaped(title)}</text><g transform="translate(0 ${HEAD})">${shapesOf(html.text)}</g></g>`;
   });
@@ -43,8 +46,18 @@ export function cardImage(card: LayerCard): string {
   });
 }
 
+/** The power of ten below a column whose values lie so far apart that a straight scale would show only the largest; undefined for others. */
+function decadeBelow({ values }: CardColumn): number | undefined {
+  const known = values.flatMap((value) => (value === undefined ? [] : [value]));
+  const all = known.map(({ value }) => value);
+  const [least, most] = [Math.min(...all), Math.max(...all)];
+  if (!(least > 0) || most < LOG_SCALE * least || known.some(({ low }) => low !== undefined)) return undefined;
+  return 10 ** Math.floor(Math.log10(least));
+}
+
 function panelOption(column: CardColumn): ChartOption {
   const { values, format } = column;
+  const decade = decadeBelow(column);
   const layers = values.map((_, layer) => layer);
   const last = layers.length - 1;
   const left = 64;
@@ -66,7 +79,7 @@ function panelOption(column: CardColumn): ChartOption {
       splitLine: { show: false },
     },
     yAxis: {
-      type: "value",
+      ...(decade === undefined ? { type: "value" } : { type: "log", min: decade }),
       axisLine: { show: false },
       axisTick: { show: false },
       axisLabel: { color: TEXT, formatter: format },
@@ -84,8 +97,9 @@ interface Bar extends CardValue {
 }
 
 /** Bars of the layers that have a value. One that dwarfs all others is cut off, so that they can be told apart. */
-function barsOf({ values, format }: CardColumn): Bar[] {
-  const bars = values.flatMap((value, layer) => (value === undefined ? [] : [{ layer, ...value }]));
+function barsOf(column: CardColumn): Bar[] {
+  const { format } = column;
+  const bars = allBars(column);
   const sizes = bars.map(({ value }) => Math.abs(value));
   const largest = Math.max(0, ...sizes);
   const others = bars.filter(({ value }) => Math.abs(value) < largest);
@@ -100,9 +114,14 @@ function barsOf({ values, format }: CardColumn): Bar[] {
   });
 }
 
-/** A bar from 0 for each layer that has a value, with its interval. */
+function allBars({ values }: CardColumn): Bar[] {
+  return values.flatMap((value, layer) => (value === undefined ? [] : [{ layer, ...value }]));
+}
+
+/** A bar from the foot of the panel for each layer that has a value, with its interval. */
 function barSeries(column: CardColumn): CustomSeriesOption {
-  const bars = barsOf(column);
+  const decade = decadeBelow(column);
+  const bars = decade === undefined ? barsOf(column) : allBars(column);
   return {
     type: "custom",
     silent: true,
@@ -117,7 +136,10 @@ function barSeries(column: CardColumn): CustomSeriesOption {
         const [left = 0, top = 0] = api.coord([x, y]);
         return [left, top];
       };
-      const [[left, zero], [right, end]] = [place(bar.layer - BAR / 2, 0), place(bar.layer + BAR / 2, bar.value)];
+      const [[left, zero], [right, end]] = [
+        place(bar.layer - BAR / 2, decade ?? 0),
+        place(bar.layer + BAR / 2, bar.value),
+      ];
       const [middle, low] = place(bar.layer, bar.low ?? bar.value);
       const [, high] = place(bar.layer, bar.high ?? bar.value);
       const shape = { x: left, y: Math.min(zero, end), width: right - left, height: Math.abs(zero - end) };
