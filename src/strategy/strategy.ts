@@ -2,7 +2,7 @@ import { closest } from "fastest-levenshtein";
 import { UsageError } from "../errors.js";
 
 /** What layers can be ranked by. */
-export const rankings = ["cka", "norm", "nll", "random"] as const;
+export const rankings = ["cka", "norm", "energy", "nll", "random"] as const;
 export type Ranking = (typeof rankings)[number];
 
 /** Which half of the modules a mask of `modules` keeps, and on which side of K. */

@@ -1,9 +1,10 @@
 import { maskOf, type Mask } from "../adapter/mask.js";
-import { writePieces, type Piece } from "../adapter/pieces.js";
+import { piecesOf, writePieces, type Piece } from "../adapter/pieces.js";
 import { layerSizes, updateSizes } from "../adapter/update-size.js";
 import type { Engine } from "../engine/engine.js";
 import { UsageError } from "../errors.js";
 import { shuffle } from "../statistics/random.js";
+import { layerEnergies } from "../strategy/layer-energy.js";
 import { FEWEST_FOR_CKA, layerImportances } from "../strategy/layer-importance.js";
 import type { Ranking, Strategy } from "../strategy/strategy.js";
 import type { SweepConfig } from "./config.js";
@@ -80,6 +81,8 @@ export async function rankLayers(strategy: Strategy, input: RankInput): Promise<
       return byCka(input);
     case "nll":
       return byLoss(input);
+    case "energy":
+      return byEnergy(input);
   }
 }
 
@@ -110,6 +113,23 @@ async function byCka({ inputs, plan, engine, onPass }: RankInput): Promise<Layer
   const covered = new Set(inputs.adapter.coverage);
   const values = importances.filter(({ layer }) => covered.has(layer));
   return ranked("cka", new Map(values.map(({ layer, published }) => [layer, published])), {
+    samples: selection.length,
+    layerTokens: layerCount * prompts.reduce((sum, { tokens }) => sum + tokens.length, 0),
+  });
+}
+
+/** How large the update is beside what it is added to, on what really goes through the layers. */
+async function byEnergy(input: RankInput): Promise<LayerRanking> {
+  const { inputs, plan, engine, onPass } = input;
+  const { selection, layerCount, generation } = plan;
+  const pieces = piecesOf(plan.full.mask, await writePieces(inputs.adapter, [plan.full.mask], input.pieces));
+  const prompts = selection.map(({ prompt }) => prompt);
+  const longest = Math.max(...prompts.map(({ tokens }) => tokens.length));
+  const context = { ...generation.context, sequences: 1, contextSize: contextSizeFor(longest) };
+  const energies = layerEnergies(await engine.moduleEnergies({ pieces, context, prompts }), layerCount);
+  onPass?.(1, 1);
+  const values = inputs.adapter.coverage.map((layer) => [layer, energies[layer]?.update ?? 0] as const);
+  return ranked("energy", new Map(values), {
     samples: selection.length,
     layerTokens: layerCount * prompts.reduce((sum, { tokens }) => sum + tokens.length, 0),
   });

@@ -2,6 +2,7 @@ import type { Engine } from "../engine/engine.js";
 import { openEngine } from "../engine/process-engine.js";
 import { EngineCrashError, InterruptedError } from "../errors.js";
 import type { SweepConfig } from "./config.js";
+import { loadBaseInputs, type BaseConfig, type BaseInputs } from "./base-inputs.js";
 import { loadInputs, type SweepInputs } from "./inputs.js";
 import { assertCanLeaveOut } from "./leaving-out.js";
 import type { SweepPlan } from "./plan.js";
@@ -22,10 +23,20 @@ export async function withSession<T>(
   }
 }
 
+/** {@link withSession} without an adapter. */
+export async function withBaseSession<T>(
+  config: BaseConfig,
+  signal: AbortSignal | undefined,
+  use: (inputs: BaseInputs, engine: Engine) => Promise<T>,
+): Promise<T> {
+  const inputs = await loadBaseInputs(config);
+  return withEngine(config, inputs, signal, (engine) => use(inputs, engine));
+}
+
 /** Opens the engine for the model, closes it afterwards, and at once when the signal fires. */
 async function withEngine<T>(
-  config: SweepConfig,
-  inputs: SweepInputs,
+  config: BaseConfig,
+  inputs: BaseInputs,
   signal: AbortSignal | undefined,
   use: (engine: Engine) => Promise<T>,
 ): Promise<T> {

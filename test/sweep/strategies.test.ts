@@ -105,7 +105,7 @@ describe("a sweep of another strategy", () => {
     expect(alone.map(({ tokens }) => tokens)).not.toEqual(full.map(({ tokens }) => tokens));
   });
 
-  it.each(["top:1-3:nll", "top:2:cka", "top:2:norm", "top:2:random", "greedy"])(
+  it.each(["top:1-3:nll", "top:2:cka", "top:2:norm", "top:2:energy", "top:2:random", "greedy"])(
     "%s: ranks the layers, says so, exports what it chose, and ends in the same result again",
     async (strategy) => {
       const name = strategy.replaceAll(":", "-");

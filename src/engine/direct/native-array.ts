@@ -69,3 +69,8 @@ const GROWTH = 1.25;
 export function viewOf<T extends TypedArray>(Class: TypedArrayClass<T>, address: Pointer, length: number): T {
   return new Class(koffi.view(address, length * Class.BYTES_PER_ELEMENT));
 }
+
+/** The pointer that lies at an address. */
+export function pointerAt(address: Pointer): Pointer {
+  return BigInt(koffi.decode.uint64(address));
+}
