@@ -9,6 +9,7 @@ import { stableJson } from "../formats/stable-json.js";
 import type { Score } from "../metrics/metric.js";
 import { scoreInterval } from "../statistics/interval.js";
 import { shuffle } from "../statistics/random.js";
+import { maskWords } from "../strategy/mask-words.js";
 import { chooseBoundary } from "../sweep/choose.js";
 import { ruleSettings } from "../sweep/conclude.js";
 import { redactedConfig, type SweepConfig } from "../sweep/config.js";
@@ -132,7 +133,7 @@ async function run(session: Session, named: readonly SweepInputs[], budget: Budg
     rows.push({
       strategy: outcome.inputs.strategyText,
       chosen: candidate.name,
-      keeps: candidate.keeps ?? boundaryKeeps(candidate, plan.layerCount),
+      keeps: maskWords(candidate.mask, inputs.adapter.modules, plan.layerCount),
       keptModules: candidate.keptModules,
       bytes: candidate.bytes,
       masks: outcome.masks,
@@ -286,10 +287,4 @@ async function writeTrimmed({ config, folder }: Session, { inputs, chosen }: Out
 function intervalOf(score: Score, seed: number): StrategiesResult["full"] {
   const { low, high, method } = scoreInterval(score, { seed });
   return { value: score.value, low, high, method };
-}
-
-function boundaryKeeps({ boundary, keptModules }: Candidate, layerCount: number): string {
-  if (keptModules === 0) return "nothing";
-  if (boundary === 1) return "layer 0";
-  return `layers 0-${Math.min(boundary, layerCount) - 1}`;
 }
