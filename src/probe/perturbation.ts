@@ -1,10 +1,10 @@
-import { CholeskyDecomposition, Matrix } from "ml-matrix";
 import type { InputMoment } from "../engine/layer-passes.js";
 import { ggmlType } from "../formats/ggml-types.js";
 import type { GgufMetadata } from "../formats/gguf-value.js";
 import { writeGguf, type GgufTensorToWrite } from "../formats/gguf-writer.js";
 import type { RandomGenerator } from "../samples/shuffle.js";
 import { uniformInt } from "../statistics/random.js";
+import { choleskyRows, solveTransposed } from "./cholesky.js";
 
 /** Share of the mean eigenvalue of E[x x'] that is added to it: of fewer tokens than inputs it has no inverse. */
 export const RIDGE = 1e-3;
@@ -12,7 +12,7 @@ export const RIDGE = 1e-3;
 /** A factor from which directions v with E[v v'] = (E[x x'] + ridge)^-1 are drawn. */
 export interface Whitening {
   readonly length: number;
-  /** Lower triangle L of the Cholesky decomposition L L' of the moment with its ridge, by rows. */
+  /** Rows of L, where L L' is the moment with its ridge. */
   readonly lower: readonly Float64Array[];
   /** E[x x'], [length, length]. */
   readonly moment: Float64Array;
@@ -30,14 +30,11 @@ export interface Perturbation {
 
 /** @throws RangeError where the moment is not positive definite even with its ridge: it holds NaN, or is 0. */
 export function whiteningOf({ length, values }: Pick<InputMoment, "length" | "values">): Whitening {
-  let trace = 0;
-  for (let i = 0; i < length; i++) trace += values[i * length + i] ?? 0;
-  const moment = Matrix.from1DArray(length, length, values);
-  for (let i = 0; i < length; i++) moment.set(i, i, moment.get(i, i) + (RIDGE * trace) / length);
-  const decomposition = new CholeskyDecomposition(moment);
-  if (!decomposition.isPositiveDefinite()) throw new RangeError("an input's second moment is not positive definite");
-  const { lowerTriangularMatrix: lower } = decomposition;
-  return { length, lower: Array.from({ length }, (_, i) => Float64Array.from(lower.getRow(i))), moment: values };
+  const diagonal = (i: number): number => values[i * length + i] ?? 0;
+  const trace = Array.from({ length }, (_, i) => diagonal(i)).reduce((sum, value) => sum + value, 0);
+  const ridged = values.slice();
+  for (let i = 0; i < length; i++) ridged[i * length + i] = diagonal(i) + (RIDGE * trace) / length;
+  return { length, lower: choleskyRows(ridged, length), moment: values };
 }
 
 /** Draws u and z of signs, and v = L'^-1 z: then E[(u' G v)^2] = ||G (E[x x'] + ridge)^(-1/2)||_F^2 for any matrix G. */
@@ -49,7 +46,7 @@ export function drawPerturbation(
 ): Perturbation {
   const u = Float32Array.from({ length: outputs }, () => signOf(generator));
   const v = solveTransposed(
-    whitening,
+    whitening.lower,
     Float64Array.from({ length: whitening.length }, () => signOf(generator)),
   );
   return { name, u, v: Float32Array.from(v), output: Math.sqrt(outputs * quadratic(whitening, v)) };
@@ -87,18 +84,6 @@ function floats(name: string, dims: readonly number[], values: Float32Array): Gg
 
 function signOf(generator: RandomGenerator): number {
   return 2 * uniformInt(generator, 0, 1) - 1;
-}
-
-/** x with L' x = z. */
-function solveTransposed({ length, lower }: Whitening, z: Float64Array): Float64Array {
-  const x = z.slice();
-  for (let i = length - 1; i >= 0; i--) {
-    const row = lower[i] ?? new Float64Array();
-    const value = (x[i] ?? 0) / (row[i] ?? 1);
-    x[i] = value;
-    for (let j = 0; j < i; j++) x[j] = (x[j] ?? 0) - (row[j] ?? 0) * value;
-  }
-  return x;
 }
 
 /** v' E[x x'] v. */

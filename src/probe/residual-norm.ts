@@ -5,6 +5,7 @@ import { EngineError } from "../errors.js";
 import { withTemporaryFolder } from "../formats/temporary-folder.js";
 import type { RandomGenerator } from "../samples/shuffle.js";
 import { seededGenerator } from "../statistics/random.js";
+import { rootMeanSquare } from "../statistics/root-mean-square.js";
 import { losses, meanOf, wholePass, type CardRun } from "./card-run.js";
 import { energiesOf } from "../strategy/layer-energy.js";
 import { drawPerturbation, whiteningOf, writePerturbations, type Perturbation } from "./perturbation.js";
@@ -24,8 +25,10 @@ const STEP_OF_QUANTISED = 0.05;
 export interface ResidualNorm {
   readonly layer: number;
   readonly norm: number;
-  /** Of the norm, from the spread over the directions. */
   readonly standardError: number;
+  /** 95 % interval: see {@link rootMeanSquare}. */
+  readonly low: number;
+  readonly high: number;
   readonly directions: number;
   /** How much the first direction's derivative changes with twice the step, a third of it (Richardson), as a share of the norm. */
   readonly stepError: number;
@@ -104,16 +107,14 @@ async function estimate(run: CardRun, paths: readonly string[], step: number): P
   const derivatives: number[] = [];
   for (const path of paths) derivatives.push(await derivative(path, step));
   const coarse = await derivative(paths[0] ?? "", 2 * step);
-  const squares = Float64Array.from(derivatives, (value) => value ** 2);
-  const mean = meanOf(squares);
-  const norm = Math.sqrt(mean);
-  const variance = squares.reduce((sum, square) => sum + (square - mean) ** 2, 0) / (squares.length - 1);
+  const root = rootMeanSquare(derivatives);
   return {
-    norm,
-    // Of a square root: half the relative error of what it is of.
-    standardError: norm > 0 ? Math.sqrt(variance / squares.length) / (2 * norm) : 0,
+    norm: root.value,
+    standardError: root.standardError,
+    low: root.low,
+    high: root.high,
     directions: derivatives.length,
-    stepError: norm > 0 ? Math.abs(coarse - (derivatives[0] ?? 0)) / 3 / norm : 0,
+    stepError: root.value > 0 ? Math.abs(coarse - (derivatives[0] ?? 0)) / 3 / root.value : 0,
   };
 }
 

@@ -47,7 +47,13 @@ export function cardColumns({ rows, score }: LayerCard): CardColumn[] {
       (row) => ends(row.adapter?.scoreWithout),
       (value) => value.toFixed(1),
     ),
-    column("projected residual norm", "residual", "", ({ residual }) => residual && around(residual), short),
+    column(
+      "projected residual norm",
+      "residual",
+      "",
+      ({ residual }) => residual && { value: residual.norm, low: residual.low, high: residual.high },
+      short,
+    ),
   ];
   return all.filter(({ values }) => values.some((value) => value !== undefined));
 }
@@ -76,11 +82,6 @@ function plain(value: number | undefined, factor = 1): CardValue | undefined {
 
 function ends(interval: { mean: number; low: number; high: number } | undefined): CardValue | undefined {
   return interval && { value: interval.mean, low: interval.low, high: interval.high };
-}
-
-/** Two standard errors on both sides; a norm is never below 0. */
-function around({ norm, standardError }: NonNullable<CardRow["residual"]>): CardValue {
-  return { value: norm, low: Math.max(0, norm - 2 * standardError), high: norm + 2 * standardError };
 }
 
 /** Three digits, without an exponent where that reads well; nothing is "-0". */

@@ -61,7 +61,7 @@ function footer({ loss, score, rows }: LayerCard): string {
     ...(score ? [`${score.label} of the full adapter: ${score.full.toFixed(1)}.`] : []),
     ...(residual
       ? [
-          `Projected residual norms are estimates from ${residual.directions} random directions, in brackets two standard errors; the finite step adds at most ${(100 * worst).toFixed(1)} % of a norm (one direction a layer).`,
+          `Projected residual norms are estimates from ${residual.directions} random directions; the finite step adds at most ${(100 * worst).toFixed(1)} % of a norm (one direction a layer).`,
         ]
       : []),
   ].join("\n");

@@ -133,47 +133,38 @@ describe.skipIf(!isKnown).each(architectures)(
   },
 );
 
-/** Exact ones: where GELU comes from a table of F16 values, a small step is rounded away. */
-const smooth = architectures.filter((architecture) => !/^(gemma|phi$)/.test(architecture));
-
-describe.skipIf(!isKnown).each(smooth)(
+/** F32 throughout: where GELU comes from a table of F16 values, a small step is rounded away. */
+describe.skipIf(!isKnown).each(["llama", "phi3"])(
   `%s: projected residual norms are those of autograd ${title}`,
   (architecture) => {
-    it("within their own standard errors", async () => {
+    it("within what their own intervals allow", async () => {
       const home = join(fixtures, architecture);
-      const {
-        residual,
-        prompts: tokens,
-        promptTokens,
-      } = JSON.parse(readFileSync(join(home, "plain", "card.json"), "utf8")) as Expected;
+      const expected = JSON.parse(readFileSync(join(home, "plain", "card.json"), "utf8")) as Expected;
+      const { residual, promptTokens } = expected;
       expect(RIDGE).toBe(residual.ridge);
       const model = await readBaseModel(join(home, "base.gguf"));
       const engine = await openEngine({ modelPath: model.path, gpu: "off", gpuLayers: 0, threads: 1 });
       try {
-        const prompts = tokens.map((all, i) => {
+        const prompts = expected.prompts.map((all, i) => {
           return { id: String(i), tokens: all.slice(0, promptTokens), continuation: all.slice(promptTokens) };
         });
         const run: CardRun = { engine, model, prompts, context, seed: 3, onPass: () => undefined };
         expect(meanOf(await losses(run, []))).toBeCloseTo(residual.loss, 4);
         const energies = await engine.moduleEnergies(wholePass(run, []));
-        const norms = await residualNorms(run, energies, {
-          directions: 32,
-          types: new Map(energies.map(({ name }) => [name, "F32"])),
-        });
-        for (const { layer, norm, standardError, stepError } of norms) {
+        const types = new Map(energies.map(({ name }) => [name, "F32"]));
+        const norms = await residualNorms(run, energies, { directions: 24, types });
+        let inside = 0;
+        for (const { layer, norm, low, high, stepError } of norms) {
           const theirs = residual.layers[layer] ?? Number.NaN;
-          console.log(
-            architecture,
-            layer,
-            norm,
-            theirs,
-            norm / theirs - 1,
-            (norm - theirs) / standardError,
-            standardError / norm,
-            stepError,
-          );
-          expect(Math.abs(norm - theirs) / standardError, `layer ${layer}`).toBeLessThan(3);
+          if (low <= theirs && theirs <= high) inside += 1;
+          // Twice as far as 95 of 100 reach.
+          expect(theirs, `layer ${layer}`).toBeGreaterThan(norm * (low / norm) ** 2);
+          expect(theirs, `layer ${layer}`).toBeLessThan(norm * (high / norm) ** 2);
+          expect(stepError).toBeLessThan(0.005);
         }
+        expect(inside).toBeGreaterThanOrEqual(norms.length - 1);
+        // Norms differ between layers by far more than that.
+        expect(Math.max(...residual.layers) / Math.min(...residual.layers)).toBeGreaterThan(4);
       } finally {
         await engine.close();
       }

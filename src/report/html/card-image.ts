@@ -36,7 +36,7 @@ export function cardImage(card: LayerCard): string {
   const names = columns.map(({ title }) => title).join("; ");
   return standaloneImage({
     title: `Layer card: ${card.rows.length} layers, ${card.samples} samples`,
-    description: `A bar for each layer: ${names}. Upright lines are 95 % intervals, of the residual norm two standard errors.`,
+    description: `A bar for each layer: ${names}. Upright lines are 95 % intervals.`,
     width: COLUMNS * PANEL.width + (COLUMNS + 1) * MARGIN,
     height: TOP + Math.ceil(columns.length / COLUMNS) * (PANEL.height + HEAD) + MARGIN,
     body: [
