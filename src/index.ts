@@ -3,14 +3,12 @@
  *
  * `sweep` does the whole job; the rest are its parts for those who build their own.
  */
-export {
-  probe,
-  planProbe,
-  type ProbeHooks,
-  type ProbePlan,
-  type ProbeResult,
-  type ProbeSettings,
-} from "./probe/probe.js";
+export { probe, planProbe, type ProbeHooks, type ProbeResult } from "./probe/probe.js";
+export type { ProbePlan, ProbeSettings } from "./probe/lay-out.js";
+export type { LayerCard, CardRow } from "./probe/card.js";
+export { advise, planAdvice, type Advice, type AdviseHooks } from "./probe/advise.js";
+export { adviseConfigSchema, type AdviseConfig } from "./probe/advise-config.js";
+export type { CardSettings } from "./probe/card-plan.js";
 export { sweep, planOnly, type SweepHooks, type SweepProgress } from "./sweep/sweep.js";
 export { resolveConfig, type SweepConfig, type SweepSettings } from "./sweep/config.js";
 export { sweepResultSchema, RESULT_SCHEMA_VERSION, type SweepResult } from "./sweep/result.js";
@@ -40,6 +38,9 @@ export { scoreInterval, scoreIntervals, type Interval } from "./statistics/inter
 export { comparePaired, type PairedComparison } from "./statistics/paired.js";
 
 export { compare } from "./compare/compare.js";
+export { compareStrategies, type Budget, type StrategiesHooks } from "./compare/strategies.js";
+export { strategiesResultSchema, type StrategiesResult } from "./compare/strategies-result.js";
+export { parseStrategy, strategyForms, type Strategy } from "./strategy/strategy.js";
 export { compareConfigSchema, type CompareConfig } from "./compare/config.js";
 export { comparisonSchema, type ComparisonResult } from "./compare/result.js";
 export { scoreOutputs, type OutputScores, type OutputScoring } from "./compare/score-outputs.js";

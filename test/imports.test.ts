@@ -14,7 +14,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ["server", "report"],
   ["compare", "probe"],
   ["sweep", "judge"],
-  ["queue"],
+  ["strategy", "queue"],
   ["engine", "tasks", "statistics"],
   ["metrics", "samples", "adapter"],
   ["formats"],
@@ -87,7 +87,7 @@ describe("the rooms of src", () => {
     expect(dirname(files.find((file) => file.endsWith("gguf-reader.ts")) ?? "")).toBe("formats");
   });
 
-  it("import downwards only: index, cli, vote, server|report, compare, sweep|probe|judge, queue, engine|tasks|statistics, metrics|samples|adapter, formats, errors", () => {
+  it("import downwards only: index, cli, vote, server|report, compare|probe, sweep|judge, strategy|queue, engine|tasks|statistics, metrics|samples|adapter, formats, errors", () => {
     expect(imports.map(objection).filter((words) => words !== undefined)).toEqual([]);
   });
 

@@ -15,7 +15,7 @@ const from = (path) => import(pathToFileURL(join(root, "dist", path)));
 const { loadInputs } = await from("sweep/inputs.js");
 const { resolveConfig } = await from("sweep/config.js");
 const { openEngine } = await from("engine/process-engine.js");
-const { layerImportances, rankedLayers } = await from("probe/layer-importance.js");
+const { layerImportances, rankedLayers } = await from("strategy/layer-importance.js");
 
 const [model, adapter, data, samples, python, repository] = process.argv.slice(2);
 const config = resolveConfig({ model, adapter, data, holdout: 0, limit: Number(samples) }, {}, { out: "unused" });

@@ -2,17 +2,24 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { ensureFolder, exists } from "../formats/atomic-file.js";
 import type { Adapter, AdapterModule, HashedAdapter } from "./adapter.js";
+import { loadGgufAdapter } from "./load-gguf-adapter.js";
 import type { Mask } from "./mask.js";
 import { canBePadded, paddingOf, writePadded } from "./padded-piece.js";
 import { writeModules } from "./write-adapter.js";
 
-/** A part of an adapter in a file of its own. The engine loads each once; a mask names the pieces it keeps. */
-export interface Piece {
+/** An update in a file of its own. */
+interface PieceFile {
   readonly path: string;
-  /** Names of the base tensors that it adapts. */
-  readonly modules: readonly string[];
   /** The same update padded to {@link paddingOf}, where there is one: `path` itself when its rank needs no padding. */
   readonly paddedPath?: string;
+}
+
+/** A part of an adapter in a file of its own. The engine loads each once; a mask names the pieces it keeps. */
+export interface Piece extends PieceFile {
+  /** Names of the base tensors that it adapts. */
+  readonly modules: readonly string[];
+  /** The same modules with a mask's scale multiplied into them, for each scale other than 1 that was asked for. */
+  readonly scaled?: ReadonlyMap<number, PieceFile>;
 }
 
 /** A piece with the scale at which a mask keeps it. */
@@ -21,6 +28,8 @@ export interface ScaledPiece {
   readonly scale: number;
   /** For batches whose rows must not depend on each other: see {@link paddingOf}. Only where the scale is 1. */
   readonly paddedPath?: string;
+  /** What is multiplied into the file's modules already, 1 where it is not said. */
+  readonly times?: number;
 }
 
 /**
@@ -47,22 +56,49 @@ export function partition(modules: readonly AdapterModule[], masks: readonly Mas
  */
 export async function writePieces(adapter: HashedAdapter, masks: readonly Mask[], folder: string): Promise<Piece[]> {
   const pieces: Piece[] = [];
-  for (const group of partition(adapter.modules, masks)) pieces.push(await writePiece(adapter, group, folder));
+  for (const group of partition(adapter.modules, masks)) {
+    const piece = await writePiece(adapter, group, folder);
+    const scaled = await scaledPieces(adapter, group, folder, masks);
+    pieces.push({ ...piece, ...(scaled.size > 0 ? { scaled } : {}) });
+  }
   return pieces;
 }
 
-/** {@link writePieces} for the one piece that has these modules: equal bytes for equal adapters and modules, whatever machine writes them. */
+/**
+ * {@link writePieces} for the one piece that has these modules: equal bytes for equal adapters, modules and scales, whatever machine writes them.
+ * @param times a scale that is multiplied into the modules.
+ */
 export async function writePiece(
   adapter: HashedAdapter,
   modules: readonly AdapterModule[],
   folder: string,
+  times = 1,
 ): Promise<Piece> {
   await ensureFolder(folder);
   const names = modules.map((module) => module.name);
   const digest = createHash("sha256").update(adapter.sha256).update(JSON.stringify(names)).digest("hex");
-  const path = join(folder, `piece-${digest.slice(0, 24)}.gguf`);
-  if (!(await exists(path))) await writeModules(adapter, modules, path, adapter.metadata, { overwrite: true });
-  return { path, modules: names, ...(await paddedPiece(adapter, modules, path)) };
+  const path = join(folder, `piece-${digest.slice(0, 24)}${times === 1 ? "" : `-times-${times}`}.gguf`);
+  const scales = times === 1 ? {} : { scales: new Map(names.map((name) => [name, times])) };
+  if (!(await exists(path)))
+    await writeModules(adapter, modules, path, adapter.metadata, { overwrite: true, ...scales });
+  if (times === 1) return { path, modules: names, ...(await paddedPiece(adapter, modules, path)) };
+  const written = await loadGgufAdapter(path);
+  return { path, modules: names, ...(await paddedPiece(written, written.modules, path)) };
+}
+
+async function scaledPieces(
+  adapter: HashedAdapter,
+  group: readonly AdapterModule[],
+  folder: string,
+  masks: readonly Mask[],
+): Promise<ReadonlyMap<number, PieceFile>> {
+  const [first] = group;
+  const scales = new Set(masks.map((mask) => mask.get(first?.name ?? "") ?? 0));
+  const scaled = new Map<number, PieceFile>();
+  for (const scale of [...scales].filter((one) => one !== 0 && one !== 1)) {
+    scaled.set(scale, await writePiece(adapter, group, folder, scale));
+  }
+  return scaled;
 }
 
 async function paddedPiece(
@@ -80,11 +116,16 @@ async function paddedPiece(
 
 /** The pieces that together are this mask. @throws RangeError when the pieces were not cut for it. */
 export function piecesOf(mask: Mask, pieces: readonly Piece[]): ScaledPiece[] {
-  return pieces.flatMap(({ path, modules, paddedPath }) => {
+  return pieces.flatMap(({ path, modules, paddedPath, scaled }) => {
     const scales = new Set(modules.map((name) => mask.get(name) ?? 0));
     const [scale = 0] = scales;
     if (scales.size > 1) throw new RangeError(`piece ${path} mixes modules of different scale`);
     if (scale === 0) return [];
+    const own = scaled?.get(scale);
+    if (own) {
+      const padded = own.paddedPath === undefined ? {} : { paddedPath: own.paddedPath };
+      return [{ path: own.path, ...padded, scale: 1, times: scale }];
+    }
     return [{ path, scale, ...(scale === 1 && paddedPath !== undefined ? { paddedPath } : {}) }];
   });
 }

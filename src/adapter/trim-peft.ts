@@ -1,14 +1,17 @@
-import { withFileSources } from "../formats/file-source.js";
+import { withFileSources, type FileSource } from "../formats/file-source.js";
 import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import { UsageError } from "../errors.js";
 import type { PeftAdapter, PeftModule } from "./load-peft-adapter.js";
+import { architectureNames } from "./architectures.js";
+import type { Mask } from "./mask.js";
+import { floats, ggufName } from "./peft-to-gguf.js";
 import { peftTargets } from "./peft-targets.js";
 import type { TrimReport } from "./trim.js";
 import { writePeftFolder } from "./write-peft.js";
 
 /**
- * Writes a PEFT folder with these modules only. Lossless: kept tensors keep their name, bytes, type and order; copies of base weights
- * that PEFT wrote beside them go. adapter_config.json says exactly what is left, so that PEFT loads it as it is.
+ * Writes a PEFT folder with these modules only. Lossless: kept tensors keep their name, bytes, type and order, but for a B that is scaled by
+ * other than 1; copies of base weights that PEFT wrote beside them go. adapter_config.json says exactly what is left, so that PEFT loads it as it is.
  * @param layerCount L of the base, or one more than the highest layer that the adapter has.
  * @throws UsageError when nothing is kept; FileError when the folder exists and `overwrite` is false.
  */
@@ -17,7 +20,7 @@ export async function trimPeftAdapter(
   kept: readonly PeftModule[],
   layerCount: number,
   folder: string,
-  { overwrite }: { overwrite: boolean },
+  { overwrite, scales }: { overwrite: boolean; scales?: ReadonlyMap<PeftModule, number> },
 ): Promise<TrimReport> {
   if (kept.length === 0) {
     throw new UsageError({
@@ -26,17 +29,17 @@ export async function trimPeftAdapter(
     });
   }
   const tensors = kept.flatMap(({ a, b }) => [a, b]).sort(byPlace);
+  const factors = new Map(kept.map((module) => [module.b, scales?.get(module) ?? 1]));
   const config = { ...adapter.config, ...peftTargets(kept, layerCount) };
   await withFileSources(
     tensors.map(({ path }) => path),
     async (sourceOf) => {
-      const copied = tensors.map(({ name, dtype, shape, byteLength, path, offset }) => ({
-        name,
-        dtype,
-        shape,
-        byteLength,
-        data: () => sourceOf(path).stream(offset, byteLength),
-      }));
+      const copied = tensors.map((tensor) => {
+        const { name, dtype, shape, byteLength, path, offset } = tensor;
+        const factor = factors.get(tensor) ?? 1;
+        if (factor !== 1) return scaledPeftTensor(sourceOf(path), tensor, factor);
+        return { name, dtype, shape, byteLength, data: () => sourceOf(path).stream(offset, byteLength) };
+      });
       await writePeftFolder(folder, config, copied, { metadata: adapter.metadata, overwrite });
     },
   );
@@ -47,6 +50,32 @@ export async function trimPeftAdapter(
     droppedModules: adapter.modules.length - kept.length,
     keptBytes: bytes(kept),
     droppedBytes: bytes(adapter.modules) - bytes(kept),
+  };
+}
+
+/** The modules of a PEFT adapter that a mask of its GGUF form keeps, each with its scale. */
+export function peftScales(adapter: PeftAdapter, architecture: string, mask: Mask): Map<PeftModule, number> {
+  const names = architectureNames(architecture);
+  return new Map(
+    adapter.modules.flatMap((module) => {
+      const scale = names && mask.get(ggufName(module, names) ?? "");
+      return scale === undefined ? [] : [[module, scale] as const];
+    }),
+  );
+}
+
+/** A tensor times a factor, as F32. */
+function scaledPeftTensor(source: FileSource, tensor: SafetensorsTensor, factor: number) {
+  const { name, shape, byteLength, offset } = tensor;
+  return {
+    name,
+    dtype: "F32" as const,
+    shape,
+    byteLength: shape.reduce((product, length) => product * length, 1) * Float32Array.BYTES_PER_ELEMENT,
+    data: async function* () {
+      const values = floats(tensor, await source.read(offset, byteLength)).map((value) => value * factor);
+      yield new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    },
   };
 }
 

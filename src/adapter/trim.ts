@@ -33,7 +33,8 @@ export interface TrimReport {
 }
 
 /**
- * Writes the adapter without the modules that the mask drops. Lossless: kept tensors keep their bytes, type and order.
+ * Writes the adapter without the modules that the mask drops. Lossless: kept tensors keep their bytes, type and order, but for a B that the mask
+ * scales by other than 1.
  * @throws UsageError when the mask keeps nothing: no adapter is needed then. FileError when the target exists and `overwrite` is false.
  */
 export async function trimAdapter(
@@ -52,15 +53,15 @@ export async function trimAdapter(
     });
   }
   const metadata = (hash: string): GgufMetadata =>
-    trimmedMetadata(adapter.metadata, { ...provenance, sourceSha256: hash, mask: keptNames(kept) });
+    trimmedMetadata(adapter.metadata, { ...provenance, sourceSha256: hash, mask: keptNames(kept, mask) });
   const { sourceSha256 } = provenance;
   if (typeof sourceSha256 === "string") {
-    await writeModules(adapter, kept, path, metadata(sourceSha256), { overwrite });
+    await writeModules(adapter, kept, path, metadata(sourceSha256), { overwrite, scales: mask });
   } else {
     const late = sourceSha256.then(metadata);
     // If writing fails first, nobody awaits it any more.
     late.catch(() => undefined);
-    await writeModules(adapter, kept, path, metadata(UNKNOWN_SHA256), { overwrite, late });
+    await writeModules(adapter, kept, path, metadata(UNKNOWN_SHA256), { overwrite, late, scales: mask });
   }
   return {
     keptModules: kept.length,
@@ -70,11 +71,14 @@ export async function trimAdapter(
   };
 }
 
-/** The kept modules in a line: each module's name with its layers. */
-function keptNames(kept: Adapter["modules"]): string {
+/** The kept modules in a line: each module's name, with its scale where that is not 1, and its layers. */
+function keptNames(kept: Adapter["modules"], mask: Mask): string {
   const layers = new Map<string, string[]>();
-  for (const { module, layer } of kept)
-    layers.set(module, [...(layers.get(module) ?? []), ...(layer === undefined ? [] : [String(layer)])]);
+  for (const { name, module, layer } of kept) {
+    const scale = mask.get(name) ?? 1;
+    const key = scale === 1 ? module : `${module}*${scale}`;
+    layers.set(key, [...(layers.get(key) ?? []), ...(layer === undefined ? [] : [String(layer)])]);
+  }
   return [...layers].map(([module, numbers]) => `${module}:${numbers.join(",")}`).join(" ");
 }
 

@@ -8,6 +8,8 @@ import { version } from "../version.js";
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   sweep: async () => (await import("./sweep.js")).sweepCommand(interruption.signal),
   probe: async () => (await import("./probe.js")).probeCommand(interruption.signal),
+  advise: async () => (await import("./advise.js")).adviseCommand(interruption.signal),
+  strategies: async () => (await import("./strategies.js")).strategiesCommand(interruption.signal),
   compare: async () => (await import("./compare.js")).compareCommand(interruption.signal),
   score: async () => (await import("./score.js")).scoreCommand(),
   serve: async () => (await import("./serve.js")).serveCommand(interruption.signal),

@@ -1,13 +1,15 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { SingleBar } from "cli-progress";
 import { join } from "node:path";
 import { gpuChoices } from "../engine/engine.js";
 import { ensureFolder, writeTextAtomic } from "../formats/atomic-file.js";
 import { stableJson } from "../formats/stable-json.js";
+import { cardParts, type CardCost, type CardPart, type CardSettings } from "../probe/card-plan.js";
 import { kneeMethods, type KneeMethod } from "../probe/knee.js";
-import { planProbe, probe, type ProbeHooks } from "../probe/probe.js";
+import type { ProbePlan, ProbeSettings } from "../probe/lay-out.js";
+import { planProbe, probe } from "../probe/probe.js";
 import { probeReport } from "../report/probe.js";
 import { resolveConfig, type SweepSettings } from "../sweep/config.js";
+import { PassBar } from "./pass-bar.js";
 import { settingFlag } from "./scoring-flags.js";
 import { numberOrText, wholeNumber } from "./values.js";
 
@@ -19,6 +21,10 @@ interface ProbeFlags extends Omit<SweepSettings, "out"> {
   readonly difference: readonly number[];
   readonly cka?: boolean;
   readonly norms?: boolean;
+  readonly card?: boolean;
+  readonly cardWith?: readonly CardPart[];
+  readonly pairs: string;
+  readonly directions: number;
   readonly plan?: boolean;
   readonly json?: boolean;
 }
@@ -45,6 +51,14 @@ export function probeCommand(signal: AbortSignal): Command {
     )
     .option("--cka", "layer importance: 1 - CKA of each layer's input and output, on the base model")
     .option("--norms", "how large each layer's update s * B * A is beside the weights that it is added to")
+    .option("--card", "layer card: sizes, activation and update energy, time of every layer")
+    .option(
+      "--card-with <list>",
+      `and what takes a pass or more for each layer: ${cardParts.join(", ")} (--plan tells how many)`,
+      partList,
+    )
+    .option("--pairs <list>", "pairs of layers for coupling: adjacent, all, or 3-4,10-20", "adjacent")
+    .option("--directions <n>", "random directions of each layer for gradient", wholeNumber, 8)
     .addOption(settingFlag("--limit <n>", "limit").argParser(wholeNumber))
     .addOption(settingFlag("--seed <n>", "seed").argParser(wholeNumber))
     .addOption(settingFlag("--holdout <file|fraction>", "holdout").argParser(numberOrText))
@@ -56,24 +70,51 @@ export function probeCommand(signal: AbortSignal): Command {
     .addOption(settingFlag("--map <fields>", "map"))
     .option("--plan", "print what it would cost, do nothing")
     .option("--json", "one JSON document on stdout, nothing else")
-    .action(async ({ tokens, knee, confidence, difference, cka, norms, plan, json, out, ...flags }: ProbeFlags) => {
+    .action(async (given: ProbeFlags) => {
+      const { plan, json, out } = given;
+      const { settings, flags } = settingsOf(given);
       const config = resolveConfig(flags, {}, { out: "unused" });
-      const settings = { tokens, knee, confidence, difference, cka: cka ?? false, norms: norms ?? false };
       if (plan) {
         const cost = await planProbe(config, settings, { signal });
         process.stdout.write(json ? stableJson(cost) : `${costLine(cost)}\n`);
         return;
       }
-      const progress = follow(json ?? false);
+      const bar = new PassBar(json ?? false);
       try {
-        const result = await probe(config, settings, { ...progress.hooks, signal });
-        progress.end();
+        const onPlan = (cost: ProbePlan): void => {
+          bar.say(costLine(cost));
+        };
+        const onProgress = (done: number, total: number): void => {
+          bar.update(done, total);
+        };
+        const result = await probe(config, settings, { onPlan, onProgress, signal });
+        bar.end();
         if (out !== undefined) await write(out, result);
         process.stdout.write(json ? stableJson(result) : `${probeReport(result)}\n`);
       } finally {
-        progress.end();
+        bar.end();
       }
     });
+}
+
+function settingsOf({
+  tokens,
+  knee,
+  confidence,
+  difference,
+  cka = false,
+  norms = false,
+  card,
+  cardWith,
+  pairs,
+  directions,
+  plan,
+  json,
+  out,
+  ...flags
+}: ProbeFlags): { settings: ProbeSettings; flags: SweepSettings } {
+  const asked: CardSettings | undefined = card || cardWith ? { parts: cardWith ?? [], pairs, directions } : undefined;
+  return { settings: { tokens, knee, confidence, difference, cka, norms, card: asked }, flags };
 }
 
 async function write(out: string, result: Awaited<ReturnType<typeof probe>>): Promise<void> {
@@ -84,40 +125,27 @@ async function write(out: string, result: Awaited<ReturnType<typeof probe>>): Pr
   for (const { name, svg } of probeImages(result)) await writeTextAtomic(join(out, name), svg);
 }
 
-function costLine({ samples, passes, tokens }: { samples: number; passes: number; tokens: number }): string {
-  return `${samples} samples, ${passes} ${passes === 1 ? "pass" : "passes"} of ${tokens} tokens each`;
+function costLine({ samples, passes, tokens, card = [] }: ProbePlan): string {
+  const parts = card.map(cardCost).join(", ");
+  return `${samples} samples, ${passes} ${passes === 1 ? "pass" : "passes"} of ${tokens} tokens each${parts === "" ? "" : `; of these for the card: ${parts}`}`;
 }
 
-function follow(quiet: boolean): { hooks: ProbeHooks; end: () => void } {
-  if (quiet) return { hooks: {}, end: () => undefined };
-  const onPlan: ProbeHooks["onPlan"] = (cost) => {
-    process.stderr.write(`${costLine(cost)}\n`);
-  };
-  if (!process.stderr.isTTY) return { hooks: { onPlan }, end: () => undefined };
-  const bar = new SingleBar({
-    format: "{bar} {percentage}% | {value}/{total} passes | ETA {eta_formatted}",
-    stream: process.stderr,
-  });
-  let started = false;
-  return {
-    hooks: {
-      onPlan,
-      onProgress: (done, total) => {
-        if (!started) bar.start(total, 0);
-        started = true;
-        bar.update(done);
-      },
-    },
-    end: () => {
-      if (started) bar.stop();
-    },
-  };
+function cardCost({ part, passes }: CardCost): string {
+  return part === "metric" ? `metric ${passes} (answers, not only prompts)` : `${part} ${passes}`;
 }
 
 function tokenCount(text: string): number {
   const value = wholeNumber(text);
   if (value < 1 || value > 64) throw new InvalidArgumentError("It must be from 1 to 64.");
   return value;
+}
+
+function partList(text: string): CardPart[] {
+  return text.split(",").map((word) => {
+    const part = cardParts.find((one) => one === word.trim());
+    if (!part) throw new InvalidArgumentError(`It must be of ${cardParts.join(", ")}.`);
+    return part;
+  });
 }
 
 function boundaryList(text: string): number[] {

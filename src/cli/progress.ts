@@ -82,7 +82,7 @@ function lineDisplay(): Display {
       process.stderr.write(`${line}\n`);
     },
     update: (progress, tokensPerSecond) => {
-      const key = `${progress.part} K=${progress.boundary}`;
+      const key = `${progress.part} ${progress.name}`;
       const elapsed = (performance.now() - started) / 1000;
       const eta = Math.round((elapsed / progress.done) * (progress.total - progress.done));
       const line = `${progress.done}/${progress.total} answers, ${key}, score ${progress.runningScore.toFixed(1)}, ${tokensPerSecond.toFixed(0)} tok/s, about ${eta} s left`;

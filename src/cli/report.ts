@@ -15,6 +15,8 @@ interface ReportFlags {
   readonly md?: boolean;
   readonly csv?: boolean;
   readonly margin?: number;
+  readonly probe?: string;
+  readonly strategies?: string;
 }
 
 /** `boundary report`: a page of a finished run, or of several runs' curves on one chart; Markdown and CSV. */
@@ -31,13 +33,21 @@ export function reportCommand(): Command {
         `several runs: what a boundary may lose in each (default ${DEFAULT_MARGIN})`,
       ).argParser(marginOf),
     )
+    .option(
+      "--probe <folder>",
+      "one run: show the layers' curves of this `boundary probe --out` (default: the run's own)",
+    )
+    .option(
+      "--strategies <folder>",
+      "one run: show the table of this `boundary strategies --out` (default: the run's own)",
+    )
     .action(async (runs: readonly string[], flags: ReportFlags) => {
       process.stdout.write(await report(runs, flags));
     });
 }
 
 /** What goes to stdout. */
-async function report(runs: readonly string[], { out, md, csv, margin }: ReportFlags): Promise<string> {
+async function report(runs: readonly string[], { out, md, csv, margin, ...extras }: ReportFlags): Promise<string> {
   const [first = "", second] = runs;
   if (margin !== undefined && (second === undefined || csv)) {
     throw new UsageError({
@@ -50,9 +60,16 @@ async function report(runs: readonly string[], { out, md, csv, margin }: ReportF
     const [names, loaded] = [runNames(runs), await Promise.all(runs.map((folder) => loadRun(folder)))];
     return reportCsv(loaded.map(({ result }, i) => ({ name: names[i] ?? "", result })));
   }
+  if ((second !== undefined || md) && Object.keys(extras).length > 0) {
+    throw new UsageError({
+      what: "--probe and --strategies belong to the page of one run",
+      actual: md ? "--md" : `${runs.length} runs`,
+      fix: "Leave them out.",
+    });
+  }
   if (second !== undefined) return reportRuns(runs, { md, out, margin: margin ?? DEFAULT_MARGIN });
   if (md) return `${reportMarkdown(await loadReport(first))}\n`;
-  return `${await writeReport(first, out === undefined ? {} : { out })}\n`;
+  return `${await writeReport(first, { ...extras, ...(out === undefined ? {} : { out }) })}\n`;
 }
 
 async function reportRuns(

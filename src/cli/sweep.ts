@@ -33,6 +33,7 @@ export function sweepCommand(signal: AbortSignal): Command {
     .addOption(settingFlag("--references <files>", "references"))
     .addOption(settingFlag("-o, --out <folder>", "out"))
     .addOption(settingFlag("-t, --task <name>", "task"))
+    .addOption(settingFlag("-s, --strategy <name>", "strategy"))
     .addOption(settingFlag("-b, --boundaries <list>", "boundaries"))
     .addOption(settingFlag("--folds <n>", "folds").argParser(wholeNumber))
     .addOption(settingFlag("--race", "race"))

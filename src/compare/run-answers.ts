@@ -1,6 +1,7 @@
 import { UsageError } from "../errors.js";
 import type { Sample, SampleFormat } from "../samples/sample.js";
-import { loadRun, type FinishedRun } from "../sweep/load-run.js";
+import { isFullEntry, nameIn } from "../sweep/entry-names.js";
+import { assertBoundaries, loadRun, type FinishedRun } from "../sweep/load-run.js";
 import type { SystemAnswers } from "./answers.js";
 import type { System } from "./systems.js";
 
@@ -30,8 +31,8 @@ export async function runAnswers({ name, folder, which }: RunSystem): Promise<Ru
   if (!rows) {
     const there = run.result.candidates.filter((candidate) => candidate[part]).map((candidate) => candidate.boundary);
     throw new UsageError({
-      what: `${folder} has no answers of K=${boundary} to its ${part}`,
-      expected: `K=${there.join(", K=")}`,
+      what: `${folder} has no answers of ${nameIn(run.result, boundary)} to its ${part}`,
+      expected: there.map((one) => nameIn(run.result, one)).join(", "),
       fix: "Compare one of those, or run the comparison with the model: --against K=...",
     });
   }
@@ -47,16 +48,22 @@ export async function runAnswers({ name, folder, which }: RunSystem): Promise<Ru
   };
 }
 
+/**
+ * K of base, full, chosen or `K=12`, as the run names the candidate that keeps the same tensors; of other strategies the candidate's number.
+ * @throws RunFolderError for a K where no boundaries were tried.
+ */
+export function boundaryOf({ folder, result }: Pick<FinishedRun, "folder" | "result">, which: string): number {
+  if (which === "base") return candidateAt(result, 0);
+  if (which === "chosen") return candidateAt(result, result.choice.boundary);
+  if (which === "full") {
+    const full = result.candidates.find((candidate) => isFullEntry(candidate, result));
+    return full?.boundary ?? candidateAt(result, result.choice.layers);
+  }
+  assertBoundaries({ folder, result }, `name one by ${which}`);
+  return candidateAt(result, Number(which.slice(2)));
+}
+
 /** The smallest of the boundaries that are one candidate stands for all of them. */
-/** K of base, full, chosen or `K=12`, as the run names the candidate that keeps the same tensors. */
-export function boundaryOf({ result }: FinishedRun, which: string): number {
-  const wanted =
-    which === "base"
-      ? 0
-      : which === "full"
-        ? result.choice.layers
-        : which === "chosen"
-          ? result.choice.boundary
-          : Number(which.slice(2));
+function candidateAt(result: FinishedRun["result"], wanted: number): number {
   return result.candidates.find(({ boundaries }) => boundaries.includes(wanted))?.boundary ?? wanted;
 }

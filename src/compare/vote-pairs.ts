@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { UsageError } from "../errors.js";
 import { stableJson } from "../formats/stable-json.js";
 import type { Sample } from "../samples/sample.js";
+import { nameIn } from "../sweep/entry-names.js";
 import type { Part } from "../sweep/inputs.js";
 import type { FinishedRun } from "../sweep/load-run.js";
 import { withoutThoughts } from "../tasks/thoughts.js";
@@ -61,7 +62,7 @@ export function votePairs(run: FinishedRun, systems: SystemPair, part: Part): Vo
   if (boundaries[0] === boundaries[1]) {
     throw new UsageError({
       what: `${systems.join(" and ")} are one candidate of ${run.folder}`,
-      actual: `K=${boundaries[0]} for both`,
+      actual: `${nameIn(run.result, boundaries[0])} for both`,
       fix: "Name two that differ, such as --systems base,full.",
     });
   }
@@ -82,8 +83,8 @@ function answersOf(run: FinishedRun, boundary: number, part: Part): readonly str
   if (rows) return rows.map(({ output }) => withoutThoughts(output));
   const there = run.result.candidates.filter((one) => run.answers(one.boundary, part)).map((one) => one.boundary);
   throw new UsageError({
-    what: `${run.folder} has no answers of K=${boundary} to its ${part}`,
-    expected: there.length === 0 ? "another part" : `K=${there.join(", K=")}`,
+    what: `${run.folder} has no answers of ${nameIn(run.result, boundary)} to its ${part}`,
+    expected: there.length === 0 ? "another part" : there.map((one) => nameIn(run.result, one)).join(", "),
     fix: "Name others with --systems or --part.",
   });
 }

@@ -1,4 +1,5 @@
 import type { ScaledPiece } from "../adapter/pieces.js";
+import type { InputMoment, LayerTimes, ModuleEnergy, MomentRequest, PassRequest } from "./layer-passes.js";
 
 /** Backends a user can ask for; `off` is the CPU alone. */
 export const gpuChoices = ["auto", "cuda", "metal", "vulkan", "off"] as const;
@@ -258,6 +259,15 @@ export interface Engine {
    * @throws as {@link hiddenStates}; EngineError where the lens does not give the model's own probabilities at its last layer.
    */
   lens(request: LensRequest, onReading: (reading: LensReading) => void): Promise<void>;
+  /**
+   * How much goes through the linear modules of the layers: sums of squares of llama.cpp's own tensors, in one pass over the prompts.
+   * @throws as {@link hiddenStates}; EngineError where two pieces change the same module.
+   */
+  moduleEnergies(request: PassRequest): Promise<ModuleEnergy[]>;
+  /** Second moments of what goes into one layer's modules, in one pass over the prompts. @throws as {@link hiddenStates}. */
+  inputMoments(request: MomentRequest): Promise<InputMoment[]>;
+  /** How long each layer takes, in one pass over the prompts. @throws as {@link hiddenStates}. */
+  layerTimes(request: PassRequest): Promise<LayerTimes[]>;
   /** Peak resident memory of the engine's process so far, in bytes. */
   peakMemory(): Promise<number>;
   /** Ends the engine; calls under way fail. */

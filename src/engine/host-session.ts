@@ -32,6 +32,7 @@ import type {
   Shortcuts,
   Work,
 } from "./engine.js";
+import type { InputMoment, LayerTimes, ModuleEnergy, MomentRequest, PassRequest } from "./layer-passes.js";
 import { nodeLikelihood } from "./likelihood.js";
 import { NodeDecoder } from "./node-decoder.js";
 import type { HostCalls } from "./protocol.js";
@@ -146,6 +147,18 @@ export class HostSession {
 
   async lens(request: LensRequest, onReading: (reading: LensReading) => void): Promise<void> {
     await this.seeing().lens(request, onReading);
+  }
+
+  moduleEnergies(request: PassRequest): ModuleEnergy[] {
+    return this.seeing().moduleEnergies(request);
+  }
+
+  inputMoments(request: MomentRequest): InputMoment[] {
+    return this.seeing().inputMoments(request);
+  }
+
+  layerTimes(request: PassRequest): LayerTimes[] {
+    return this.seeing().layerTimes(request);
   }
 
   private seeing(): DirectSession {

@@ -60,6 +60,12 @@ async function answer(request: HostRequest): Promise<Extract<HostReply, { result
         send({ events: [{ id: request.id, event }] });
       });
       return null;
+    case "moduleEnergies":
+      return session.moduleEnergies(request.params);
+    case "inputMoments":
+      return session.inputMoments(request.params);
+    case "layerTimes":
+      return session.layerTimes(request.params);
     case "serve":
       serving = session.serve(request.params);
       return null;

@@ -24,6 +24,7 @@ import type {
 } from "./engine.js";
 import { choiceOf, isWithoutGpu } from "./gpu-choice.js";
 import { availableMemory, usableCores } from "./machine.js";
+import type { InputMoment, LayerTimes, ModuleEnergy, MomentRequest, PassRequest } from "./layer-passes.js";
 import type { HostCalls, HostEvent, HostFailure, HostMethod, HostReply } from "./protocol.js";
 
 /** Lines of the engine's log that an error about its crash shows. */
@@ -127,6 +128,20 @@ class ProcessEngine implements Engine {
   async lens(request: LensRequest, onReading: (reading: LensReading) => void): Promise<void> {
     const about = `reading what each layer would say with ${request.pieces.length} adapter pieces`;
     await this.host.call("lens", request, about, onReading);
+  }
+
+  moduleEnergies(request: PassRequest): Promise<ModuleEnergy[]> {
+    const about = `reading what goes through the modules with ${request.pieces.length} adapter pieces`;
+    return this.host.call("moduleEnergies", request, about);
+  }
+
+  inputMoments(request: MomentRequest): Promise<InputMoment[]> {
+    return this.host.call("inputMoments", request, `reading what goes into the modules of layer ${request.layer}`);
+  }
+
+  layerTimes(request: PassRequest): Promise<LayerTimes[]> {
+    const about = `timing the layers with ${request.pieces.length} adapter pieces`;
+    return this.host.call("layerTimes", request, about);
   }
 
   peakMemory(): Promise<number> {

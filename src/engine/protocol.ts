@@ -19,6 +19,7 @@ import type {
   Shortcuts,
   Work,
 } from "./engine.js";
+import type { InputMoment, LayerTimes, ModuleEnergy, MomentRequest, PassRequest } from "./layer-passes.js";
 import type { ServedAnswer, ServingDelta, ServingOptions, ServingRequest, ServingStatus } from "./serving.js";
 
 /** Calls that the parent makes on the engine's process, with the type of their parameter, of their events and of their result. */
@@ -34,6 +35,9 @@ export interface HostCalls {
   logLikelihoods: { params: LikelihoodRequest; event: never; result: Likelihood[] };
   hiddenStates: { params: HiddenRequest; event: never; result: HiddenStates[] };
   lens: { params: LensRequest; event: LensReading; result: null };
+  moduleEnergies: { params: PassRequest; event: never; result: ModuleEnergy[] };
+  inputMoments: { params: MomentRequest; event: never; result: InputMoment[] };
+  layerTimes: { params: PassRequest; event: never; result: LayerTimes[] };
   peakMemory: { params: null; event: never; result: number };
   serve: { params: ServingOptions; event: never; result: null };
   prepare: { params: readonly ScaledPiece[]; event: never; result: null };

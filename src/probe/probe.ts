@@ -1,50 +1,24 @@
-import { boundaryCandidates } from "../adapter/mask.js";
+import { boundaryMask, type Mask } from "../adapter/mask.js";
 import { layerSizes, updateSizes, type LayerUpdateSize } from "../adapter/update-size.js";
 import { piecesOf, writePieces, type ScaledPiece } from "../adapter/pieces.js";
-import type { ContextShape, Engine, LensReading } from "../engine/engine.js";
-import { UsageError } from "../errors.js";
+import type { Engine, LensReading } from "../engine/engine.js";
 import { withTemporaryFolder } from "../formats/temporary-folder.js";
 import type { SweepConfig } from "../sweep/config.js";
-import { continuedPrompts, type ContinuedPrompt } from "../sweep/continuations.js";
 import type { SweepInputs } from "../sweep/inputs.js";
-import { contextSizeFor, planSweep, type SweepPlan } from "../sweep/plan.js";
-import { noShortcuts } from "../sweep/shortcuts.js";
+import { contextSizeFor, type SweepPlan } from "../sweep/plan.js";
 import { withSession } from "../sweep/session.js";
-import type { KneeMethod } from "./knee.js";
+import { measureCard, type LayerCard } from "./card.js";
+import { layOut, type LaidOut, type ProbePlan, type ProbeSettings } from "./lay-out.js";
 import { differenceCurve, kneeOfToken, layerCurves, type Knee, type LayerCurve } from "./layer-curves.js";
-import { layerImportances, rankedLayers, type LayerImportance } from "./layer-importance.js";
-
-/** Samples that CKA is not computed below: of fewer, hundreds of features make any two layers look alike. */
-export const FEWEST_FOR_CKA = 16;
-
-/** What is to be measured. */
-export interface ProbeSettings {
-  /** First tokens of the references that have a curve each. */
-  readonly tokens: number;
-  readonly knee: KneeMethod;
-  /** Boundaries whose most probable token is followed beside the full adapter's. */
-  readonly confidence: readonly number[];
-  /** Boundaries whose difference to the full adapter is shown. */
-  readonly difference: readonly number[];
-  readonly cka: boolean;
-  /** How large each layer's update is. */
-  readonly norms: boolean;
-}
+import { layerImportances, rankedLayers, type LayerImportance } from "../strategy/layer-importance.js";
+import { maskWithout } from "./leave-out.js";
+import { leaveOutMetric } from "./leave-out-metric.js";
 
 export interface ProbeHooks {
   /** Before the first pass. */
   readonly onPlan?: (plan: ProbePlan) => void;
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
-}
-
-/** What a probe would cost. */
-export interface ProbePlan {
-  readonly samples: number;
-  /** Passes over all samples: one for the full adapter, one for each other boundary, one of the base for CKA. */
-  readonly passes: number;
-  /** Tokens of prompts and references in one pass. */
-  readonly tokens: number;
 }
 
 /** A boundary's curves beside those of the full adapter. */
@@ -72,6 +46,7 @@ export interface ProbeResult {
   readonly updates?: readonly LayerUpdateSize[];
   /** Layers from the most important. */
   readonly ranking?: readonly number[];
+  readonly card?: LayerCard;
   readonly notes: readonly string[];
 }
 
@@ -107,103 +82,21 @@ export async function planProbe(
   );
 }
 
-interface LaidOut {
-  readonly plan: SweepPlan;
-  readonly prompts: readonly ContinuedPrompt[];
-  readonly context: ContextShape;
-  readonly cost: ProbePlan;
-  readonly notes: readonly string[];
-}
+type PiecesFor = (mask: Mask) => readonly ScaledPiece[];
 
-async function layOut(
-  config: SweepConfig,
-  settings: ProbeSettings,
-  inputs: SweepInputs,
-  engine: Engine,
-): Promise<LaidOut> {
-  assertBoundaries(settings, inputs.model.layerCount);
-  const tokens = await engine.tokenize(inputs.samples.map(({ text }) => text));
-  const plan = planSweep(config, inputs, engine.info, tokens, noShortcuts("a probe generates nothing"));
-  const whole = await continuedPrompts(engine, inputs, plan.selection);
-  const prompts = whole.map((prompt) => ({ ...prompt, continuation: prompt.continuation.slice(0, settings.tokens) }));
-  if (prompts.length === 0) {
-    throw new UsageError({
-      what: "there is no reference to look for",
-      actual: `${plan.selection.length} samples, none of whose references has a token`,
-      expected: "references with at least one token",
-    });
-  }
-  if (settings.cka && plan.selection.length < FEWEST_FOR_CKA) {
-    throw new UsageError({
-      what: "there are too few samples for --cka",
-      actual: `${plan.selection.length} samples`,
-      expected: `at least ${FEWEST_FOR_CKA}: with fewer, any two layers look alike`,
-      fix: "Give more samples, or a smaller --holdout.",
-    });
-  }
-  const others = new Set([...settings.confidence, ...settings.difference]);
-  others.delete(plan.layerCount);
-  const longest = Math.max(...prompts.map((prompt) => prompt.tokens.length + prompt.continuation.length));
-  return {
-    plan,
-    prompts,
-    context: {
-      ...plan.generation.context,
-      sequences: 1,
-      contextSize: contextSizeFor(longest),
-    },
-    cost: {
-      samples: prompts.length,
-      passes: 1 + others.size + (settings.cka ? 1 : 0),
-      tokens: prompts.reduce((sum, prompt) => sum + prompt.tokens.length + prompt.continuation.length - 1, 0),
-    },
-    notes: notesOf(plan, prompts, settings),
-  };
-}
-
-function assertBoundaries({ confidence, difference }: ProbeSettings, layerCount: number): void {
-  for (const boundary of [...confidence, ...difference]) {
-    if (Number.isInteger(boundary) && boundary >= 0 && boundary <= layerCount) continue;
-    throw new UsageError({
-      what: "there is no such boundary",
-      actual: String(boundary),
-      expected: `a whole number from 0 to ${layerCount}`,
-    });
-  }
-}
-
-function notesOf({ selection }: SweepPlan, prompts: readonly ContinuedPrompt[], { tokens }: ProbeSettings): string[] {
-  const without = selection.length - prompts.length;
-  const short = prompts.filter(({ continuation }) => continuation.length < tokens).length;
-  return [
-    ...(without > 0 ? [`${without} samples have no reference with a token and are left out.`] : []),
-    ...(short > 0
-      ? [`${short} references have fewer than ${tokens} tokens: the curves of later tokens rest on fewer samples.`]
-      : []),
-  ];
-}
-
-type PiecesFor = (boundary: number) => readonly ScaledPiece[];
-
+/** Pieces of which the masks of all boundaries can be put together, and those without any of the layers. */
 async function withPieces<T>(
-  inputs: SweepInputs,
-  plan: SweepPlan,
+  { adapter }: SweepInputs,
+  { layerCount }: SweepPlan,
   use: (piecesFor: PiecesFor) => Promise<T>,
 ): Promise<T> {
-  const { adapter } = inputs;
-  const every = Array.from({ length: plan.layerCount + 1 }, (_, boundary) => boundary);
-  const candidates = boundaryCandidates(adapter, plan.layerCount, every);
+  const boundaries = Array.from({ length: layerCount + 1 }, (_, boundary) =>
+    boundaryMask(adapter.modules, layerCount, boundary),
+  );
+  const leftOut = adapter.coverage.map((layer) => maskWithout(adapter, [layer]));
   return withTemporaryFolder("probe", async (folder) => {
-    const pieces = await writePieces(
-      adapter,
-      candidates.map(({ mask }) => mask),
-      folder,
-    );
-    return use((boundary) => {
-      const candidate = candidates.find(({ boundaries }) => boundaries.includes(boundary));
-      if (!candidate) throw new RangeError(`no boundary ${boundary}`);
-      return piecesOf(candidate.mask, pieces);
-    });
+    const pieces = await writePieces(adapter, [...boundaries, ...leftOut], folder);
+    return use((mask) => piecesOf(mask, pieces));
   });
 }
 
@@ -218,15 +111,20 @@ interface Measuring {
 
 async function measure(laidOut: LaidOut, measuring: Measuring): Promise<ProbeResult> {
   const { plan, prompts, context, cost } = laidOut;
-  const { settings, engine, piecesFor, config, hooks } = measuring;
+  const { settings, engine, config, hooks, inputs } = measuring;
   let done = 0;
+  const advance = (samples: number): void => {
+    done += samples;
+    hooks.onProgress?.(Math.min(done, cost.passes * cost.samples), cost.passes * cost.samples);
+  };
   const readings = new Map<number, LensReading[]>();
   for (const boundary of [plan.layerCount, ...settings.confidence, ...settings.difference]) {
     if (readings.has(boundary)) continue;
     const found: LensReading[] = [];
-    await engine.lens({ pieces: piecesFor(boundary), context, prompts }, (reading) => {
+    const pieces = measuring.piecesFor(boundaryMask(inputs.adapter.modules, plan.layerCount, boundary));
+    await engine.lens({ pieces, context, prompts }, (reading) => {
       found.push(reading);
-      hooks.onProgress?.(++done, cost.passes * cost.samples);
+      advance(1);
     });
     readings.set(boundary, found);
   }
@@ -236,7 +134,8 @@ async function measure(laidOut: LaidOut, measuring: Measuring): Promise<ProbeRes
   const truth = layerCurves(full, "truth", settings.tokens, resampling);
   const knees = truth.map(({ token }) => kneeOfToken(full, token - 1, settings.knee, resampling) ?? null);
   const importances = settings.cka ? await importancesOf(laidOut, measuring) : undefined;
-  if (importances) hooks.onProgress?.(done + cost.samples, cost.passes * cost.samples);
+  if (importances) advance(cost.samples);
+  const card = await cardOf(laidOut, measuring, advance);
   const differences = settings.difference.flatMap((boundary) => {
     const curve = differenceCurve(of(boundary), full, 0, resampling);
     return curve ? [{ boundary, curve }] : [];
@@ -252,12 +151,29 @@ async function measure(laidOut: LaidOut, measuring: Measuring): Promise<ProbeRes
       curves: layerCurves(of(boundary), "highest", settings.tokens, resampling),
     })),
     differences,
-    ...(settings.norms
-      ? { updates: layerSizes(await updateSizes(measuring.inputs.adapter, measuring.inputs.model.path)) }
-      : {}),
+    ...(settings.norms ? { updates: layerSizes(await updateSizes(inputs.adapter, inputs.model.path)) } : {}),
     ...(importances ? { importances, ranking: rankedLayers(importances) } : {}),
+    ...(card ? { card } : {}),
     notes: [...laidOut.notes, ...(importances ? importanceNotes(plan) : []), ...trainingNotes(knees, differences)],
   };
+}
+
+async function cardOf(
+  { card, context, cost }: LaidOut,
+  { engine, config, inputs, piecesFor, hooks }: Measuring,
+  advance: (samples: number) => void,
+): Promise<LayerCard | undefined> {
+  if (!card) return undefined;
+  const { model, adapter } = inputs;
+  const { prompts } = card;
+  const onPass = (): void => {
+    advance(cost.samples);
+  };
+  const run = { engine, model, adapter, prompts, context, seed: config.seed, piecesOf: piecesFor, onPass };
+  const onAnswer = (): void => {
+    advance(1);
+  };
+  return measureCard(run, card.plan, () => leaveOutMetric({ engine, config, inputs, signal: hooks.signal, onAnswer }));
 }
 
 /** Embeddings of one and the same token do not vary, so CKA has nothing to compare below layer 0. */

@@ -27,18 +27,22 @@ export class AdapterCache {
   async piecesOf(sha256: string, wanted: readonly JobPiece[]): Promise<Piece[]> {
     const adapter = await once(this.adapters, sha256, () => this.fetch(sha256));
     const pieces: Piece[] = [];
-    for (const { sha256: expected, modules, padded } of wanted) {
-      const known = await once(this.pieces, expected, () => this.cut(adapter, modules, expected));
+    for (const { padded, ...one } of wanted) {
+      const { sha256: expected } = one;
+      const known = await once(this.pieces, expected, () => this.cut(adapter, one));
       if (padded && known.paddedPath === undefined) throw otherPiece(expected, "no padded form");
       pieces.push(padded ? known : { path: known.path, modules: known.modules });
     }
     return pieces;
   }
 
-  private async cut(adapter: HashedAdapter, modules: readonly string[], expected: string): Promise<Piece> {
+  private async cut(
+    adapter: HashedAdapter,
+    { sha256: expected, modules, times }: Omit<JobPiece, "padded">,
+  ): Promise<Piece> {
     const named = new Set(modules);
     const own = adapter.modules.filter(({ name }) => named.has(name));
-    const piece = await writePiece(adapter, own, join(this.folder, "pieces"));
+    const piece = await writePiece(adapter, own, join(this.folder, "pieces"), times);
     const found = await sha256File(piece.path);
     if (found !== expected) throw otherPiece(expected, found);
     return piece;

@@ -48,6 +48,8 @@ const pieceSchema = z.strictObject({
     .array(z.string().max(200))
     .min(1)
     .max(1 << 16),
+  /** What is multiplied into them, where it is not 1. */
+  times: z.number().optional(),
   padded: z.boolean(),
 });
 

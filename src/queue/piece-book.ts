@@ -11,10 +11,11 @@ export class PieceBook {
   /** The pieces of a mask: their paths name their content, so each file is read once. */
   async asked(pieces: readonly ScaledPiece[]): Promise<AskedPiece[]> {
     return Promise.all(
-      pieces.map(async ({ path, scale, paddedPath }) => {
+      pieces.map(async ({ path, scale, paddedPath, times = 1 }) => {
         const found = this.known.get(path) ?? read(path);
         this.known.set(path, found);
-        return { piece: { ...(await found), padded: paddedPath !== undefined }, scale };
+        const piece = { ...(await found), ...(times === 1 ? {} : { times }), padded: paddedPath !== undefined };
+        return { piece, scale };
       }),
     );
   }

@@ -1,5 +1,6 @@
-import { boundaryText, endsOf } from "./ends.js";
+import { endsOf } from "./ends.js";
 import type { RunReport } from "./report-input.js";
+import { candidateCell } from "./subject.js";
 
 const COLUMNS = [
   "run",
@@ -44,7 +45,7 @@ function rowsOf({ name, result }: Pick<RunReport, "name" | "result">): Row[] {
       const common: Row = {
         run: name,
         boundary: candidate.boundary,
-        boundaries: boundaryText(candidate),
+        boundaries: candidateCell(candidate),
         role: roles.get(candidate) ?? "",
         kept_modules: candidate.keptModules,
         adapter_bytes: candidate.bytes,

@@ -1,3 +1,4 @@
+import { isFullEntry } from "../sweep/entry-names.js";
 import type { SweepResult } from "../sweep/result.js";
 
 /** A candidate of a result. */
@@ -22,15 +23,17 @@ export interface End {
 
 /** Base, full and chosen, in that order; one that stands for two is there once. */
 export function endsOf({ candidates, adapter, choice }: SweepResult): End[] {
+  const isThere = (keptModules: number): boolean =>
+    candidates.some((one) => (keptModules === 0 ? one.keptModules === 0 : isFullEntry(one, { adapter })));
   const bare = (boundary: number, keptModules: number): ResultCandidate[] =>
-    candidates.some((candidate) => candidate.keptModules === keptModules)
+    isThere(keptModules)
       ? []
       : [{ boundary, boundaries: [boundary], keptModules, bytes: keptModules === 0 ? 0 : adapter.bytes }];
   const all = [...bare(0, 0), ...bare(choice.layers, adapter.modules), ...candidates];
   const ends = all.map((candidate): End => {
     const { boundary, boundaries, keptModules } = candidate;
     const isBase = keptModules === 0;
-    const isFull = keptModules === adapter.modules;
+    const isFull = isFullEntry(candidate, { adapter });
     const isChosen = boundary === choice.boundary || boundaries.includes(choice.boundary);
     const roles = [isBase && "base", isFull && "full", isChosen && "chosen"].filter((role) => role !== false);
     const isListed = candidates.includes(candidate);

@@ -1,4 +1,5 @@
 import { points, signed } from "../sweep/points.js";
+import { nameIn } from "../sweep/entry-names.js";
 import type { SweepResult } from "../sweep/result.js";
 
 /** A paired difference of a result. */
@@ -58,15 +59,15 @@ export function confirmationText(result: SweepResult): string {
 }
 
 /** The samples that confirm, in words: they chose nothing, chose K too, or were each answered by the choice of others. */
-export function confirmationTitle({ confirmation }: SweepResult): string {
+export function confirmationTitle({ confirmation, candidates, strategy }: SweepResult): string {
   const { part, samples, foldBoundaries } = confirmation;
   switch (part) {
     case "holdout":
       return `Holdout: ${samples} samples that chose nothing`;
     case "folds":
-      return `Cross-validation: ${samples} samples, each by the choice of the other folds (K=${(foldBoundaries ?? []).join(", ")})`;
+      return `Cross-validation: ${samples} samples, each by the choice of the other folds (${strategy ? "" : "K="}${(foldBoundaries ?? []).map((boundary) => (strategy ? nameIn({ candidates, strategy }, boundary) : boundary)).join(", ")})`;
     case "selection":
-      return `In-sample: the ${samples} samples that also chose K (no holdout)`;
+      return `In-sample: the ${samples} samples that also chose${strategy ? "" : " K"} (no holdout)`;
   }
 }
 

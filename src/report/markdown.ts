@@ -1,7 +1,9 @@
+import { nameIn } from "../sweep/entry-names.js";
+import { candidateCell, subjectOf } from "./subject.js";
 import { points, signed } from "../sweep/points.js";
 import type { SweepResult } from "../sweep/result.js";
 import type { ComparedSamples } from "./compared-samples.js";
-import { boundaryText, endsOf } from "./ends.js";
+import { endsOf } from "./ends.js";
 import {
   confirmationText,
   labelOf,
@@ -36,7 +38,7 @@ export function reportMarkdown({ name, result, samples, votes }: RunReport): str
     confirmation(result),
     ...(votes ? preferred(votes) : []),
     details(
-      `${leftOut(result).length === 0 ? "Every boundary" : "The boundaries that answered everything"} (selection, ${result.data.selection.length} samples)`,
+      `${leftOut(result).length === 0 ? `Every ${subjectOf(result).one}` : `The ${subjectOf(result).several} that answered everything`} (selection, ${result.data.selection.length} samples)`,
       [boundaries(result), ...leftOutLines(result)].join("\n\n"),
     ),
     ...(samples ? changed(result, samples) : []),
@@ -84,7 +86,8 @@ function confirmation(result: SweepResult): string {
         `${paired.better}/${paired.worse}`,
       ]),
   );
-  const chosen = result.confirmation.part === "folds" ? "chosen by the folds" : `chosen (K=${result.choice.boundary})`;
+  const chosen =
+    result.confirmation.part === "folds" ? "chosen by the folds" : `chosen (${nameIn(result, result.choice.boundary)})`;
   return table(["metric", "base", "full", chosen, "chosen - full", "95 % interval", "p", "better/worse"], rows);
 }
 
@@ -116,7 +119,7 @@ function boundaries(result: SweepResult): string {
     const role = roles.get(candidate);
     return [
       [
-        `${boundaryText(candidate)}${role === undefined ? "" : ` ${role}`}`,
+        `${plain(candidateCell(candidate))}${role === undefined ? "" : ` ${role}`}`,
         ...scores,
         selection.answers.meanTokens.toFixed(1),
         speed ? thousands(speed.prefillTokensPerSecond) : "",
@@ -126,12 +129,12 @@ function boundaries(result: SweepResult): string {
     ];
   });
   const heads = metrics.map((metric) => labelOf(result, metric));
-  return table(["K", ...heads, "tokens/answer", "prefill tok/s", "decode tok/s", "adapter"], rows);
+  return table([subjectOf(result).head, ...heads, "tokens/answer", "prefill tok/s", "decode tok/s", "adapter"], rows);
 }
 
 function leftOutLines(result: SweepResult): string[] {
   const lines = leftOut(result).map(({ boundaries: left, answered, reason }) => {
-    return plain(`K=${left}: left after ${answered}, ${reason}`);
+    return plain(`${left}: left after ${answered}, ${reason}`);
   });
   return lines.length > 0 ? [lines.map((line) => `- ${line}`).join("\n")] : [];
 }

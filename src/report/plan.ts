@@ -1,5 +1,7 @@
 import type { EngineInfo } from "../engine/engine.js";
 import type { CostEstimate } from "../sweep/estimate.js";
+import { bareEntry } from "../sweep/entries.js";
+import { rankingPasses } from "../sweep/rank-layers.js";
 import type { SweepInputs } from "../sweep/inputs.js";
 import { isAlone, type SweepPlan } from "../sweep/plan.js";
 import { stableJson } from "../formats/stable-json.js";
@@ -16,15 +18,13 @@ export interface PlannedSweep {
 export function planLines(plan: SweepPlan, inputs: SweepInputs): string[] {
   const { model, adapter, data, holdoutData, task, primary, template } = inputs;
   const { context, maxTokens } = plan.generation;
-  const boundaries = plan.candidates.map(({ boundary }) => boundary);
-  const same = inputs.boundaries.length - boundaries.length;
   return [
     `model     ${model.name ?? model.path} (${model.architecture}, ${model.layerCount} layers)`,
     `adapter   ${adapter.modules.length} modules in ${adapter.coverage.length} of ${model.layerCount} layers, alpha ${adapter.alpha}`,
     `data      ${data.path}: ${data.format}${holdoutData ? `; holdout ${holdoutData.path}: ${holdoutData.format}` : ""}`,
-    `samples   ${plan.selection.length} choose K, ${plan.holdout.length} confirm it${plan.skipped.length > 0 ? `, ${plan.skipped.length} skipped (prompt longer than the context)` : ""}`,
+    `samples   ${plan.selection.length} choose${plan.strategy === "prefix" ? " K" : ""}, ${plan.holdout.length} confirm it${plan.skipped.length > 0 ? `, ${plan.skipped.length} skipped (prompt longer than the context)` : ""}`,
     `task      ${task.name}, primary metric ${primary.name}, ${template} template, at most ${maxTokens} tokens an answer`,
-    `K         ${list(boundaries)}${same > 0 ? ` (${same} more keep the same tensors as one of these)` : ""}`,
+    triedLine(plan, inputs),
     `context   ${context.sequences} sequences of ${context.contextSize} tokens`,
   ];
 }
@@ -33,12 +33,9 @@ export function planLines(plan: SweepPlan, inputs: SweepInputs): string[] {
 export function planReport({ plan, inputs, cost, engine }: PlannedSweep, { json }: { json: boolean }): string {
   if (json) {
     return stableJson({
-      boundaries: plan.candidates.map(({ boundary, boundaries, bytes, keptModules }) => ({
-        boundary,
-        boundaries,
-        bytes,
-        keptModules,
-      })),
+      boundaries: plan.candidates.map((candidate) => bareEntry(candidate)),
+      strategy: plan.strategy,
+      ranking: plan.isRanked ? { passes: 0, samples: 0 } : rankingCost(plan, inputs),
       cost,
       engine,
       format: inputs.data.format,
@@ -57,6 +54,27 @@ export function planReport({ plan, inputs, cost, engine }: PlannedSweep, { json 
     `time      about ${duration(cost.seconds)}, from a few answers under three of the masks`,
     ...inputs.notes.map((note) => `note      ${note}`),
   ].join("\n");
+}
+
+/** What is tried, in a line. */
+function triedLine(plan: SweepPlan, inputs: SweepInputs): string {
+  const boundaries = plan.candidates.map(({ boundary }) => boundary);
+  if (plan.strategy === "prefix") {
+    const same = inputs.boundaries.length - boundaries.length;
+    return `K         ${list(boundaries)}${same > 0 ? ` (${same} more keep the same tensors as one of these)` : ""}`;
+  }
+  const names = plan.candidates.map(({ name }) => name);
+  const most = 8;
+  const shown = names.length > most ? [...names.slice(0, most - 1), "...", names.at(-1) ?? ""] : names;
+  const { passes, samples } = rankingCost(plan, inputs);
+  const first =
+    plan.isRanked || passes === 0 ? "" : `; before that, layers are ranked in ${passes} passes over ${samples} samples`;
+  return `masks     ${plan.strategy}: ${names.length} (${shown.join(", ")})${first}`;
+}
+
+function rankingCost(plan: SweepPlan, inputs: SweepInputs): { readonly passes: number; readonly samples: number } {
+  const { passes, samples } = rankingPasses(inputs.strategy, inputs.adapter.coverage.length);
+  return { passes, samples: passes === 0 ? 0 : Math.min(samples, plan.selection.length) };
 }
 
 function shortcutWords({ shortcuts, generation }: SweepPlan): string {

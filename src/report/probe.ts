@@ -1,5 +1,6 @@
 import type { LayerCurve } from "../probe/layer-curves.js";
 import type { ProbeResult } from "../probe/probe.js";
+import { cardReport } from "./card.js";
 import { curveChart } from "./chart.js";
 import { plainTable } from "./table.js";
 
@@ -19,6 +20,7 @@ export function probeReport(result: ProbeResult): string {
     ...result.confidence.map(({ boundary, curves }) => confidenceTable(boundary, curves, result.layers)),
     ...(importances ? [importanceTable(result)] : []),
     ...(result.updates ? [updateTable(result.updates)] : []),
+    ...(result.card ? [cardReport(result.card)] : []),
     ...result.notes.map((note) => `note  ${note}`),
   ].join("\n\n");
 }

@@ -1,6 +1,6 @@
 import { score, type Score } from "../metrics/metric.js";
 import { differenceInterval } from "../statistics/difference.js";
-import { loadRun, type FinishedRun } from "../sweep/load-run.js";
+import { assertBoundaries, loadRun, type FinishedRun } from "../sweep/load-run.js";
 import type { SweepResult } from "../sweep/result.js";
 import { scoredText } from "../sweep/scores.js";
 import { endsOf } from "./ends.js";
@@ -66,6 +66,7 @@ export interface RunComparison {
 export async function compareRuns(folders: readonly string[], margin: number): Promise<RunComparison> {
   const names = runNames(folders);
   const runs = await Promise.all(folders.map((folder) => loadRun(folder)));
+  for (const run of runs) assertBoundaries(run, "stand on one axis with other runs");
   const curves = runs.map((run, i) => ({ name: names[i] ?? "", result: run.result, points: relativePoints(run) }));
   return commonPlaces(curves, margin);
 }

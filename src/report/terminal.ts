@@ -1,5 +1,7 @@
 import pc from "picocolors";
 import type { SweepResult } from "../sweep/result.js";
+import { isFullEntry, nameIn } from "../sweep/entry-names.js";
+import { subjectOf } from "./subject.js";
 import { curveChart } from "./chart.js";
 import { confirmationTitle } from "./figures.js";
 import { leftOut, selectionTitle } from "./left-out.js";
@@ -11,17 +13,12 @@ type PartScores = NonNullable<Candidate["selection"]>;
 
 /** The end of a sweep for a terminal: the table of boundaries, the chart, the holdout's table and the verdict in words. */
 export function sweepReport(result: SweepResult): string {
-  const points = result.candidates.flatMap(({ boundary, selection }) => {
-    const value = selection?.scores[result.metric]?.value;
-    return value === undefined ? [] : [{ boundary, value }];
-  });
   return [
     pc.bold(selectionTitle(result)),
     selectionTable(result),
-    ...leftOut(result).map(({ boundaries, answered, reason }) => `K=${boundaries}: left after ${answered}, ${reason}`),
+    ...leftOut(result).map(({ boundaries, answered, reason }) => `${boundaries}: left after ${answered}, ${reason}`),
     "",
-    curveChart(points, `${result.labels[result.metric] ?? result.metric} against K (selection)`),
-    "",
+    ...curve(result),
     pc.bold(confirmationTitle(result)),
     confirmationTable(result),
     ...groupTable(result),
@@ -31,10 +28,23 @@ export function sweepReport(result: SweepResult): string {
   ].join("\n");
 }
 
+/** The curve, where there is an axis: masks of which none is part of another have none. */
+function curve({ candidates, strategy, metric, labels }: SweepResult): string[] {
+  if (strategy && !strategy.nested) return [];
+  const points = candidates.flatMap(({ boundary, selection }) => {
+    const value = selection?.scores[metric]?.value;
+    return value === undefined ? [] : [{ boundary, value }];
+  });
+  const axis = strategy ? "the number of layers kept" : "K";
+  const title = `${labels[metric] ?? metric} against ${axis} (selection)`;
+  return [curveChart(points, title, strategy ? "layers" : "K"), ""];
+}
+
 function selectionTable(result: SweepResult): string {
   const metrics = metricNames(result);
   const table = plainTable([
-    "K",
+    subjectOf(result).head,
+    ...(result.strategy ? ["keeps"] : []),
     ...metrics.map((metric) => result.labels[metric] ?? metric),
     "tokens/answer",
     "prefill tok/s",
@@ -48,6 +58,7 @@ function selectionTable(result: SweepResult): string {
     const speed = result.timings.speeds.find((row) => row.boundary === candidate.boundary);
     const cells = [
       boundaryLabel(candidate, result),
+      ...(result.strategy ? [candidate.keeps ?? ""] : []),
       ...metrics.map((metric) => scoreCell(selection, metric)),
       selection.answers.meanTokens.toFixed(1),
       speed?.prefillTokensPerSecond.toFixed(0) ?? "",
@@ -65,7 +76,7 @@ function confirmationTable(result: SweepResult): string {
     "metric",
     "base",
     "full",
-    result.confirmation.part === "folds" ? "chosen by fold" : `chosen (K=${result.choice.boundary})`,
+    result.confirmation.part === "folds" ? "chosen by fold" : `chosen (${nameIn(result, result.choice.boundary)})`,
     "chosen - full",
     "95 % interval",
     "p",
@@ -91,12 +102,16 @@ function groupTable(result: SweepResult): string[] {
   const { metric, labels, choice, data } = result;
   const part = data.holdout.length > 0 ? "holdout" : "selection";
   const columns = result.candidates.filter((candidate) => {
-    const isEnd = candidate.keptModules === 0 || candidate.keptModules === result.adapter.modules;
+    const isEnd = candidate.keptModules === 0 || isFullEntry(candidate, result);
     return candidate[part] && (isEnd || candidate.boundary === choice.boundary);
   });
   const groups = Object.entries(columns[0]?.[part]?.groups ?? {});
   if (groups.length === 0) return [];
-  const table = plainTable(["group", "n", ...columns.map((candidate) => `K=${boundaryLabel(candidate, result)}`)]);
+  const table = plainTable([
+    "group",
+    "n",
+    ...columns.map((candidate) => `${result.strategy ? "" : "K="}${boundaryLabel(candidate, result)}`),
+  ]);
   for (const [group, own] of groups) {
     const cells = columns.map((candidate) => points(candidate[part]?.groups[group]?.[metric]?.value ?? Number.NaN));
     table.push([group, String(own[metric]?.n ?? 0), ...cells]);
@@ -108,7 +123,9 @@ function metricNames(result: SweepResult): string[] {
   return result.confirmation.comparisons.map(({ metric }) => metric);
 }
 
-function boundaryLabel({ boundary, boundaries, keptModules }: Candidate, result: SweepResult): string {
+function boundaryLabel(candidate: Candidate, result: SweepResult): string {
+  const { boundary, boundaries, keptModules, name } = candidate;
+  if (name !== undefined) return `${name}${boundary === result.choice.boundary ? " *" : ""}`;
   const others = boundaries.slice(1);
   const same =
     others.length > 0

@@ -9,7 +9,7 @@ import { piecesOf, writePieces, type ScaledPiece } from "../adapter/pieces.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
 import { fileError, RunFolderError, UsageError } from "../errors.js";
 import { exists } from "../formats/atomic-file.js";
-import { loadRun, type FinishedRun } from "../sweep/load-run.js";
+import { assertBoundaries, loadRun, type FinishedRun } from "../sweep/load-run.js";
 
 /** A model as clients know it: a boundary with a name. */
 export interface OfferedModel {
@@ -43,6 +43,7 @@ export interface OfferSource {
  */
 export async function openOffer(source: OfferSource): Promise<Offer> {
   const run = source.run === undefined ? undefined : await loadRun(source.run);
+  if (run) assertBoundaries(run, "serve its boundaries");
   const model = await readBaseModel(await resolveModelPath(await pathOf("model", source, run)));
   if (run) await assertSameModel(model, run);
   const opened = await openAdapter(await resolveModelPath(await pathOf("adapter", source, run)), model);

@@ -15,6 +15,11 @@ export function studentQuantile(p: number, degreesOfFreedom: number): number {
   return jStat.studentt.inv(p, degreesOfFreedom);
 }
 
+/** The x that a chi-square variable with so many degrees of freedom (above 0) stays below with probability p, 0 < p < 1. */
+export function chiSquareQuantile(p: number, degreesOfFreedom: number): number {
+  return jStat.chisquare.inv(p, degreesOfFreedom);
+}
+
 /** The probability of at most so many heads in `throws` throws of a fair coin, by summing up. */
 export function fairCoinCdf(heads: number, throws: number): number {
   if (heads >= throws) return 1;

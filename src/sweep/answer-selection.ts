@@ -1,9 +1,10 @@
-import type { Candidate } from "../adapter/mask.js";
+import { boundaryName, type Candidate } from "../adapter/mask.js";
 import type { SweepConfig } from "./config.js";
 import { InterruptedError } from "../errors.js";
 import { evaluate, type Answers, type Evaluation } from "./evaluate.js";
 import type { SweepInputs } from "./inputs.js";
 import { LikelihoodFile } from "./likelihood-file.js";
+import { bareEntry } from "./entries.js";
 import { raceEntry, raceNote } from "./race-result.js";
 import type { SweepResult } from "./result.js";
 import { screen, type ScreenOutcome } from "./screen.js";
@@ -15,7 +16,7 @@ export interface Economy {
   readonly race?: NonNullable<SweepResult["race"]>;
   readonly screen?: NonNullable<SweepResult["screen"]>;
   /** Candidates without a score on the selection. */
-  readonly unscored: readonly { boundary: number; boundaries: number[]; keptModules: number; bytes: number }[];
+  readonly unscored: readonly SweepResult["candidates"][number][];
   /** A sentence each. */
   readonly notes: readonly string[];
 }
@@ -52,7 +53,9 @@ export async function answerSelection(
   const failed = new Set(screened?.candidates.flatMap(({ boundary, passed }) => (passed ? [] : [boundary])));
   const passed = tried.filter(({ boundary }) => !failed.has(boundary));
   onSpared((tried.length - passed.length) * samples.length);
-  const notes = screened ? [screenNote(screened)] : [];
+  const nameOf = (boundary: number): string =>
+    tried.find((candidate) => candidate.boundary === boundary)?.name ?? boundaryName(boundary);
+  const notes = screened ? [screenNote(screened, nameOf)] : [];
   const screen = screened ? { screen: screened } : {};
   if (!config.race) {
     const answers = await evaluate(evaluation, passed, samples);
@@ -68,7 +71,12 @@ export async function answerSelection(
   const finished = outcome.answers.map(({ candidate }) => candidate);
   return {
     answers: [...outcome.answers],
-    economy: { ...screen, race, unscored: bare(tried, finished), notes: [...notes, raceNote(race, samples.length)] },
+    economy: {
+      ...screen,
+      race,
+      unscored: bare(tried, finished),
+      notes: [...notes, raceNote(race, samples.length, nameOf)],
+    },
   };
 }
 
@@ -85,12 +93,5 @@ async function screenAll(
 /** Those of the candidates that are not among the finished. */
 function bare(tried: readonly Candidate[], finished: readonly Candidate[]): Economy["unscored"] {
   const kept = new Set(finished.map(({ boundary }) => boundary));
-  return tried
-    .filter(({ boundary }) => !kept.has(boundary))
-    .map(({ boundary, boundaries, keptModules, bytes }) => ({
-      boundary,
-      boundaries: [...boundaries],
-      keptModules,
-      bytes,
-    }));
+  return tried.filter(({ boundary }) => !kept.has(boundary)).map(bareEntry);
 }

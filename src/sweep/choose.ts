@@ -46,7 +46,7 @@ export function chooseBoundary(input: ChoiceInput): Choice {
   return {
     chosen: evidence.candidate(ruling.chosen),
     rule: input.rule,
-    reasons: [sentenceOf(evidence, ruling, input), ...exclusionSentences(ruling.excluded)],
+    reasons: [sentenceOf(evidence, ruling, input), ...exclusionSentences(evidence, ruling.excluded)],
     bestBoundary: evidence.boundary(ruling.best),
     excluded: ruling.excluded,
     steps: ruling.steps,
@@ -103,13 +103,13 @@ function unknown(what: string, name: string, names: readonly string[]): UsageErr
 
 function sentenceOf(evidence: Evidence, ruling: Ruling, input: ChoiceInput): string {
   const { metric } = input;
-  const boundary = evidence.boundary(ruling.chosen);
+  const name = evidence.name(evidence.boundary(ruling.chosen));
   const score = `${metric} ${points(evidence.value(ruling.chosen, metric))}`;
   switch (input.rule) {
     case "best":
-      return `K=${boundary} has the highest score, ${score}; of equal scores the smallest K counts.`;
+      return `${name} has the highest score, ${score}; of equal scores the smallest ${nounOf(name)} counts.`;
     case "one-se":
-      return oneSeSentence(evidence, ruling, `K=${boundary}`, score);
+      return oneSeSentence(evidence, ruling, name, score);
     case "no-worse":
       return noWorseSentence(evidence, ruling, input);
     case "paper":
@@ -120,36 +120,57 @@ function sentenceOf(evidence: Evidence, ruling: Ruling, input: ChoiceInput): str
 function oneSeSentence(evidence: Evidence, { chosen, best, steps }: Ruling, name: string, score: string): string {
   const last = steps.at(-1);
   if (chosen === best || !last) {
-    return `${name} has the highest score, ${score}, and no smaller K comes within one standard error of it.`;
+    return `${name} has the highest score, ${score}, and no smaller ${nounOf(name)} comes within one standard error of it.`;
   }
   return (
-    `${name} is the smallest K within one standard error of the best: ${score}, ${points(-last.difference)} below ` +
-    `K=${evidence.boundary(best)}, whose lead has a standard error of ${points(-last.limit)}.`
+    `${name} is the smallest ${nounOf(name)} within one standard error of the best: ${score}, ${points(-last.difference)} below ` +
+    `${evidence.name(evidence.boundary(best))}, whose lead has a standard error of ${points(-last.limit)}.`
   );
 }
 
-function noWorseSentence(evidence: Evidence, ruling: Ruling, { metric, margin }: ChoiceInput): string {
+function noWorseSentence(evidence: Evidence, ruling: Ruling, input: ChoiceInput): string {
+  const { metric, margin } = input;
+  if (input.isNested === false) return noWorseApartSentence(evidence, ruling, input);
   const { chosen, steps } = ruling;
   const failed = steps.find(({ passed }) => !passed);
   const reached = steps.find(({ boundary, passed }) => passed && boundary === evidence.boundary(chosen));
+  const noun = nounOf(evidence.name(evidence.boundary(chosen)));
   const stop = failed
-    ? `at K=${failed.boundary} a loss of up to ${points(-failed.low)} is not ruled out (${signed(failed.difference)} points measured)`
+    ? `at ${evidence.name(failed.boundary)} a loss of up to ${points(-failed.low)} is not ruled out (${signed(failed.difference)} points measured)`
     : evidence.boundary(chosen) === 0
       ? "the base model is the smallest"
-      : "no smaller K was evaluated";
+      : `no smaller ${noun} was evaluated`;
   if (!reached) {
     const unseen = -evidence.differenceLow(evidence.full, evidence.full, metric);
     return (
-      `Keep everything: no smaller K shows that it loses less than ${points(margin)} points of ${metric}; ${stop}.` +
+      `Keep everything: no smaller ${noun} shows that it loses less than ${points(margin)} points of ${metric}; ${stop}.` +
       (unseen < margin
         ? ""
         : ` ${evidence.weights.total} samples cannot show it: even equal answers leave a loss of up to ${points(unseen)} possible.`)
     );
   }
   return (
-    `K=${reached.boundary} is the smallest K that shows, as all above it do, that it loses less than ${points(margin)} points of ${metric} ` +
+    `${evidence.name(reached.boundary)} is the smallest ${noun} that shows, as all above it do, that it loses less than ${points(margin)} points of ${metric} ` +
     `against the full adapter: ${signed(reached.difference)} points, at worst ${signed(reached.low)}; ${stop}.`
   );
+}
+
+function noWorseApartSentence(evidence: Evidence, { chosen, steps }: Ruling, { metric, margin }: ChoiceInput): string {
+  const passed = steps.filter((step) => step.passed).length;
+  const level = `each of ${steps.length} tested at 2.5 % / ${steps.length}`;
+  const own = steps.find(({ boundary }) => boundary === evidence.boundary(chosen));
+  if (!own) {
+    return `Keep everything: no mask shows that it loses less than ${points(margin)} points of ${metric} (${level}).`;
+  }
+  return (
+    `${evidence.name(own.boundary)} keeps the fewest bytes of the ${passed} masks that show that they lose less than ${points(margin)} points of ` +
+    `${metric} against the full adapter (${level}): ${signed(own.difference)} points, at worst ${signed(own.low)}.`
+  );
+}
+
+/** What candidates of such names are. */
+function nounOf(name: string): string {
+  return name.startsWith("K=") ? "K" : "mask";
 }
 
 function paperSentence(evidence: Evidence, { chosen }: Ruling, layerCount: number): string {
@@ -162,11 +183,11 @@ function paperSentence(evidence: Evidence, { chosen }: Ruling, layerCount: numbe
     : `${rule}; the nearest that was evaluated and that the floors leave is K=${boundary}.`;
 }
 
-function exclusionSentences(excluded: readonly Exclusion[]): string[] {
+function exclusionSentences(evidence: Evidence, excluded: readonly Exclusion[]): string[] {
   const byMetric = new Map<string, Exclusion[]>();
   for (const one of excluded) byMetric.set(one.metric, [...(byMetric.get(one.metric) ?? []), one]);
   return [...byMetric].map(([metric, all]) => {
-    const list = all.map(({ boundary, difference }) => `K=${boundary} (${signed(difference)})`).join(", ");
+    const list = all.map(({ boundary, difference }) => `${evidence.name(boundary)} (${signed(difference)})`).join(", ");
     return `Not eligible, as ${metric} must be at least ${signed(all[0]?.floor ?? 0)} points against the full adapter: ${list}.`;
   });
 }

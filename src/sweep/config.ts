@@ -3,6 +3,7 @@ import { closest } from "fastest-levenshtein";
 import { z } from "zod";
 import { engineSettings } from "../engine/engine-settings.js";
 import { UsageError } from "../errors.js";
+import { strategyForms } from "../strategy/strategy.js";
 import { ruleNames } from "./rules.js";
 
 const positive = z.number().int().positive();
@@ -18,6 +19,9 @@ export const sweepConfigSchema = z.strictObject({
   references: text.optional().describe("translation: text file(s) with the references, line for line with --data"),
   task: text.default("qa").describe("what is asked of the model"),
   out: text.describe("folder of the run; the same command run again resumes it"),
+  strategy: text
+    .optional()
+    .describe(`which parts of the adapter are tried: ${strategyForms.join(", ")} (default: prefix, the boundaries)`),
   boundaries: text.optional().describe('boundaries to try: "all" (default), "0-30:5", "0,10,20"; "full" stands for L'),
   rule: z.enum(ruleNames).default("no-worse").describe("how K is chosen from the scores on the selection part"),
   margin: z.number().positive().max(100).default(2).describe("rule no-worse: points that K may lose against full"),

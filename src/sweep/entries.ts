@@ -1,3 +1,4 @@
+import type { Candidate } from "../adapter/mask.js";
 import type { Metric } from "../metrics/metric.js";
 import { scoreIntervals } from "../statistics/interval.js";
 import type { Choice } from "./choose.js";
@@ -17,7 +18,10 @@ export function candidateEntries(
   selection: readonly CandidateScores[],
   holdout: readonly CandidateScores[],
   seed: number,
-  unscored: readonly Pick<CandidateEntry, "boundary" | "boundaries" | "keptModules" | "bytes">[] = [],
+  unscored: readonly Pick<
+    CandidateEntry,
+    "boundary" | "boundaries" | "name" | "keeps" | "keptModules" | "bytes"
+  >[] = [],
 ): CandidateEntry[] {
   const byBoundary = new Map<number, CandidateEntry>();
   for (const [part, scored] of [
@@ -26,16 +30,24 @@ export function candidateEntries(
   ] as const) {
     const parts = partEntries(scored, seed);
     for (const [at, { candidate }] of scored.entries()) {
-      const { boundary, boundaries, keptModules, bytes } = candidate;
-      const entry = byBoundary.get(boundary) ?? { boundary, boundaries: [...boundaries], keptModules, bytes };
+      const entry = byBoundary.get(candidate.boundary) ?? bareEntry(candidate);
+      const { boundary } = candidate;
       const own = parts[at];
       byBoundary.set(boundary, own === undefined ? entry : { ...entry, [part]: own });
     }
   }
-  for (const { boundary, boundaries, keptModules, bytes } of unscored) {
-    if (!byBoundary.has(boundary)) byBoundary.set(boundary, { boundary, boundaries, keptModules, bytes });
+  for (const { boundary, boundaries, name, keeps, keptModules, bytes } of unscored) {
+    if (byBoundary.has(boundary)) continue;
+    const words = name === undefined || keeps === undefined ? {} : { name, keeps };
+    byBoundary.set(boundary, { boundary, boundaries, ...words, keptModules, bytes });
   }
   return [...byBoundary.values()].sort((a, b) => a.boundary - b.boundary);
+}
+
+/** A candidate as `result.json` holds it, without scores. */
+export function bareEntry({ boundary, boundaries, name, keeps, keptModules, bytes }: Candidate): CandidateEntry {
+  const words = keeps === undefined ? {} : { name, keeps };
+  return { boundary, boundaries: [...boundaries], ...words, keptModules, bytes };
 }
 
 /** Each candidate's scores with intervals from the same resamples. */

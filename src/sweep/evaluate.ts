@@ -40,19 +40,32 @@ export async function evaluate(
   const { wavesInFlight } = evaluation.engine;
   const limit = pLimit({ concurrency: wavesInFlight ?? WAVES_IN_FLIGHT, rejectOnClear: true });
   const waves = candidates.map((candidate) => cutWaves(evaluation.plan, candidate, samples));
+  let failure: { readonly error: unknown } | undefined;
+  // Cleared here rather than where the failure is seen: until then the limit would have started another wave.
+  const start = (work: () => Promise<void>): Promise<void> =>
+    limit(async () => {
+      try {
+        await work();
+      } catch (error) {
+        failure ??= { error };
+        limit.clearQueue();
+        throw error;
+      }
+    });
   const runs = sharesLayers(evaluation.plan, candidates)
     ? (waves[0] ?? []).map((_, place) => {
         const together = waves.flatMap((own) => own[place] ?? []);
-        return limit(() => answerTogether(evaluation, together));
+        return start(() => answerTogether(evaluation, together));
       })
     : inOrder(waves, wavesInFlight === undefined ? "by candidate" : "by samples").map(([wave, neighbour]) =>
-        limit(() => answerWave(evaluation, wave, neighbour)),
+        start(() => answerWave(evaluation, wave, neighbour)),
       );
   try {
     await Promise.all(runs);
-  } catch (error) {
-    limit.clearQueue();
+  } catch (thrown) {
     await Promise.allSettled(runs);
+    // What is cleared from the queue fails too, and may be seen first.
+    const error = failure === undefined ? thrown : failure.error;
     throw isInterrupted(error, evaluation.signal) ? interrupted() : error;
   }
   return candidates.map((candidate, i) => {

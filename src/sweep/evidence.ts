@@ -1,4 +1,4 @@
-import { maskKey } from "../adapter/mask.js";
+import { boundaryName, maskKey } from "../adapter/mask.js";
 import { eachOnce, pairedColumns, weightedValue, type Columns, type Weights } from "../statistics/columns.js";
 import { cautiousLow, differenceStandardError } from "../statistics/difference.js";
 import { scoreOf, type CandidateScores } from "./scores.js";
@@ -50,6 +50,13 @@ export class Evidence {
     return this.candidate(at).candidate.boundary;
   }
 
+  /** What candidates are called, by their number. */
+  name(boundary: number): string {
+    return (
+      this.candidates.find(({ candidate }) => candidate.boundary === boundary)?.candidate.name ?? boundaryName(boundary)
+    );
+  }
+
   /** 0-100. */
   value(at: number, metric: string): number {
     return weightedValue(this.columnsAt(at, metric), this.weights);
@@ -60,9 +67,9 @@ export class Evidence {
     return differenceStandardError(this.columnsAt(a, metric), this.columnsAt(b, metric), this.weights);
   }
 
-  /** Lower end of the 95 % interval of a - b in points, cautious where a few samples can hide a loss. */
-  differenceLow(a: number, b: number, metric: string): number {
-    return cautiousLow(this.columnsAt(a, metric), this.columnsAt(b, metric), this.weights, 0.95);
+  /** Lower end of the interval of a - b in points, cautious where a few samples can hide a loss. @param level two-sided. */
+  differenceLow(a: number, b: number, metric: string, level = 0.95): number {
+    return cautiousLow(this.columnsAt(a, metric), this.columnsAt(b, metric), this.weights, level);
   }
 
   private columnsAt(at: number, metric: string): Columns {

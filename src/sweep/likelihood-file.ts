@@ -5,7 +5,10 @@ import { fileError } from "../errors.js";
 const rowSchema = z.strictObject({
   /** Hash of all that decides the value. */
   key: z.string(),
-  boundary: z.number().int(),
+  /** Name of the mask. */
+  mask: z.string().optional(),
+  /** K, as earlier versions wrote it. */
+  boundary: z.number().int().optional(),
   id: z.string(),
   /** In nats, over all tokens of the reference. */
   logProbability: z.number(),

@@ -67,6 +67,21 @@ export async function loadRun(folder: string): Promise<FinishedRun> {
   };
 }
 
+/**
+ * For what needs boundaries: a curve over K, answers under any K.
+ * @param what is to be done with them.
+ * @throws RunFolderError when the run tried the masks of another strategy.
+ */
+export function assertBoundaries({ folder, result }: Pick<FinishedRun, "folder" | "result">, what: string): void {
+  if (!result.strategy) return;
+  throw new RunFolderError(folder, {
+    what: `${folder} tried no boundaries`,
+    actual: `--strategy ${result.strategy.name}`,
+    expected: `--strategy prefix, to ${what}`,
+    fix: `What it chose is ${folder}/trimmed.gguf: an adapter as any other.`,
+  });
+}
+
 function answerKey(boundary: number, part: Part, id: string): string {
   return `${boundary}\0${part}\0${id}`;
 }

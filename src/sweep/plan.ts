@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
-import { boundaryCandidates, maskKey, type Candidate } from "../adapter/mask.js";
+import { boundaryCandidates, maskCandidates, maskKey, type Candidate } from "../adapter/mask.js";
 import { ANY_CELLS, type ContextShape, type EngineInfo, type Prompt, type Shortcuts } from "../engine/engine.js";
 import { availableMemory } from "../engine/machine.js";
 import { MemoryError, SampleError, UsageError } from "../errors.js";
 import type { Sample } from "../samples/sample.js";
+import { isRanking } from "../strategy/strategy.js";
+import { strategyMasks } from "../strategy/strategy-masks.js";
 import type { SweepConfig } from "./config.js";
 import type { Part, SweepInputs } from "./inputs.js";
 
@@ -29,6 +31,10 @@ export interface GenerationSettings {
 /** What a sweep will do: pure data. */
 export interface SweepPlan {
   readonly layerCount: number;
+  /** How its masks were chosen, as it was written. */
+  readonly strategy: string;
+  /** False while the layers still have to be ranked: until then the candidates only stand for as many others. */
+  readonly isRanked: boolean;
   readonly candidates: readonly Candidate[];
   /** K=0 and K=L: they are confirmed beside the chosen one even when they were not asked for. */
   readonly base: Candidate;
@@ -109,13 +115,10 @@ export function planSweep(
     batchedCells,
   };
   assertMemory(model.cacheBytesPerToken, generation.context);
-  const [base, full] = [0, model.layerCount].map((boundary) => oneCandidate(inputs, boundary));
-  if (!base || !full) throw new RangeError("a model has at least one layer");
   return {
     layerCount: model.layerCount,
-    candidates: boundaryCandidates(adapter, model.layerCount, inputs.boundaries),
-    base,
-    full,
+    strategy: inputs.strategyText,
+    ...candidatesOf(inputs),
     selection,
     holdout,
     skipped: overflowing.map(({ part, prompt }) => ({ id: prompt.id, part, promptTokens: prompt.tokens.length })),
@@ -182,6 +185,33 @@ export function hash(value: unknown): string {
 /** Most tokens of prompt and answer together; the engine needs one place more than a context of a given size offers. */
 function contextLimit(config: SweepConfig, trainContextSize: number): number {
   return config.contextSize === undefined ? trainContextSize : config.contextSize - 1;
+}
+
+/**
+ * The masks that are tried.
+ * @param order layers from the most useful, where the strategy ranks them; without it, others stand in for them.
+ */
+export function candidatesOf(
+  inputs: SweepInputs,
+  order?: readonly number[],
+): Pick<SweepPlan, "isRanked" | "candidates" | "base" | "full"> {
+  const { adapter, model, strategy, boundaries, masksFromFile } = inputs;
+  if (strategy.kind === "prefix") {
+    const [base, full] = [0, model.layerCount].map((boundary) => oneCandidate(inputs, boundary));
+    if (!base || !full) throw new RangeError("a model has at least one layer");
+    return { isRanked: true, candidates: boundaryCandidates(adapter, model.layerCount, boundaries), base, full };
+  }
+  const source = {
+    adapter,
+    layerCount: model.layerCount,
+    boundaries,
+    order: order ?? adapter.coverage,
+    fromFile: masksFromFile,
+  };
+  const candidates = maskCandidates(adapter, strategyMasks(strategy, source));
+  const [base, full] = [candidates[0], candidates.at(-1)];
+  if (!base || !full) throw new RangeError("base and full are always among the masks");
+  return { isRanked: order !== undefined || !isRanking(strategy), candidates, base, full };
 }
 
 function oneCandidate(inputs: SweepInputs, boundary: number): Candidate | undefined {

@@ -31,6 +31,7 @@ export function raceEntry({ dropped, blocks, error, cost }: RaceOutcome): RaceEn
 export function raceNote(
   { dropped, answers, allAnswers, layerTokens, allLayerTokens }: RaceEntry,
   samples: number,
+  nameOf: (boundary: number) => string,
 ): string {
   if (dropped.length === 0) return `The race could drop no boundary: all answered all ${samples} samples.`;
   const few = dropped.length === 1 ? "1 boundary" : `${dropped.length} boundaries`;
@@ -42,19 +43,19 @@ export function raceNote(
     `${answers} of ${allAnswers} answers were needed, about ${ratio.toFixed(1)} times fewer layer-tokens. ` +
     (passing.length === 0
       ? ""
-      : `K=${passing.map(({ boundary }) => boundary).join(", ")} above the chosen one ${passing.length === 1 ? "is" : "are"} taken to pass without all answers. `) +
+      : `${passing.map(({ boundary }) => nameOf(boundary)).join(", ")} above the chosen one ${passing.length === 1 ? "is" : "are"} taken to pass without all answers. `) +
     `The same command without --race answers the rest and reuses these.`
   );
 }
 
-const REASONS: Readonly<Record<DropReason, (drop: Drop) => string>> = {
-  behind: ({ against }) => `too far behind K=${against} to be chosen`,
-  below: ({ against }) => `cannot be reached: K=${against} above it fails`,
+const REASONS: Readonly<Record<DropReason, (drop: Drop, nameOf: (boundary: number) => string) => string>> = {
+  behind: ({ against }, nameOf) => `too far behind ${nameOf(against)} to be chosen`,
+  below: ({ against }, nameOf) => `cannot be reached: ${nameOf(against)} above it fails`,
   passes: ({ reach, limit }) =>
-    `as good as certain to pass (lower end ${signed(reach ?? Number.NaN)} at least, above ${signed(limit ?? Number.NaN)}), and so does a smaller K`,
+    `as good as certain to pass (lower end ${signed(reach ?? Number.NaN)} at least, above ${signed(limit ?? Number.NaN)}), and so does a smaller one`,
   floor: ({ reach, limit }) =>
     `as good as certain to break a floor: ${signed(reach ?? Number.NaN)} at most, and at least ${signed(limit ?? Number.NaN)} is asked`,
-  unneeded: ({ against }) => `the rule takes K=${against} without a look at it`,
+  unneeded: ({ against }, nameOf) => `the rule takes ${nameOf(against)} without a look at it`,
 };
 
 /** Boundaries that left for one reason at one time. */
@@ -65,12 +66,12 @@ export interface DropGroup {
 }
 
 /** Who left a race when and why, in words; neighbours that left together are one group. */
-export function dropGroups(dropped: RaceEntry["dropped"]): DropGroup[] {
+export function dropGroups(dropped: RaceEntry["dropped"], nameOf: (boundary: number) => string): DropGroup[] {
   const groups: { boundaries: number[]; samples: number; reason: string }[] = [];
   for (const drop of dropped) {
     const last = groups.at(-1);
     const { boundary, samples } = drop;
-    const reason = REASONS[drop.reason](asDrop(drop));
+    const reason = REASONS[drop.reason](asDrop(drop), nameOf);
     if (last?.samples === samples && last.reason === reason) last.boundaries.push(boundary);
     else groups.push({ boundaries: [boundary], samples, reason });
   }

@@ -1,23 +1,24 @@
 import { writeFileAtomic, writeTextAtomic } from "../formats/atomic-file.js";
 import { sha256File } from "../formats/file-source.js";
 import { rm, stat } from "node:fs/promises";
-import { selectModules } from "../adapter/select-modules.js";
 import { ollamaModelfile } from "../adapter/modelfile.js";
 import { peftSha256 } from "../adapter/load-peft-adapter.js";
 import { trimAdapter } from "../adapter/trim.js";
-import { trimPeftAdapter } from "../adapter/trim-peft.js";
+import { peftScales, trimPeftAdapter } from "../adapter/trim-peft.js";
 import type { EngineInfo } from "../engine/engine.js";
 import { version } from "../version.js";
 import { recipe, redact, redactedConfig, type SweepConfig } from "./config.js";
 import type { Choice } from "./choose.js";
 import type { Confirmation } from "./confirm.js";
 import type { Economy } from "./answer-selection.js";
+import { isNested } from "../strategy/strategy.js";
 import { candidateEntries, choiceEntry, confirmationEntry, labelsOf } from "./entries.js";
 import type { Answers } from "./evaluate.js";
 import type { SweepInputs } from "./inputs.js";
 import { hash, isAlone, type SweepPlan } from "./plan.js";
 import { RESULT_SCHEMA_VERSION, sweepResultSchema, type SweepResult } from "./result.js";
 import { stableJson } from "../formats/stable-json.js";
+import type { LayerRanking } from "./rank-layers.js";
 import type { RunFolder } from "./run-folder.js";
 import type { CandidateScores } from "./scores.js";
 import type { Verdict } from "./verdict.js";
@@ -28,6 +29,7 @@ export interface SweepRecord {
   readonly inputs: SweepInputs;
   readonly info: EngineInfo;
   readonly plan: SweepPlan;
+  readonly ranking: LayerRanking | undefined;
   /** What was left unanswered. */
   readonly economy: Economy;
   readonly selection: readonly CandidateScores[];
@@ -92,14 +94,14 @@ async function writeTrimmed(record: SweepRecord, folder: RunFolder): Promise<Swe
   });
   const provenance = {
     sourceSha256: inputs.peft ? peftSha256(inputs.peft) : inputs.adapter.sha256,
-    boundary: chosen.boundary,
+    boundary: inputs.strategy.kind === "prefix" ? chosen.boundary : undefined,
     command: recipe(config),
     scores: JSON.stringify(Object.fromEntries(scores)),
   };
   await trimAdapter(inputs.adapter, chosen.mask, path, provenance, { overwrite: true });
   if (inputs.peft) {
-    const kept = selectModules(inputs.peft.modules, plan.layerCount, { keep: chosen.boundary });
-    await trimPeftAdapter(inputs.peft, kept, plan.layerCount, peftFolder, { overwrite: true });
+    const scales = peftScales(inputs.peft, inputs.model.architecture, chosen.mask);
+    await trimPeftAdapter(inputs.peft, [...scales.keys()], plan.layerCount, peftFolder, { overwrite: true, scales });
   }
   await writeTextAtomic(modelfile, ollamaModelfile(config.out, config.model, "trimmed.gguf"));
   return {
@@ -165,6 +167,7 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
       skipped: [...plan.skipped],
     },
     metric: inputs.primary.name,
+    ...strategyEntry(record),
     candidates: candidateEntries(record.selection, record.holdout, config.seed, record.economy.unscored),
     ...(record.economy.race ? { race: record.economy.race } : {}),
     ...(record.economy.screen ? { screen: record.economy.screen } : {}),
@@ -176,4 +179,12 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
     trimmed,
     timings: record.timings,
   };
+}
+
+/** Nothing for boundaries: their numbers say it all. */
+function strategyEntry({ inputs, ranking }: SweepRecord): Pick<SweepResult, "strategy"> {
+  const { strategy, strategyText } = inputs;
+  if (strategy.kind === "prefix") return {};
+  const own = ranking ? { ranking: { ...ranking, layers: [...ranking.layers], values: [...ranking.values] } } : {};
+  return { strategy: { name: redact(strategyText), nested: isNested(strategy), ...own } };
 }

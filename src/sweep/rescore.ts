@@ -1,4 +1,4 @@
-import type { Candidate } from "../adapter/mask.js";
+import { boundaryName, type Candidate } from "../adapter/mask.js";
 import { RunFolderError, UsageError } from "../errors.js";
 import type { Sample } from "../samples/sample.js";
 import { taskByName } from "../tasks/task.js";
@@ -13,6 +13,7 @@ import {
   type SweepSettings,
 } from "./config.js";
 import { candidateEntries, choiceEntry, confirmationEntry, labelsOf } from "./entries.js";
+import { isFullEntry } from "./entry-names.js";
 import type { Part } from "./inputs.js";
 import { loadRun, type FinishedRun } from "./load-run.js";
 import { sweepResultSchema, type SweepResult } from "./result.js";
@@ -68,7 +69,7 @@ export async function rescore(folder: string, flags: SweepSettings): Promise<Swe
   const compared = onHoldout ?? inSample;
   if (!compared) {
     throw new RunFolderError(folder, {
-      what: `${folder} has no answers of base and full on the samples that K=${chosen.candidate.boundary} answered`,
+      what: `${folder} has no answers of base and full on the samples that ${chosen.candidate.name} answered`,
       fix: "Run the sweep again with the rule that you want: kept answers are not generated twice.",
     });
   }
@@ -84,7 +85,7 @@ export async function rescore(folder: string, flags: SweepSettings): Promise<Swe
     return redactedConfig(config)[name] !== result.config[name];
   });
   const isUnconfirmed = holdout.length > 0 && !onHoldout;
-  const again = `K=${chosen.candidate.boundary} has not answered the holdout: the same sweep with --rule ${config.rule} and --metric ${settings.metric} would have it confirmed.`;
+  const again = `${chosen.candidate.name} has not answered the holdout: the same sweep with --rule ${config.rule} and --metric ${settings.metric} would have it confirmed.`;
   return sweepResultSchema.parse({
     ...result,
     command: recipe(config),
@@ -130,10 +131,11 @@ function scoreEntry(
   return rows && scoreAnswers({ candidate: candidateOf(entry), rows }, samples, scoring);
 }
 
-/** A run does not keep the names of modules. Boundaries keep one more and more of them, so their number tells candidates apart. */
-function candidateOf({ boundary, boundaries, keptModules, bytes }: Entry): Candidate {
-  const mask = new Map(Array.from({ length: keptModules }, (_, i) => [`module ${i}`, 1]));
-  return { boundary, boundaries, keptModules, bytes, mask };
+/** A run does not keep the names of modules; what tells its candidates apart is their number. */
+function candidateOf({ boundary, boundaries, name, keeps, keptModules, bytes }: Entry): Candidate {
+  const mask = new Map(Array.from({ length: keptModules }, (_, i) => [`${boundary}: module ${i}`, 1]));
+  const words = keeps === undefined ? {} : { keeps };
+  return { boundary, boundaries, name: name ?? boundaryName(boundary), ...words, keptModules, bytes, mask };
 }
 
 function baseOf({ candidates }: SweepResult): Entry {
@@ -150,7 +152,7 @@ function baseOf({ candidates }: SweepResult): Entry {
 function fullOf({ candidates, adapter, choice }: SweepResult): Entry {
   const { modules: keptModules, bytes } = adapter;
   return (
-    candidates.find((entry) => entry.keptModules === keptModules) ?? {
+    candidates.find((entry) => isFullEntry(entry, { adapter })) ?? {
       boundary: choice.layers,
       boundaries: [choice.layers],
       keptModules,

@@ -50,6 +50,9 @@ const partScores = z.strictObject({
 const candidate = z.strictObject({
   boundary: z.number().int(),
   boundaries: z.array(z.number().int()),
+  /** What it is called and what it keeps, in words; absent for boundaries, whose number says both. */
+  name: z.string().optional(),
+  keeps: z.string().optional(),
   keptModules: z.number().int(),
   bytes: z.number().int(),
   selection: partScores.optional(),
@@ -96,6 +99,26 @@ const screenSchema = z.strictObject({
   ),
   /** Share that must be within reach. */
   limit: z.number(),
+});
+
+/** Which masks were tried, where they are no boundaries. */
+const strategySchema = z.strictObject({
+  /** As it was written. */
+  name: z.string(),
+  /** Whether each mask keeps all that the one before it keeps. */
+  nested: z.boolean(),
+  /** Layers from the most useful, and what they were ranked by. */
+  ranking: z
+    .strictObject({
+      by: z.string(),
+      layers: z.array(z.number().int()),
+      /** In the order of `layers`; the higher the more useful. Of `random` and `greedy` there are none. */
+      values: z.array(z.number()),
+      /** Samples that were looked at, 0 where none was. */
+      samples: z.number().int(),
+      layerTokens: z.number().int(),
+    })
+    .optional(),
 });
 
 /** One prompt at a time, each computed whole; 0 where nothing was generated. */
@@ -171,6 +194,7 @@ export const sweepResultSchema = z.strictObject({
     skipped: z.array(z.strictObject({ id: z.string(), part: z.string(), promptTokens: z.number().int() })),
   }),
   metric: z.string(),
+  strategy: strategySchema.optional(),
   /** Of a sweep with --race. */
   race: raceSchema.optional(),
   /** Of a sweep with --screen. */

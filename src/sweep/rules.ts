@@ -16,6 +16,8 @@ export interface RuleSettings {
   readonly rule: RuleName;
   /** The primary metric's name. */
   readonly metric: string;
+  /** Whether each candidate keeps all that the one before it keeps; true by default. */
+  readonly isNested?: boolean;
   /** L. */
   readonly layerCount: number;
   /** `no-worse`: the loss in points that would still be accepted. */
@@ -67,6 +69,8 @@ const TIE = 1e-9;
  * - `no-worse`: from the full adapter downwards, as long as the lower end of the paired 95 % interval of the difference to it stays above
  *   -margin; the smallest K so reached. Stopping at the first failure keeps the error of the whole descent at that of its first step
  *   (fixed-sequence testing: Maurer, Hothorn and Lehmacher 1995), 2.5 %. Floors exclude without ending the descent.
+ *   Where candidates do not keep more and more of the same there is no such line: each is tested by itself at 2.5 % / their number
+ *   (Bonferroni), and of those that pass the one with the fewest bytes is chosen; of equal ones that with the highest score.
  * - `paper`: without looking at a score, K = {@link paperBoundary}, or the nearest one evaluated.
  */
 export function applyRule(evidence: Evidence, settings: RuleSettings): Ruling {
@@ -78,7 +82,11 @@ export function applyRule(evidence: Evidence, settings: RuleSettings): Ruling {
     case "one-se":
       return { ...oneStandardError(evidence, eligible, best, settings), best, excluded };
     case "no-worse":
-      return { ...noWorse(evidence, eligible, settings), best, excluded };
+      return {
+        ...(settings.isNested === false ? noWorseApart : noWorse)(evidence, eligible, settings),
+        best,
+        excluded,
+      };
     case "paper":
       return { chosen: nearest(evidence, eligible, paperBoundary(settings.layerCount)), best, excluded, steps: [] };
   }
@@ -163,6 +171,34 @@ function noWorse(
     if (allowed.has(at)) chosen = at;
   }
   return { chosen, steps };
+}
+
+/** {@link applyRule}, `no-worse` among candidates of which none is part of another. */
+function noWorseApart(
+  evidence: Evidence,
+  eligible: readonly number[],
+  { metric, margin }: RuleSettings,
+): Pick<Ruling, "chosen" | "steps"> {
+  const against = evidence.boundary(evidence.full);
+  const reference = evidence.value(evidence.full, metric);
+  const level = 1 - 0.05 / Math.max(1, evidence.full);
+  const steps: RuleStep[] = [];
+  let chosen = evidence.full;
+  for (let at = evidence.full - 1; at >= 0; at--) {
+    const score = evidence.value(at, metric);
+    const low = evidence.differenceLow(at, evidence.full, metric, level);
+    const passed = low > -margin;
+    const boundary = evidence.boundary(at);
+    steps.push({ boundary, score, against, difference: score - reference, low, limit: -margin, passed });
+    if (passed && eligible.includes(at) && isBetter(evidence, at, chosen, metric)) chosen = at;
+  }
+  return { chosen, steps };
+}
+
+/** Fewer bytes, or as many and a higher score; of equals the one met later, which is the smaller number. */
+function isBetter(evidence: Evidence, at: number, than: number, metric: string): boolean {
+  const [own, other] = [evidence.candidate(at).candidate.bytes, evidence.candidate(than).candidate.bytes];
+  return own < other || (own === other && evidence.value(at, metric) >= evidence.value(than, metric) - TIE);
 }
 
 /** The eligible candidate that stands for this boundary, or for the one nearest to it; of two as near, the smaller. */

@@ -21,6 +21,7 @@ const FILES = {
   trimmedPeft: "trimmed-peft",
   modelfile: "Modelfile",
   report: "report.html",
+  strategies: "strategies.json",
   judge: "judge.json",
   judgeCache: "judge.jsonl",
   votes: "votes.jsonl",

@@ -13,10 +13,10 @@ export function screenEntry({ candidates, limit, samples, layerTokens }: ScreenO
 }
 
 /** What a screening left out, in a sentence. */
-export function screenNote({ candidates, samples, limit }: ScreenEntry): string {
-  const failed = candidates.filter(({ passed }) => !passed).map(({ boundary }) => `K=${boundary}`);
+export function screenNote({ candidates, samples, limit }: ScreenEntry, nameOf: (boundary: number) => string): string {
+  const failed = candidates.filter(({ passed }) => !passed).map(({ boundary }) => nameOf(boundary));
   const share = Math.round(100 * limit);
-  if (failed.length === 0) return `Screening by the references' probability (${samples} samples) left no boundary out.`;
+  if (failed.length === 0) return `Screening by the references' probability (${samples} samples) left nothing out.`;
   return (
     `Screened out by the references' probability (${samples} samples), less than ${share} % of the best: ${failed.join(", ")}. ` +
     `Nothing was generated with ${failed.length === 1 ? "it" : "them"}; the same command without --screen does.`

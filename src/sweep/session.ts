@@ -4,6 +4,7 @@ import { openEngine } from "../engine/process-engine.js";
 import { EngineCrashError, InterruptedError } from "../errors.js";
 import { openRemoteEngine } from "../queue/open-remote.js";
 import type { SweepConfig } from "./config.js";
+import { loadBaseInputs, type BaseConfig, type BaseInputs } from "./base-inputs.js";
 import { loadInputs, type SweepInputs } from "./inputs.js";
 import { assertCanLeaveOut } from "./leaving-out.js";
 import { hash, type SweepPlan } from "./plan.js";
@@ -29,21 +30,36 @@ export async function withSession<T>(
   }
 }
 
+/** {@link withSession} without an adapter. */
+export async function withBaseSession<T>(
+  config: BaseConfig,
+  signal: AbortSignal | undefined,
+  use: (inputs: BaseInputs, engine: Engine) => Promise<T>,
+): Promise<T> {
+  const inputs = await loadBaseInputs(config);
+  return withEngine(() => openHere(config, inputs), signal, (engine) => use(inputs, engine));
+}
+
 function openFor(
   config: SweepConfig,
-  { model, adapter, samples }: SweepInputs,
+  inputs: SweepInputs,
   signal: AbortSignal | undefined,
   onNote: (line: string) => void,
 ): Promise<Engine> {
-  const { gpu, gpuLayers, redis, mixed = false, fullHash = false, out } = config;
+  const { gpu, redis, mixed = false, fullHash = false, out } = config;
+  if (redis === undefined) return openHere(config, inputs);
+  const { model, adapter, samples } = inputs;
   const threads = config.threads === undefined ? {} : { threads: config.threads };
-  if (redis === undefined) return openEngine({ modelPath: model.path, gpu, gpuLayers, ...threads });
   const identity = hash([resolve(out), samples.map(({ part, sample, text }) => [part, sample.id, text])]);
   return openRemoteEngine({ redis, model, adapter, gpu, ...threads, fullHash, mixed, identity, signal, onNote });
 }
 
-/** Opens the engine, closes it afterwards, and at once when the signal fires. */
-async function withEngine<T>(
+function openHere({ gpu, gpuLayers, threads }: BaseConfig, { model }: BaseInputs): Promise<Engine> {
+  return openEngine({ modelPath: model.path, gpu, gpuLayers, ...(threads === undefined ? {} : { threads }) });
+}
+
+/** Opens an engine, closes it afterwards, and at once when the signal fires. */
+export async function withEngine<T>(
   open: () => Promise<Engine>,
   signal: AbortSignal | undefined,
   use: (engine: Engine) => Promise<T>,
@@ -67,5 +83,6 @@ async function withEngine<T>(
 /** Lays out a sweep with the tokens that this engine makes of the prompts, and the shortcuts that change nothing on it. */
 export async function planSession(engine: Engine, config: SweepConfig, inputs: SweepInputs): Promise<SweepPlan> {
   const tokens = await engine.tokenize(inputs.samples.map(({ text }) => text));
-  return planWithShortcuts(engine, config, inputs, tokens, { sharing: true });
+  // Layers are shared between boundaries: masks of other strategies have no common part below.
+  return planWithShortcuts(engine, config, inputs, tokens, { sharing: inputs.strategy.kind === "prefix" });
 }

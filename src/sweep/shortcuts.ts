@@ -60,7 +60,10 @@ export function noShortcuts(reason: string): Shortcuts {
  * Whether these candidates are answered at once: where the engine can, and where it pays. By layers, one full pass and the layers above each
  * boundary stand against as many passes as candidates.
  */
-export function sharesLayers({ shortcuts, layerCount }: SweepPlan, candidates: readonly Candidate[]): boolean {
+export function sharesLayers(
+  { shortcuts, layerCount }: Pick<SweepPlan, "shortcuts" | "layerCount">,
+  candidates: readonly Candidate[],
+): boolean {
   if (!shortcuts.sharedLayers) return false;
   const shared = candidates.reduce((layers, { boundary }) => layers + layerCount - boundary, layerCount);
   return shared < WORTH_IT * candidates.length * layerCount;

@@ -12,7 +12,9 @@ import { evaluate, type Answers, type Evaluation } from "./evaluate.js";
 import type { SweepInputs } from "./inputs.js";
 import { Journal, type JournalRow } from "./journal.js";
 import { assertChangesSomething } from "./no-change.js";
-import { decidingSettings, hash, type PlannedSample, type SweepPlan } from "./plan.js";
+import { LikelihoodFile } from "./likelihood-file.js";
+import { candidatesOf, decidingSettings, hash, type PlannedSample, type SweepPlan } from "./plan.js";
+import { rankLayers, type LayerRanking } from "./rank-layers.js";
 import { recordSweep } from "./record.js";
 import type { SweepResult } from "./result.js";
 import { RunFolder, type RunIdentity } from "./run-folder.js";
@@ -26,6 +28,8 @@ import { verdict } from "./verdict.js";
 export interface SweepHooks {
   /** Once, before the first answer. */
   readonly onPlan?: (plan: SweepPlan, inputs: SweepInputs) => void;
+  /** While the layers are ranked: how many passes are done. */
+  readonly onRanking?: (done: number, total: number) => void;
   /** For every answer. */
   readonly onProgress?: (progress: SweepProgress) => void;
   /** What the queue of a sweep with `redis` has to say, a line each. */
@@ -38,6 +42,8 @@ export interface SweepHooks {
 export interface SweepProgress {
   readonly part: "selection" | "holdout";
   readonly boundary: number;
+  /** What the candidate is called: `K=12`. */
+  readonly name: string;
   readonly done: number;
   /** Answers in this sweep; the holdout's are counted from the start. It falls as a race drops candidates. */
   readonly total: number;
@@ -61,18 +67,19 @@ export async function sweep(
 ): Promise<SweepResult> {
   const started = performance.now();
   const session = async (inputs: SweepInputs, engine: Engine): Promise<SweepResult> => {
-    const plan = await planSession(engine, config, inputs);
-    const folder = await RunFolder.take(config.out, identityOf(config, inputs, plan, engine), {
+    const laidOut = await planSession(engine, config, inputs);
+    const folder = await RunFolder.take(config.out, identityOf(config, inputs, laidOut, engine), {
       fresh: options.fresh ?? false,
     });
     try {
+      const { plan, ranking } = await rankedPlan(laidOut, { config, inputs, engine, folder, hooks });
       hooks.onPlan?.(plan, inputs);
       const masks = [...plan.candidates, plan.base, plan.full].map(({ mask }) => mask);
       const pieces = await writePieces(inputs.adapter, masks, folder.file("pieces"));
       await assertChangesSomething(engine, plan, pieces, inputs.adapter.path);
       const journal = await Journal.open(folder.file("journal"));
       try {
-        return await run({ config, inputs, plan, engine, folder, journal, pieces, hooks, started });
+        return await run({ config, inputs, plan, ranking, engine, folder, journal, pieces, hooks, started });
       } finally {
         await journal.close();
       }
@@ -81,6 +88,24 @@ export async function sweep(
     }
   };
   return withSession(config, hooks.signal, session, hooks.onNote);
+}
+
+/** A plan whose layers are ranked, where its strategy asks for that: only then are its masks known. */
+async function rankedPlan(
+  plan: SweepPlan,
+  { config, inputs, engine, folder, hooks }: Pick<Run, "config" | "inputs" | "engine" | "folder" | "hooks">,
+): Promise<{ plan: SweepPlan; ranking: LayerRanking | undefined }> {
+  const ranking = await rankLayers(inputs.strategy, {
+    config,
+    inputs,
+    plan,
+    engine,
+    likelihoods: await LikelihoodFile.open(folder.file("likelihoods")),
+    pieces: folder.file("pieces"),
+    signal: hooks.signal,
+    onPass: hooks.onRanking,
+  });
+  return { plan: ranking ? { ...plan, ...candidatesOf(inputs, ranking.layers) } : plan, ranking };
 }
 
 /** Lays out a sweep and measures what it would cost. Leaves nothing behind. */
@@ -117,7 +142,8 @@ const NOT_IDENTITY = new Set([
   ...["race", "screen"],
 ]);
 
-function identityOf(config: SweepConfig, inputs: SweepInputs, plan: SweepPlan, engine: Engine): RunIdentity {
+/** What makes a folder's answers those of this call. */
+export function identityOf(config: SweepConfig, inputs: SweepInputs, plan: SweepPlan, engine: Engine): RunIdentity {
   const settings = Object.entries(redactedConfig(config)).filter(([name]) => !NOT_IDENTITY.has(name));
   const asked = [...plan.selection, ...plan.holdout].map(({ part, prompt }) => [part, prompt.id, prompt.tokens]);
   return {
@@ -137,6 +163,7 @@ interface Run {
   readonly config: SweepConfig;
   readonly inputs: SweepInputs;
   readonly plan: SweepPlan;
+  readonly ranking: LayerRanking | undefined;
   readonly engine: Engine;
   readonly folder: RunFolder;
   readonly journal: Journal;
@@ -182,7 +209,7 @@ async function run(context: Run): Promise<SweepResult> {
   const confirmScores = scoreAll(confirmAnswers, samples, inputs);
   const scoredAs = (candidate: Candidate): CandidateScores => {
     const found = confirmScores.find((scored) => isSame(scored.candidate, candidate));
-    if (!found) throw new RangeError(`candidate K=${candidate.boundary} was not confirmed`);
+    if (!found) throw new RangeError(`candidate ${candidate.name} was not confirmed`);
     return found;
   };
   const compared = { chosen: scoredAs(chosen), full: scoredAs(plan.full), base: scoredAs(plan.base) };
@@ -202,6 +229,7 @@ async function run(context: Run): Promise<SweepResult> {
       inputs,
       info: engine.info,
       plan,
+      ranking: context.ranking,
       economy: answered.economy,
       selection,
       holdout: part === "holdout" ? confirmScores : [],
@@ -270,6 +298,7 @@ function evaluationOf(context: Run, counts: AnswerCounts): Evaluation {
       hooks.onProgress?.({
         part: row.part,
         boundary: candidate.boundary,
+        name: candidate.name,
         done: counts.generated + counts.reused,
         total: counts.total,
         row,
@@ -280,7 +309,8 @@ function evaluationOf(context: Run, counts: AnswerCounts): Evaluation {
   };
 }
 
-function scoreAll(
+/** Scores of all candidates on the samples that they answered. */
+export function scoreAll(
   answers: readonly Answers[],
   samples: readonly PlannedSample[],
   inputs: SweepInputs,

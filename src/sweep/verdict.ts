@@ -11,7 +11,7 @@ export interface Verdict {
 }
 
 /** What the verdict needs of a candidate. */
-type CandidateFacts = Pick<Candidate, "boundary" | "keptModules" | "bytes">;
+type CandidateFacts = Pick<Candidate, "boundary" | "keeps" | "keptModules" | "bytes">;
 
 /** What the verdict is about. */
 export interface VerdictInput {
@@ -56,7 +56,7 @@ export function verdict(input: VerdictInput): Verdict {
       ],
     };
   }
-  if (chosen.keptModules === full.keptModules) {
+  if (chosen.boundary === full.boundary) {
     return {
       kind: "keep-everything",
       sentences: [
@@ -85,20 +85,28 @@ export function verdict(input: VerdictInput): Verdict {
 }
 
 /** K=0 by the highest score says that the adapter is useless; by another rule, that it is not worth its cost. */
-function baseHeadline({ rule }: VerdictInput): string {
+function baseHeadline({ rule, chosen }: VerdictInput): string {
   return rule === "best"
-    ? "The adapter does not help at all: no boundary scored higher than the base model. Use the base model without it."
-    : "The base model without the adapter is good enough by this rule: drop the adapter (K=0).";
+    ? `The adapter does not help at all: no ${chosen.keeps === undefined ? "boundary" : "mask"} scored higher than the base model. Use the base model without it.`
+    : `The base model without the adapter is good enough by this rule: drop the adapter${chosen.keeps === undefined ? " (K=0)" : ""}.`;
 }
 
 function keepHeadline({ rule, full }: VerdictInput): string {
+  const everything = full.keeps === undefined ? `keep everything (K=${full.boundary})` : "keep everything";
+  const what = full.keeps === undefined ? "boundary" : "mask";
   return rule === "no-worse"
-    ? `No smaller boundary is shown to be as good: keep everything (K=${full.boundary}).`
-    : `No boundary helps: keep everything (K=${full.boundary}).`;
+    ? `No smaller ${what} is shown to be as good: ${everything}.`
+    : `No ${what} helps: ${everything}.`;
 }
 
 function headline({ chosen, full, layerCount }: VerdictInput): string {
   const share = Math.round(100 * (1 - chosen.bytes / full.bytes));
+  if (chosen.keeps !== undefined) {
+    // A mask that only shrinks keeps every byte.
+    if (chosen.keptModules === full.keptModules)
+      return `Keep of the adapter ${chosen.keeps}: no bytes go, but part of it is scaled down.`;
+    return `Keep the adapter in ${chosen.keeps} and drop the rest: ${share} % of its tensors' bytes go.`;
+  }
   const kept = chosen.boundary === 1 ? "layer 0" : `layers 0 to ${chosen.boundary - 1}`;
   return `Keep the adapter in ${kept} and drop it above (K=${chosen.boundary} of ${layerCount}): ${share} % of its tensors' bytes go.`;
 }

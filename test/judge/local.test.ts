@@ -56,6 +56,9 @@ function engineSaying(
     logLikelihoods: notNeeded,
     hiddenStates: notNeeded,
     lens: notNeeded,
+    moduleEnergies: notNeeded,
+    inputMoments: notNeeded,
+    layerTimes: notNeeded,
     peakMemory: notNeeded,
     close: () => Promise.resolve(),
   };

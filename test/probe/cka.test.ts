@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { linearCka, unbiasedCka, type Rows } from "../../src/probe/cka.js";
+import { linearCka, unbiasedCka, type Rows } from "../../src/strategy/cka.js";
 
 interface Case {
   readonly samples: number;

@@ -192,7 +192,7 @@ describe("hostile texts", () => {
     await writeFile(join(path, "judge.json"), JSON.stringify(judge));
     const row = { criterion: HOSTILE, system: HOSTILE, against: HOSTILE, wins: 1, losses: 0, ties: 0 };
     const votes = { voters: 1, rows: [row], agreement: HOSTILE, notes: [HOSTILE] };
-    const report = { ...(await loadReport(path, votes)), name: HOSTILE };
+    const report = { ...(await loadReport(path, { votes })), name: HOSTILE };
     const page = runPage(report);
     const tags = tagsOf(page);
     expect(page).toContain("&lt;script&gt;alert(1)&lt;/script&gt;");
@@ -316,7 +316,7 @@ describe("runs of other kinds", () => {
       agreement: "Cohen's kappa 0.4.",
       notes: [],
     };
-    const page = runPage(await loadReport(join(folder.path, "judged"), votes));
+    const page = runPage(await loadReport(join(folder.path, "judged"), { votes }));
     expect(tableOf(page, "Marks, 0 to 100")?.slice(1)).toEqual([
       ["full", "71.0", "68.0 to 74.5", "8", "", "", "judges:j"],
       ["chosen", "70.0", "68.0 to 74.5", "8", "+10.0", expect.stringContaining(" to +"), "judges:j"],

@@ -74,6 +74,9 @@ export function inputsWith(parts: { selection?: number; holdout?: number } = {})
     holdoutData: undefined,
     boundaries: Array.from({ length: LAYERS + 1 }, (_, boundary) => boundary),
     samples,
+    strategy: { kind: "prefix" },
+    strategyText: "prefix",
+    masksFromFile: [],
     notes: [],
   };
 }

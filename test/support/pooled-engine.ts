@@ -53,6 +53,9 @@ function counted(engine: Engine): Engine {
     logLikelihoods: (request) => engine.logLikelihoods(request),
     hiddenStates: (request) => engine.hiddenStates(request),
     lens: (request, onReading) => engine.lens(request, onReading),
+    moduleEnergies: (request) => engine.moduleEnergies(request),
+    inputMoments: (request) => engine.inputMoments(request),
+    layerTimes: (request) => engine.layerTimes(request),
     peakMemory: () => engine.peakMemory(),
     generate: (request, onGeneration) => {
       // Nobody takes the answers that speeds and costs are measured by.

@@ -68,6 +68,9 @@ export function scriptedEngine(
     logLikelihoods: notNeeded,
     hiddenStates: notNeeded,
     lens: notNeeded,
+    moduleEnergies: notNeeded,
+    inputMoments: notNeeded,
+    layerTimes: notNeeded,
     peakMemory: notNeeded,
     close: () => Promise.resolve(),
   };

@@ -104,6 +104,7 @@ it("a rule gets its settings from those of the sweep and the metrics", () => {
   expect(ruleSettings(config, scoring, 30)).toEqual({
     rule: "one-se",
     margin: 3,
+    isNested: true,
     metric: "f1",
     floors: [{ metric: "em", points: -1.5 }],
     layerCount: 30,

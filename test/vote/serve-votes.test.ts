@@ -179,6 +179,6 @@ describe("the report", () => {
     expect(runPage(report)).not.toContain('id="votes"');
     expect(reportMarkdown(report)).not.toContain("People");
     const given = { voters: 9, rows: [], notes: [] };
-    expect((await loadReport(voted, given)).votes).toBe(given);
+    expect((await loadReport(voted, { votes: given })).votes).toBe(given);
   });
 });

@@ -4,7 +4,7 @@ import { batchesOf } from "./batches.js";
 import { GGML_TYPES } from "./ggml-tensor.js";
 import { GraphWatch, type TensorObserver } from "./graph-watch.js";
 import type { ContextParams, LlamaLibrary } from "./llama-library.js";
-import { allocate, release, viewOf, type NativeArray, type Pointer } from "./native-array.js";
+import { allocate, NativeScratch, release, viewOf, type NativeArray, type Pointer } from "./native-array.js";
 import { rowAttention, CELL_BLOCK, type RowAttention } from "./row-attention.js";
 
 /** One token to be evaluated. */
@@ -50,6 +50,8 @@ export class DirectContext {
     readonly outputs: NativeArray<Int8Array>;
   };
   private readonly rows: RowAttention;
+  private readonly stateRead: NativeScratch;
+  private readonly stateWritten: NativeScratch;
   /** Missing where nothing is to be seen: each tensor that is asked about costs time. */
   private readonly watch: GraphWatch | undefined;
   private logitsView: { readonly address: Pointer; readonly rows: Float32Array } | undefined;
@@ -67,6 +69,8 @@ export class DirectContext {
     tap?: TensorObserver,
   ) {
     this.rows = rowAttention(library, threads);
+    this.stateRead = new NativeScratch(library);
+    this.stateWritten = new NativeScratch(library);
     // Within one block of cells rows in company are computed as alone.
     const observers = [...(tap ? [tap] : []), ...(shape.contextSize > CELL_BLOCK ? [this.rows] : [])];
     this.watch = observers.length > 0 ? new GraphWatch(library, observers) : undefined;
@@ -189,40 +193,34 @@ export class DirectContext {
     }
   }
 
-  /** Keys and values of a sequence, as llama_state_seq_get_data writes them. */
+  /** Keys and values of a sequence, as llama_state_seq_get_data writes them, valid until the next call. */
   state(sequence: number): Buffer {
     const bytes = this.library.stateBytes(this.address, sequence);
-    const native = allocate(this.library, Uint8Array, bytes);
-    try {
-      const read = this.library.readState(this.address, native.address, bytes, sequence);
-      if (read !== bytes) throw new Error(`llama.cpp gave ${read} bytes of a sequence's state, ${bytes} expected`);
-      return Buffer.from(native.values.subarray(0, bytes));
-    } finally {
-      release(this.library, native);
-    }
+    const { address, values } = this.stateRead.take(bytes);
+    const read = this.library.readState(this.address, address, bytes, sequence);
+    if (read !== bytes) throw new Error(`llama.cpp gave ${read} bytes of a sequence's state, ${bytes} expected`);
+    return Buffer.from(values.buffer, values.byteOffset, bytes);
   }
 
   /** Puts a sequence in the place of what is there. @param parts of its state, one behind the other. */
   restore(sequence: number, parts: readonly Uint8Array[]): void {
     const bytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
-    const native = allocate(this.library, Uint8Array, bytes);
-    try {
-      let at = 0;
-      for (const part of parts) {
-        native.values.set(part, at);
-        at += part.byteLength;
-      }
-      const written = this.library.writeState(this.address, native.address, bytes, sequence);
-      if (written !== bytes) throw new Error(`llama.cpp took ${written} bytes of a sequence's state, ${bytes} given`);
-    } finally {
-      release(this.library, native);
+    const { address, values } = this.stateWritten.take(bytes);
+    let at = 0;
+    for (const part of parts) {
+      values.set(part, at);
+      at += part.byteLength;
     }
+    const written = this.library.writeState(this.address, address, bytes, sequence);
+    if (written !== bytes) throw new Error(`llama.cpp took ${written} bytes of a sequence's state, ${bytes} given`);
   }
 
   close(): void {
     this.library.freeContext(this.address);
     this.watch?.close();
     for (const array of Object.values(this.batch)) release(this.library, array);
+    this.stateRead.close();
+    this.stateWritten.close();
   }
 
   private call(count: number, hidden: Pointer | null): void {

@@ -19,13 +19,17 @@ import type {
   Shortcuts,
   Work,
 } from "../engine.js";
+import type { InputMoment, LayerTimes, ModuleEnergy, MomentRequest, PassRequest } from "../layer-passes.js";
 import { directLikelihood } from "../likelihood.js";
 import { availableMemory } from "../machine.js";
 import type { DirectContext } from "./direct-context.js";
 import { DirectDecoder } from "./direct-decoder.js";
 import type { DirectModel } from "./direct-model.js";
 import { readHiddenStates } from "./hidden-states.js";
+import { readInputMoments } from "./input-moments.js";
+import { readLayerTimes } from "./layer-times.js";
 import { readLens } from "./lens.js";
+import { readModuleEnergies } from "./module-energies.js";
 import { layerwiseRefusal } from "./one-layer-models.js";
 import { SharedLayers } from "./shared-layers.js";
 import { masksOf, TRIAL_TOKENS, tryBatches } from "./shortcuts.js";
@@ -89,6 +93,18 @@ export class DirectSession {
     await readLens(this.model, request, onReading);
   }
 
+  moduleEnergies(request: PassRequest): ModuleEnergy[] {
+    return readModuleEnergies(this.model, request);
+  }
+
+  inputMoments(request: MomentRequest): InputMoment[] {
+    return readInputMoments(this.model, request);
+  }
+
+  layerTimes(request: PassRequest): LayerTimes[] {
+    return readLayerTimes(this.model, request);
+  }
+
   async generateShared(request: SharedRequest, onGeneration: (shared: SharedGeneration) => void): Promise<void> {
     const layers = await this.sharedFor(request.context);
     await layers.answer(request, this.vocabulary, onGeneration);
@@ -123,7 +139,7 @@ export class DirectSession {
 
   private async sharedRefusal(request: ShortcutRequest, batchedCells: number): Promise<string | undefined> {
     const { boundary } = request;
-    if (!boundary) return "there is no boundary between base and full";
+    if (!boundary) return "no boundary between base and full is tried";
     const refusal = layerwiseRefusal(await readGgufHeader(this.model.path), request.context.contextSize);
     if (refusal !== undefined) return refusal;
     const { size } = await stat(this.model.path);

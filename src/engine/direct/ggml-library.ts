@@ -3,6 +3,8 @@ import type { Pointer } from "./native-array.js";
 
 /** The functions of ggml.h and ggml-cpu.h with which boundary computes graphs of its own. */
 export interface GgmlLibrary {
+  /** The number of an operation, by its name. @throws Error when there is none. */
+  readonly operation: (name: string) => number;
   /** A context for tensors without data. */
   readonly openGraphs: (bytes: number) => Pointer | null;
   readonly newTensor: (context: Pointer, type: number, ...ne: [number, number, number, number]) => Pointer;
@@ -55,7 +57,9 @@ export function ggmlLibrary(base: LibraryHandle, cpu: LibraryHandle, c: LibraryH
   const plan = cpu.func("ggml_cplan ggml_graph_plan(void *graph, int threads, void *threadpool)") as (
     ...args: [Pointer, number, Pointer]
   ) => Plan;
+  const nameOfOperation = base.func("const char *ggml_op_name(int op)") as (operation: number) => unknown;
   return {
+    operation: (name) => operationNamed(name, nameOfOperation),
     openGraphs: (bytes) => initialise({ mem_size: bytes, mem_buffer: null, no_alloc: true }),
     newTensor: base.func(
       "void *ggml_new_tensor_4d(void *ctx, int type, int64_t ne0, int64_t ne1, int64_t ne2, int64_t ne3)",
@@ -70,4 +74,12 @@ export function ggmlLibrary(base: LibraryHandle, cpu: LibraryHandle, c: LibraryH
     compute: cpu.func("int ggml_graph_compute(void *graph, ggml_cplan *plan)"),
     copy: c.func("void *memcpy(void *to, void *from, size_t bytes)"),
   };
+}
+
+/** Operations are counted from 0; ggml.h of the known release has fewer than these. */
+const MOST_OPERATIONS = 64;
+
+function operationNamed(name: string, nameOf: (operation: number) => unknown): number {
+  for (let operation = 0; operation < MOST_OPERATIONS; operation++) if (nameOf(operation) === name) return operation;
+  throw new Error(`ggml has no operation ${name}`);
 }

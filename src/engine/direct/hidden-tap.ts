@@ -79,8 +79,13 @@ export class HiddenTap implements TensorObserver {
   }
 
   private stateOf(tensor: Pointer, start: bigint): number | undefined {
-    if ((start & EMBEDDING_MASK) === EMBEDDING || start === SCALED_EMBEDDING) return 0;
+    if (isEmbedding(start)) return 0;
     if (isLayerOutput(start)) return layerOf(tensor) + 1;
     return start === NORM ? this.layerCount + 1 : undefined;
   }
+}
+
+/** Whether a name that starts like this is that of what the first layer takes in, or of what becomes that by scaling. */
+export function isEmbedding(start: bigint): boolean {
+  return (start & EMBEDDING_MASK) === EMBEDDING || start === SCALED_EMBEDDING;
 }

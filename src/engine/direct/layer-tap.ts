@@ -1,10 +1,9 @@
 import koffi from "koffi";
-import { field } from "./ggml-tensor.js";
+import { field, nameOf } from "./ggml-tensor.js";
 import { nameStart, type TensorObserver } from "./graph-watch.js";
 import type { LlamaLibrary } from "./llama-library.js";
-import { viewOf, type Pointer } from "./native-array.js";
+import type { Pointer } from "./native-array.js";
 
-const NAME_BYTES = 64;
 /** The start of the name of what a layer puts out: "l_out-" and its number. */
 const LAYER_OUTPUT = nameStart("l_out-");
 const LAYER_OUTPUT_MASK = (1n << 48n) - 1n;
@@ -79,10 +78,5 @@ export function isLayerOutput(start: bigint): boolean {
 
 /** The number at the end of the name `l_out-N`. */
 export function layerOf(tensor: Pointer): number {
-  const bytes = viewOf(Uint8Array, field(tensor, "name"), NAME_BYTES);
-  return Number(
-    Buffer.from(bytes.subarray(6, bytes.indexOf(0)))
-      .toString("latin1")
-      .replace(/ .*/, ""),
-  );
+  return Number(nameOf(tensor).slice(6).replace(/ .*/, ""));
 }

@@ -13,7 +13,7 @@ const ROWS = 64;
 
 /**
  * The model's own final norm and output head, for any hidden state: a model of one layer whose output projections are zero, so that its layer
- * hands on what it is given (workbench prototype `null-layer-lens.mjs`; the logit lens of nostalgebraist, 2020).
+ * hands on what it is given (the logit lens of nostalgebraist, 2020).
  */
 class OutputHead {
   private constructor(

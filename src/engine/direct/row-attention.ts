@@ -3,7 +3,7 @@ import { field, GGML_TYPES, TENSOR } from "./ggml-tensor.js";
 import type { Plan } from "./ggml-library.js";
 import { nameStart, type TensorObserver } from "./graph-watch.js";
 import type { LlamaLibrary } from "./llama-library.js";
-import { allocate, release, viewOf, type NativeArray, type Pointer } from "./native-array.js";
+import { allocate, pointerAt, release, viewOf, type NativeArray, type Pointer } from "./native-array.js";
 
 /** llama.cpp looks at cells in blocks of so many (llama_kv_cache::get_n_kv). */
 export const CELL_BLOCK = 256;
@@ -252,8 +252,4 @@ export function rowAttention(library: LlamaLibrary, threads: number): RowAttenti
   let rows = made.get(threads);
   if (!rows) made.set(threads, (rows = new RowAttention(library, threads)));
   return rows;
-}
-
-function pointerAt(address: Pointer): Pointer {
-  return BigInt(koffi.decode.uint64(address));
 }

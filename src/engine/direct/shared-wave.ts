@@ -134,7 +134,7 @@ export class SharedWave {
       }
       work.prefilled(rows, boundary);
       work.kept(kept);
-      const state = parseCacheState(passing.state(0));
+      const state = parseCacheState(Buffer.from(passing.state(0)));
       const prefillMs = performance.now() - started;
       passes.push({ prompt, prefillMs, kept, first, hidden, state, draft: [], passed: 0, draftHidden: new Map() });
       previous = prompt.tokens;
@@ -198,7 +198,7 @@ export class SharedWave {
       passing.decodeApart(tokens.map((token, row) => ({ token, position: start + row, sequence: 0, output: true }))),
     );
     pass.passed += tokens.length;
-    pass.state = parseCacheState(passing.state(0));
+    pass.state = parseCacheState(Buffer.from(passing.state(0)));
     work.decoded(tokens.length, 1, model.layerCount);
   }
 

@@ -1,3 +1,4 @@
+import { nameIn } from "../../sweep/entry-names.js";
 import { points, signed } from "../../sweep/points.js";
 import type { SweepResult } from "../../sweep/result.js";
 import { endsOf } from "../ends.js";
@@ -36,7 +37,9 @@ function tiles(result: SweepResult): Html {
   const bytes =
     full?.isListed && chosen && full.candidate.bytes > 0 ? chosen.candidate.bytes / full.candidate.bytes : undefined;
   const shown: Content[] = [
-    tile("Boundary", `K=${choice.boundary}`, `of ${choice.layers} layers`),
+    result.strategy
+      ? tile("Kept", nameIn(result, choice.boundary), chosen?.candidate.keeps ?? "")
+      : tile("Boundary", `K=${choice.boundary}`, `of ${choice.layers} layers`),
     main && tile(`${label}, ${where}`, points(main.chosen), `full ${points(main.full)}, base ${points(main.base)}`),
     main &&
       tile(
@@ -61,6 +64,14 @@ function tile(name: string, value: string, beside: string): Html {
 `;
 }
 
+function question({ strategy, choice }: SweepResult): string {
+  if (strategy === undefined) {
+    return `Up to which layer is the adapter needed? Every candidate K keeps it in the layers 0 to K-1 and drops it above: K=0 is the base model, K=${choice.layers} the full adapter.`;
+  }
+  const ranked = strategy.ranking ? `, ranked by ${strategy.ranking.by}: ${strategy.ranking.layers.join(", ")}` : "";
+  return `Which part of the adapter is needed? The masks are those of the strategy ${strategy.name}${ranked}.`;
+}
+
 /** What was asked: of which model and adapter, on which samples, by which metric and rule. */
 export function askedSection(result: SweepResult): Html {
   const { model, adapter, data, choice, config, metric } = result;
@@ -68,10 +79,10 @@ export function askedSection(result: SweepResult): Html {
   const margin = choice.margin === undefined ? "" : `, margin ${choice.margin} points`;
   const floors = choice.floors.map((floor) => `${labelOf(result, floor.metric)} at least ${signed(floor.points)}`);
   const confirming = data.holdout.length > 0 ? `, ${data.holdout.length} only confirmed it` : "; none were held out";
-  const samples = `${data.selection.length} chose K${confirming}`;
+  const samples = `${data.selection.length} chose${result.strategy ? "" : " K"}${confirming}`;
   return markup`<section id="asked" aria-labelledby="asked-title">
 <h2 id="asked-title">What was asked</h2>
-<p>Up to which layer is the adapter needed? Every candidate K keeps it in the layers 0 to K-1 and drops it above: K=0 is the base model, K=${choice.layers} the full adapter.</p>
+<p>${question(result)}</p>
 ${facts([
   ["Model", markup`${model.name ?? ""} <code>${model.path}</code> (${model.architecture}, ${model.layers} layers)`],
   [

@@ -1,3 +1,5 @@
+import { nameIn } from "../../sweep/entry-names.js";
+import { subjectOf } from "../subject.js";
 import { points, signed } from "../../sweep/points.js";
 import type { SweepResult } from "../../sweep/result.js";
 import { labelOf } from "../figures.js";
@@ -24,9 +26,9 @@ const MOST_ROWS = 8;
 export function choiceSection(result: SweepResult): Html {
   const { rule, bestBoundary, boundary } = result.choice;
   return markup`<section id="choice" aria-labelledby="choice-title">
-<h2 id="choice-title">How K was chosen</h2>
+<h2 id="choice-title">How ${subjectOf(result).head === "K" ? "K" : "the mask"} was chosen</h2>
 <p>By the rule <strong>${rule}</strong>, on the selection alone: ${RULES[rule]}</p>
-<ul>${shownReasons(result).map((reason) => markup`<li>${reason}</li>\n`)}${bestBoundary !== boundary && markup`<li>The highest score of those allowed is that of K=${bestBoundary}.</li>\n`}</ul>
+<ul>${shownReasons(result).map((reason) => markup`<li>${reason}</li>\n`)}${bestBoundary !== boundary && markup`<li>The highest score of those allowed is that of ${nameIn(result, bestBoundary)}.</li>\n`}</ul>
 ${stepTable(result)}${exclusionTable(result)}</section>
 `;
 }
@@ -36,16 +38,21 @@ function shownReasons({ choice }: SweepResult): readonly string[] {
   return choice.excluded.length > 0 ? choice.reasons.slice(0, 1) : choice.reasons;
 }
 
+function numberOrName(result: SweepResult, boundary: number): Content {
+  return result.strategy ? nameIn(result, boundary) : boundary;
+}
+
 function stepTable(result: SweepResult): Content {
+  const { head } = subjectOf(result);
   const { steps, rule } = result.choice;
   return (
     steps.length > 0 &&
     table<Step>(
       "Each comparison of the rule, in its order",
       [
-        { head: "K", cell: ({ boundary }) => boundary },
+        { head, cell: ({ boundary }) => numberOrName(result, boundary) },
         { head: labelOf(result, result.metric), cell: ({ score }) => points(score) },
-        { head: "against K", cell: ({ against }) => against },
+        { head: `against ${head}`, cell: ({ against }) => numberOrName(result, against) },
         { head: "difference", cell: ({ difference }) => signed(difference) },
         {
           head: rule === "no-worse" ? "lower end of its interval" : "must reach",
@@ -66,7 +73,7 @@ function exclusionTable(result: SweepResult): Content {
   const rows = table<Exclusion>(
     "Kept out by a floor",
     [
-      { head: "K", cell: ({ boundary }) => boundary },
+      { head: subjectOf(result).head, cell: ({ boundary }) => numberOrName(result, boundary) },
       { head: "metric", cell: ({ metric }) => labelOf(result, metric), align: "words" },
       { head: "against full", cell: ({ difference }) => signed(difference) },
       { head: "at least", cell: ({ floor }) => signed(floor) },

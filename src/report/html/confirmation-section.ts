@@ -1,3 +1,4 @@
+import { nameIn } from "../../sweep/entry-names.js";
 import { points, signed } from "../../sweep/points.js";
 import type { SweepResult } from "../../sweep/result.js";
 import { endsOf, type End } from "../ends.js";
@@ -50,7 +51,7 @@ function scoreTable(result: SweepResult, comparisons: readonly Comparison[]): Ht
       { head: "base", cell: (one) => cell(base, one.metric, one.base) },
       { head: "full", cell: (one) => cell(full, one.metric, one.full) },
       {
-        head: part === "folds" ? "chosen by the folds" : `chosen, K=${result.choice.boundary}`,
+        head: part === "folds" ? "chosen by the folds" : `chosen, ${nameIn(result, result.choice.boundary)}`,
         cell: (one) => cell(chosen, one.metric, one.chosen),
       },
     ],

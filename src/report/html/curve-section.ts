@@ -1,6 +1,8 @@
+import { nameIn } from "../../sweep/entry-names.js";
+import { candidateCell, candidateText, subjectOf } from "../subject.js";
 import { points } from "../../sweep/points.js";
 import type { SweepResult } from "../../sweep/result.js";
-import { boundaryText, endsOf, type ResultCandidate } from "../ends.js";
+import { endsOf, type ResultCandidate } from "../ends.js";
 import { labelOf, metricsOf, range, shortBytes, thousands } from "../figures.js";
 import { leftOut, selectionTitle, type LeftOut } from "../left-out.js";
 import { chartImage } from "./chart.js";
@@ -20,12 +22,12 @@ export function curveSection(result: SweepResult): Html {
   const [primary = result.metric, ...others] = metricsOf(result);
   const label = labelOf(result, primary);
   return markup`<section id="curve" aria-labelledby="curve-title">
-<h2 id="curve-title">${label} against K</h2>
+<h2 id="curve-title">${label} against ${subjectOf(result).axis}</h2>
 <figure>
 ${mainChart(result, primary)}
 <figcaption>${legend(result)} The highest of many is flattered by having been picked: only samples that chose nothing say what the choice is worth.</figcaption>
 </figure>
-${others.length > 0 && markup`<h3>The other metrics</h3>\n<div class="charts">${others.map((metric, i) => small(`metric-${i}`, labelOf(result, metric), scorePlot(result, metric), scoreWords(result, metric)))}</div>\n`}<h3>Speed and size</h3>
+${others.length > 0 && markup`<h3>The other metrics</h3>\n<div class="charts">${others.map((metric, i) => small(result, `metric-${i}`, labelOf(result, metric), scorePlot(result, metric), scoreWords(result, metric)))}</div>\n`}<h3>Speed and size</h3>
 <div class="charts">${speedCharts(result)}</div>
 <p>Speeds were measured in passing, on the machine of this run; they tell a trend, not a benchmark.</p>
 <h3>The numbers</h3>
@@ -35,23 +37,24 @@ ${boundaryTable(result)}${leftOutTable(result)}</section>
 
 function mainChart(result: SweepResult, metric: string): Html {
   const plot = scorePlot(result, metric);
-  const title = `${labelOf(result, metric)} against K`;
+  const title = `${labelOf(result, metric)} against ${subjectOf(result).axis}`;
   const description = scoreWords(result, metric);
   const image = (id: string, size: typeof WIDE): Html =>
     chartImage({ id, title, description, ...size, option: curveOption(plot, size) });
   return markup`<div class="wide">${image("main-chart", WIDE)}</div><div class="narrow">${image("main-chart-narrow", NARROW)}</div>`;
 }
 
-function small(id: string, title: string, plot: CurvePlot, description: string): Html {
+function small(result: SweepResult, id: string, title: string, plot: CurvePlot, description: string): Html {
+  const { axis } = subjectOf(result);
   const option = curveOption(plot, SMALL);
-  return markup`<figure><figcaption>${title}</figcaption>${chartImage({ id, title: `${title} against K`, description, ...SMALL, option })}</figure>
+  return markup`<figure><figcaption>${title}</figcaption>${chartImage({ id, title: `${title} against ${axis}`, description, ...SMALL, option })}</figure>
 `;
 }
 
 function legend(result: SweepResult): Html {
   const holdout = result.candidates.some((candidate) => candidate.holdout);
-  const selection = markup`<span class="key"><svg viewBox="0 0 34 14" width="34" height="14" aria-hidden="true"><rect width="34" height="14" fill="var(--curve-1)" opacity="0.18"/><path d="M0 7H34" stroke="var(--curve-1)" stroke-width="2"/><circle cx="17" cy="7" r="3.5" fill="var(--curve-1)"/></svg> selection (${result.data.selection.length} samples, which chose K), the band being each score's 95 % interval.</span>`;
-  const confirming = markup` <span class="key"><svg viewBox="0 0 14 14" width="14" height="14" aria-hidden="true"><path d="M7 0V14M3 1H11M3 13H11" stroke="var(--curve-2)" stroke-width="2"/><path d="M7 2L12 7L7 12L2 7Z" fill="var(--curve-2)"/></svg> holdout (${result.data.holdout.length} samples, which chose nothing) with 95 % intervals, drawn a little to the right of its K.</span>`;
+  const selection = markup`<span class="key"><svg viewBox="0 0 34 14" width="34" height="14" aria-hidden="true"><rect width="34" height="14" fill="var(--curve-1)" opacity="0.18"/><path d="M0 7H34" stroke="var(--curve-1)" stroke-width="2"/><circle cx="17" cy="7" r="3.5" fill="var(--curve-1)"/></svg> selection (${result.data.selection.length} samples, which chose${result.strategy ? "" : " K"}), the band being each score's 95 % interval.</span>`;
+  const confirming = markup` <span class="key"><svg viewBox="0 0 14 14" width="14" height="14" aria-hidden="true"><path d="M7 0V14M3 1H11M3 13H11" stroke="var(--curve-2)" stroke-width="2"/><path d="M7 2L12 7L7 12L2 7Z" fill="var(--curve-2)"/></svg> holdout (${result.data.holdout.length} samples, which chose nothing) with 95 % intervals, drawn a little to the right of its ${subjectOf(result).head}.</span>`;
   return markup`${selection}${holdout && confirming}`;
 }
 
@@ -70,7 +73,7 @@ function scorePlot(result: SweepResult, metric: string): CurvePlot {
     points: pointsOf("selection").sort((a, b) => a.x - b.x),
     colour: "var(--curve-1)",
     symbol: "circle",
-    kind: "line",
+    kind: result.strategy?.nested === false ? "bars" : "line",
   };
   const holdout: Curve = {
     name: "holdout",
@@ -89,7 +92,7 @@ function scorePlot(result: SweepResult, metric: string): CurvePlot {
 }
 
 /** What all plots over the boundaries of a run have in common. */
-function frame(result: SweepResult): Pick<CurvePlot, "places" | "named" | "marks" | "ranges"> {
+function frame(result: SweepResult): Pick<CurvePlot, "places" | "named" | "marks" | "ranges" | "xName"> {
   const places = result.candidates.flatMap(({ boundaries }) => boundaries).sort((a, b) => a - b);
   const named = new Map<number, string>();
   for (const { isBase, isFull, candidate } of endsOf(result).filter(({ isListed }) => isListed)) {
@@ -101,7 +104,8 @@ function frame(result: SweepResult): Pick<CurvePlot, "places" | "named" | "marks
     if (isBase) named.set(candidate.boundary, `${candidate.boundary}\nbase`);
   }
   const { boundary } = result.choice;
-  return { places, named, marks: [{ x: boundary, text: `chosen K=${boundary}` }], ranges: [] };
+  const xName = result.strategy ? { xName: subjectOf(result).axis } : {};
+  return { places, named, marks: [{ x: boundary, text: `chosen ${nameIn(result, boundary)}` }], ranges: [], ...xName };
 }
 
 /** The full adapter's score on the selection, and the least that the margin allows. */
@@ -136,35 +140,50 @@ function speedCharts(result: SweepResult): Content {
   );
   return [
     small(
+      result,
       "prefill",
       "Prefill, tokens/s",
       speed((row) => row.prefillTokensPerSecond),
-      plotWords(speed((row) => row.prefillTokensPerSecond)),
+      plotWords(
+        result,
+        speed((row) => row.prefillTokensPerSecond),
+      ),
     ),
     small(
+      result,
       "decode",
       "Decode, tokens/s",
       speed((row) => row.decodeTokensPerSecond),
-      plotWords(speed((row) => row.decodeTokensPerSecond)),
+      plotWords(
+        result,
+        speed((row) => row.decodeTokensPerSecond),
+      ),
     ),
-    small("bytes", "Bytes of adapter tensors", plotOf(bytes, shortBytes), plotWords(plotOf(bytes, shortBytes))),
+    small(
+      result,
+      "bytes",
+      "Bytes of adapter tensors",
+      plotOf(bytes, shortBytes),
+      plotWords(result, plotOf(bytes, shortBytes)),
+    ),
   ];
 }
 
 function scoreWords(result: SweepResult, metric: string): string {
   const selection = result.candidates.flatMap((candidate) => {
     const score = candidate.selection?.scores[metric];
-    return score ? [`K=${boundaryText(candidate)} ${points(score.value)}`] : [];
+    return score ? [`${candidateText(candidate)} ${points(score.value)}`] : [];
   });
   const holdout = endsOf(result).flatMap(({ candidate, role }) => {
     const score = candidate.holdout?.scores[metric];
-    return score ? [`${role} (K=${boundaryText(candidate)}) ${points(score.value)}, interval ${range(score)}`] : [];
+    return score ? [`${role} (${candidateText(candidate)}) ${points(score.value)}, interval ${range(score)}`] : [];
   });
-  return `On the selection: ${selection.join(", ")}.${holdout.length > 0 ? ` On the holdout: ${holdout.join("; ")}.` : ""} Chosen: K=${result.choice.boundary}.`;
+  return `On the selection: ${selection.join(", ")}.${holdout.length > 0 ? ` On the holdout: ${holdout.join("; ")}.` : ""} Chosen: ${nameIn(result, result.choice.boundary)}.`;
 }
 
-function plotWords({ curves, format }: CurvePlot): string {
-  return curves.flatMap((curve) => curve.points.map(({ x, value }) => `K=${x} ${format(value)}`)).join(", ");
+function plotWords(result: SweepResult, { curves, format }: CurvePlot): string {
+  const nameOf = (x: number): string => (result.strategy ? nameIn(result, x) : `K=${x}`);
+  return curves.flatMap((curve) => curve.points.map(({ x, value }) => `${nameOf(x)} ${format(value)}`)).join(", ");
 }
 
 function shortNumber(value: number): string {
@@ -174,7 +193,10 @@ function shortNumber(value: number): string {
 function boundaryTable(result: SweepResult): Html {
   const speedOf = ({ boundary }: ResultCandidate) => result.timings.speeds.find((row) => row.boundary === boundary);
   const columns: Column<ResultCandidate>[] = [
-    { head: "K", cell: (candidate) => boundaryCell(result, candidate), align: "words" },
+    { head: subjectOf(result).head, cell: (candidate) => boundaryCell(result, candidate), align: "words" },
+    ...(result.strategy
+      ? [{ head: "keeps", cell: ({ keeps }: ResultCandidate) => keeps, align: "words" } as const]
+      : []),
     ...metricsOf(result).map((metric): Column<ResultCandidate> => ({
       head: labelOf(result, metric),
       cell: ({ selection }) => scoreCell(selection?.scores[metric]),
@@ -197,9 +219,9 @@ function leftOutTable(result: SweepResult): Content {
   return (
     rows.length > 0 &&
     table<LeftOut>(
-      "Boundaries without a score",
+      `${subjectOf(result).one === "mask" ? "Masks" : "Boundaries"} without a score`,
       [
-        { head: "K", cell: ({ boundaries }) => boundaries, align: "words" },
+        { head: subjectOf(result).one, cell: ({ boundaries }) => boundaries, align: "words" },
         { head: "answered", cell: ({ answered }) => answered, align: "words" },
         { head: "why no more", cell: ({ reason }) => reason, align: "words" },
       ],
@@ -210,7 +232,7 @@ function leftOutTable(result: SweepResult): Content {
 
 function boundaryCell(result: SweepResult, candidate: ResultCandidate): Html {
   const role = endsOf(result).find((end) => end.candidate === candidate)?.role ?? "";
-  return markup`${boundaryText(candidate)}${role !== "" && markup` <strong>${role}</strong>`}`;
+  return markup`${candidateCell(candidate)}${role !== "" && markup` <strong>${role}</strong>`}`;
 }
 
 function scoreCell(score: { value: number; low: number; high: number } | undefined): Content {

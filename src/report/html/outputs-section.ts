@@ -1,6 +1,7 @@
+import { candidateText, subjectOf, type Subject } from "../subject.js";
 import { points } from "../../sweep/points.js";
 import type { SweepResult } from "../../sweep/result.js";
-import { boundaryText, endsOf, type End, type ResultPart } from "../ends.js";
+import { endsOf, type End, type ResultPart } from "../ends.js";
 import { counted, labelOf } from "../figures.js";
 import { markup, type Content, type Html } from "./markup.js";
 import { table } from "./table.js";
@@ -23,30 +24,31 @@ interface FactRow {
 /** Base, full and chosen in sight; with the other boundaries to be opened. */
 function factTables(result: SweepResult): Content {
   const ends = new Map(endsOf(result).map((end) => [end.candidate, end]));
+  const subject = subjectOf(result);
   const rows = (["holdout", "selection"] as const).flatMap((part) =>
     result.candidates.flatMap((candidate): FactRow[] => {
       const answers = candidate[part]?.answers;
       const end = ends.get(candidate);
-      const name = `K=${boundaryText(candidate)}${end ? ` ${end.role}` : ""}, ${part}`;
+      const name = `${candidateText(candidate)}${end ? ` ${end.role}` : ""}, ${part}`;
       return answers ? [{ name, answers, isEnd: end !== undefined, isChosen: end?.isChosen ?? false }] : [];
     }),
   );
   const shown = rows.filter(({ isEnd }) => isEnd);
   const rest = rows.filter(({ isEnd }) => !isEnd);
   return [
-    factTable("Length and faults", shown),
+    factTable("Length and faults", shown, subject),
     rest.length > 0 &&
-      markup`<details><summary>${counted(rest.length, "other boundary", "other boundaries")}</summary>
-${factTable("Length and faults at the other boundaries", rest)}</details>
+      markup`<details><summary>${counted(rest.length, `other ${subject.one}`, `other ${subject.several}`)}</summary>
+${factTable(`Length and faults at the other ${subject.several}`, rest, subject)}</details>
 `,
   ];
 }
 
-function factTable(caption: string, rows: readonly FactRow[]): Html {
+function factTable(caption: string, rows: readonly FactRow[], { head }: Subject): Html {
   return table(
     caption,
     [
-      { head: "K", cell: ({ name }) => name, align: "words" },
+      { head, cell: ({ name }) => name, align: "words" },
       { head: "answers", cell: ({ answers }) => answers.count },
       { head: "mean tokens", cell: ({ answers }) => answers.meanTokens.toFixed(1) },
       { head: "empty", cell: ({ answers }) => answers.empty },
@@ -72,7 +74,7 @@ function groupTable(result: SweepResult): Content {
         { head: "group", cell: (group) => group, align: "words" },
         { head: "samples", cell: (group) => (ends[0] ? valueOf(ends[0], group)?.n : undefined) },
         ...ends.map((end) => ({
-          head: `${end.role}, K=${boundaryText(end.candidate)}`,
+          head: `${end.role}, ${candidateText(end.candidate)}`,
           cell: (group: string): Content => {
             const value = valueOf(end, group)?.value;
             return value === undefined ? "" : points(value);

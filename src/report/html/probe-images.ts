@@ -1,8 +1,9 @@
 import type { LayerCurve } from "../../probe/layer-curves.js";
 import type { ProbeResult } from "../../probe/probe.js";
+import { cardImage } from "./card-image.js";
 import { chartImage } from "./chart.js";
 import { curveOption, type Curve, type CurvePlot } from "./curve-plot.js";
-import { style } from "./style.js";
+import { shapesOf, standaloneImage } from "./standalone-image.js";
 
 /** A file to be written. */
 export interface ProbeImage {
@@ -18,9 +19,7 @@ const DASHES = [undefined, [6, 3], [2, 3], [8, 3, 2, 3]] as const;
 
 /** The curves of a probe as images that stand alone. */
 export function probeImages(result: ProbeResult): ProbeImage[] {
-  const marks = result.knees.flatMap((knee, i) =>
-    i === 0 && knee ? [{ x: knee.layer, text: `knee: K=${knee.boundary}` }] : [],
-  );
+  const marks = kneeMarks(result.knees);
   return [
     image("truth.svg", "Probability of the reference's tokens after each layer, full adapter (%)", result.truth, {
       marks,
@@ -38,6 +37,7 @@ export function probeImages(result: ProbeResult): ProbeImage[] {
     ...result.confidence.map(({ boundary, curves }) =>
       image(`confidence-${boundary}.svg`, `K=${boundary}: probability of the most probable token (%)`, curves, {}),
     ),
+    ...(result.card ? [{ name: "card.svg", svg: cardImage(result.card) }] : []),
   ];
 }
 
@@ -47,8 +47,20 @@ function image(
   curves: readonly LayerCurve[],
   more: Partial<Pick<CurvePlot, "marks" | "limits">>,
 ): ProbeImage {
+  const plot = layerPlot(curves, more);
+  const legend = curves.map(({ token, samples }) => `token ${token} (${samples} samples)`).join(", ");
+  const description = `${title}. Curves: ${legend}. Bands are 95 % intervals.`;
+  const html = chartImage({ id: "chart", title, description, ...SIZE, option: curveOption(plot, SIZE) });
+  return { name, svg: standalone(html.text, title, description, curves) };
+}
+
+/** Curves over the layers, in percent or points. */
+export function layerPlot(
+  curves: readonly LayerCurve[],
+  more: Partial<Pick<CurvePlot, "marks" | "limits">>,
+): CurvePlot {
   const layers = curves[0]?.points.map(({ layer }) => layer) ?? [];
-  const plot: CurvePlot = {
+  return {
     curves: curves.map(curveOf),
     places: layers,
     named: new Map([[layers.at(-1) ?? 0, String(layers.at(-1) ?? 0)]]),
@@ -60,10 +72,12 @@ function image(
     xName: "layer",
     ...more,
   };
-  const legend = curves.map(({ token, samples }) => `token ${token} (${samples} samples)`).join(", ");
-  const description = `${title}. Curves: ${legend}. Bands are 95 % intervals.`;
-  const html = chartImage({ id: "chart", title, description, ...SIZE, option: curveOption(plot, SIZE) });
-  return { name, svg: standalone(html.text, title, curves) };
+}
+
+/** The knee of the first token as a mark of a plot. */
+export function kneeMarks(knees: ProbeResult["knees"]): CurvePlot["marks"] {
+  const [first] = knees;
+  return first ? [{ x: first.layer, text: `knee: K=${first.boundary}` }] : [];
 }
 
 function curveOf({ token, points }: LayerCurve, index: number): Curve {
@@ -88,18 +102,12 @@ function dashes(index: number): string {
   return dash ? ` stroke-dasharray="${dash.join(" ")}"` : "";
 }
 
-/** What a page gives its images: the namespace, the colours, a title and a legend that can be seen. */
-function standalone(svg: string, title: string, curves: readonly LayerCurve[]): string {
-  const colours = style.slice(0, style.indexOf("* {"));
-  const [width, height] = [SIZE.width + 2 * MARGIN, SIZE.height + 60];
+/** With a legend that can be seen. */
+function standalone(svg: string, title: string, description: string, curves: readonly LayerCurve[]): string {
   const entries = curves.map(({ token }, i) => {
     const x = 20 + 110 * i;
     return `<line x1="${x}" x2="${x + 26}" y1="44" y2="44" stroke="var(--curve-${(i % 8) + 1})" stroke-width="2"${dashes(i)}/><text x="${x + 32}" y="48" font-size="13" fill="var(--ink)">token ${token}</text>`;
   });
-  const body = svg.slice(svg.indexOf(">") + 1, svg.lastIndexOf("</svg>"));
-  return (
-    `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="chart-title" aria-describedby="chart-description" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif">\n` +
-    `<style>${colours}</style>\n<rect width="100%" height="100%" fill="var(--paper)"/>\n` +
-    `<text x="20" y="24" font-size="15" fill="var(--ink)">${title}</text>\n${entries.join("\n")}\n<g transform="translate(${MARGIN} 60)">${body}</g>\n</svg>\n`
-  );
+  const body = `${entries.join("\n")}\n<g transform="translate(${MARGIN} 60)">${shapesOf(svg)}</g>`;
+  return standaloneImage({ title, description, width: SIZE.width + 2 * MARGIN, height: SIZE.height + 60, body });
 }

@@ -6,17 +6,20 @@ import { curveSection } from "./curve-section.js";
 import { outputsSection } from "./outputs-section.js";
 import { pageText } from "./page.js";
 import { judgeSection, voteSection } from "./preference-sections.js";
+import { probeSection, strategiesSection } from "./layers-section.js";
 import { recipeSection } from "./recipe-section.js";
 import { samplesSection } from "./samples-section.js";
 
 /** The page of one run. Equal reports give equal pages. */
-export function runPage({ name, result, samples, judge, votes }: RunReport): string {
+export function runPage({ name, result, samples, judge, votes, probe, strategies }: RunReport): string {
   return pageText({
     title: `Boundary report: ${name}`,
     contents: [
       ["answer", "Answer"],
       ["asked", "Question"],
       ["curve", "Curve"],
+      ...(probe ? [["layers", "Layers"] as const] : []),
+      ...(strategies ? [["strategies", "Strategies"] as const] : []),
       ["choice", "Choice"],
       ["confirmation", "Before and after"],
       ["outputs", "Answers"],
@@ -29,6 +32,8 @@ export function runPage({ name, result, samples, judge, votes }: RunReport): str
       answerSection(result),
       askedSection(result),
       curveSection(result),
+      probe && probeSection(probe),
+      strategies && strategiesSection(strategies),
       choiceSection(result),
       confirmationSection(result),
       outputsSection(result),

@@ -1,6 +1,7 @@
+import { candidateText } from "../subject.js";
 import type { SweepResult } from "../../sweep/result.js";
 import type { ComparedAnswer, ComparedSample, ComparedSamples } from "../compared-samples.js";
-import { boundaryText, type End } from "../ends.js";
+import { type End } from "../ends.js";
 import { labelOf, metricsOf, valueText } from "../figures.js";
 import { markup, type Content, type Html } from "./markup.js";
 import { facts } from "./table.js";
@@ -131,7 +132,7 @@ function stretches(all: readonly Stretch[], tag: "ins" | "del"): Content {
 }
 
 function nameOf(end: End | undefined): string {
-  return end ? `${end.role} (K=${boundaryText(end.candidate)})` : "";
+  return end ? `${end.role} (${candidateText(end.candidate)})` : "";
 }
 
 function shortened(text: string): string {

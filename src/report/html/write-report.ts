@@ -1,13 +1,12 @@
 import { join } from "node:path";
 import { writeTextAtomic } from "../../formats/atomic-file.js";
-import { loadReport, type VoteResult } from "../report-input.js";
+import { loadReport, type ReportExtras } from "../report-input.js";
 import { compareRuns } from "../run-curves.js";
 
 /** Where a report goes and what it shows besides the run. */
-export interface ReportOptions {
+export interface ReportOptions extends ReportExtras {
   /** Path of the page; `report.html` in the run's folder by default. */
   readonly out?: string;
-  readonly votes?: VoteResult;
 }
 
 /**
@@ -15,9 +14,9 @@ export interface ReportOptions {
  * @throws RunFolderError when the folder holds no finished run; FormatError when its judge.json or votes.jsonl is damaged; FileError when something cannot
  * be read or written.
  */
-export async function writeReport(folder: string, { out, votes }: ReportOptions = {}): Promise<string> {
+export async function writeReport(folder: string, { out, ...extras }: ReportOptions = {}): Promise<string> {
   const path = out ?? join(folder, "report.html");
-  const report = await loadReport(folder, votes);
+  const report = await loadReport(folder, extras);
   // The chart library takes longer to load than most runs need to be shown, so it is loaded only now.
   const { runPage } = await import("./run-page.js");
   await writeTextAtomic(path, runPage(report));

@@ -1,6 +1,9 @@
 import type { HiddenStates } from "../engine/engine.js";
 import { linearCka, unbiasedCka, type Rows } from "./cka.js";
 
+/** Samples that CKA is not computed below: of fewer, hundreds of features make any two layers look alike. */
+export const FEWEST_FOR_CKA = 16;
+
 /** How much a layer changes what goes through it, at the last token of the prompts: 1 - CKA of its input and its output. */
 export interface LayerImportance {
   readonly layer: number;

@@ -1,0 +1,64 @@
+import type { LayerTimes, PassRequest } from "../layer-passes.js";
+import type { DirectModel } from "./direct-model.js";
+import type { TensorObserver } from "./graph-watch.js";
+import { isEmbedding } from "./hidden-tap.js";
+import { isLayerOutput, layerOf } from "./layer-tap.js";
+import type { Pointer } from "./native-array.js";
+import { passOver } from "./whole-pass.js";
+
+/** Notes when layers are done. llama.cpp computes a graph up to what is asked for, so the time between two of them is a layer's. */
+class LayerClock implements TensorObserver {
+  private last = 0;
+  private next = 0;
+  private fault: string | undefined;
+
+  constructor(private readonly milliseconds: Float64Array) {}
+
+  /** Adds a batch's times. @throws Error when the layers did not come one after another. */
+  time(evaluate: () => unknown): void {
+    this.next = 0;
+    this.fault = undefined;
+    evaluate();
+    const fault = this.faultSeen();
+    if (fault !== undefined) throw new Error(fault);
+  }
+
+  wants(_tensor: Pointer, start: bigint): boolean {
+    return isLayerOutput(start) || isEmbedding(start);
+  }
+
+  computed(tensor: Pointer, start: bigint): void {
+    const now = performance.now();
+    if (isLayerOutput(start)) {
+      const layer = layerOf(tensor);
+      if (layer !== this.next) this.fault ??= `layer ${layer} came where layer ${this.next} was expected`;
+      this.milliseconds[layer] = (this.milliseconds[layer] ?? 0) + now - this.last;
+      this.next = layer + 1;
+    }
+    this.last = performance.now();
+  }
+
+  /** Set while the graph ran. */
+  private faultSeen(): string | undefined {
+    const expected = this.milliseconds.length;
+    return this.fault ?? (this.next === expected ? undefined : `${this.next} layers were seen, ${expected} expected`);
+  }
+}
+
+/**
+ * How long each layer takes, in one pass over the prompts.
+ * @throws Error where llama.cpp's graph is not as expected.
+ */
+export function readLayerTimes(model: DirectModel, request: PassRequest): LayerTimes[] {
+  const current = new Float64Array(model.layerCount);
+  const clock = new LayerClock(current);
+  const times = new Map<string, LayerTimes>();
+  passOver(model, request, clock, (_rows, evaluate, { id, tokens }) => {
+    current.fill(0);
+    clock.time(evaluate);
+    const known = times.get(id) ?? { id, tokens: tokens.length, milliseconds: new Float64Array(model.layerCount) };
+    current.forEach((time, layer) => (known.milliseconds[layer] = (known.milliseconds[layer] ?? 0) + time));
+    times.set(id, known);
+  });
+  return [...times.values()];
+}

@@ -1,0 +1,46 @@
+import type { ScaledPiece } from "../adapter/pieces.js";
+import type { ContextShape } from "./engine.js";
+
+/** Texts that go through all layers under one mask. Every token is an output, so that the last layer computes them all. */
+export interface PassRequest {
+  readonly pieces: readonly ScaledPiece[];
+  /** One sequence. */
+  readonly context: ContextShape;
+  readonly prompts: readonly { readonly id: string; readonly tokens: readonly number[] }[];
+}
+
+/** What goes through one linear module of a layer: sums over all tokens of all prompts. */
+export interface ModuleEnergy {
+  /** Name of the weight W: `blk.0.attn_q.weight`. */
+  readonly name: string;
+  readonly tokens: number;
+  /** Sum of ||x||^2 of what W is multiplied with. */
+  readonly input: number;
+  /** Sum of ||W x||^2, without bias. */
+  readonly output: number;
+  /** Sum of ||s B A x||^2, the mask's scale included; 0 where no adapter changes the module. */
+  readonly update: number;
+}
+
+/** How long the layers took for one prompt. */
+export interface LayerTimes {
+  readonly id: string;
+  readonly tokens: number;
+  /** From layer 0. */
+  readonly milliseconds: Float64Array;
+}
+
+/** One layer whose modules' inputs are asked for. */
+export interface MomentRequest extends PassRequest {
+  readonly layer: number;
+}
+
+/** E[x x'] of the input that some modules of a layer share. */
+export interface InputMoment {
+  /** Names of the weights, as in {@link ModuleEnergy}. */
+  readonly modules: readonly string[];
+  readonly length: number;
+  readonly tokens: number;
+  /** Mean over the tokens, [length, length]; both triangles are filled. */
+  readonly values: Float64Array;
+}

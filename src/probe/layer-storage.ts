@@ -1,0 +1,48 @@
+import { moduleBytes, type Adapter } from "../adapter/adapter.js";
+import type { BaseModel } from "../adapter/base-model.js";
+import { readGgufHeader } from "../formats/gguf-reader.js";
+
+/** What a layer takes up. */
+export interface LayerStorage {
+  readonly parameters: number;
+  /** Of tensor data, in the types of the file. */
+  readonly bytes: number;
+}
+
+/** A base model's tensors. */
+export interface BaseStorage {
+  /** Every layer, norms and biases included, from layer 0. */
+  readonly layers: readonly LayerStorage[];
+  /** Types by the name of the tensor, such as `Q8_0`. */
+  readonly types: ReadonlyMap<string, string>;
+}
+
+/** @throws FileError, FormatError when a file of the model cannot be read. */
+export async function baseStorage({ files, layerCount }: BaseModel): Promise<BaseStorage> {
+  const types = new Map<string, string>();
+  const layers = Array.from({ length: layerCount }, () => ({ parameters: 0, bytes: 0 }));
+  for (const file of files) {
+    for (const { name, dims, type, byteLength } of (await readGgufHeader(file)).tensors) {
+      types.set(name, type.name);
+      const own = layers[Number(/^blk\.(\d+)\./.exec(name)?.[1])];
+      if (!own) continue;
+      own.parameters += elements(dims);
+      own.bytes += byteLength;
+    }
+  }
+  return { layers, types };
+}
+
+/** What the adapter has in a layer; undefined where it has nothing. */
+export function adapterStorage({ modules }: Adapter, layer: number): LayerStorage | undefined {
+  const own = modules.filter((module) => module.layer === layer);
+  if (own.length === 0) return undefined;
+  return {
+    parameters: own.reduce((sum, { a, b }) => sum + elements(a.dims) + elements(b.dims), 0),
+    bytes: own.reduce((sum, module) => sum + moduleBytes(module), 0),
+  };
+}
+
+function elements(dims: readonly number[]): number {
+  return dims.reduce((product, size) => product * size, 1);
+}
