@@ -1,4 +1,4 @@
-import type { Engine } from "../engine/engine.js";
+import type { Engine, EngineOptions } from "../engine/engine.js";
 import { openEngine } from "../engine/process-engine.js";
 import { EngineCrashError, InterruptedError } from "../errors.js";
 import type { SweepConfig } from "./config.js";
@@ -17,7 +17,7 @@ export async function withSession<T>(
   const inputs = await loadInputs(config);
   try {
     assertCanLeaveOut(config, inputs.samples);
-    return await withEngine(config, inputs, signal, (engine) => use(inputs, engine));
+    return await withEngine(engineOptions(config, inputs), signal, (engine) => use(inputs, engine));
   } finally {
     await inputs.close();
   }
@@ -30,23 +30,20 @@ export async function withBaseSession<T>(
   use: (inputs: BaseInputs, engine: Engine) => Promise<T>,
 ): Promise<T> {
   const inputs = await loadBaseInputs(config);
-  return withEngine(config, inputs, signal, (engine) => use(inputs, engine));
+  return withEngine(engineOptions(config, inputs), signal, (engine) => use(inputs, engine));
 }
 
-/** Opens the engine for the model, closes it afterwards, and at once when the signal fires. */
-async function withEngine<T>(
-  config: BaseConfig,
-  inputs: BaseInputs,
+function engineOptions({ gpu, gpuLayers, threads }: BaseConfig, { model }: BaseInputs): EngineOptions {
+  return { modelPath: model.path, gpu, gpuLayers, ...(threads === undefined ? {} : { threads }) };
+}
+
+/** Opens an engine, closes it afterwards, and at once when the signal fires. */
+export async function withEngine<T>(
+  options: EngineOptions,
   signal: AbortSignal | undefined,
   use: (engine: Engine) => Promise<T>,
 ): Promise<T> {
-  const { gpu, gpuLayers, threads } = config;
-  const engine = await openEngine({
-    modelPath: inputs.model.path,
-    gpu,
-    gpuLayers,
-    ...(threads === undefined ? {} : { threads }),
-  });
+  const engine = await openEngine(options);
   const stop = (): void => void engine.close();
   signal?.addEventListener("abort", stop);
   try {
