@@ -23,7 +23,7 @@ export async function withExactRun<T>(run: CardRun, use: (exact: CardRun) => Pro
       {
         what: "not enough memory for derivatives: they are taken on a copy of the base model with F32 weights",
         actual: `${gib(available)} available`,
-        expected: `${gib(required)}`,
+        expected: gib(required),
         fix: "Leave the gradient out, or use another machine.",
       },
       required,
