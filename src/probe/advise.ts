@@ -75,6 +75,7 @@ export async function advise(config: AdviseConfig, hooks: AdviseHooks = {}): Pro
       prompts,
       context: contextOf(prompts),
       seed: config.seed,
+      signal: hooks.signal,
       onPass,
     };
     const importances = config.by === "cka" ? await importancesOf(run) : undefined;

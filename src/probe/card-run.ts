@@ -17,6 +17,8 @@ export interface CardRun {
   /** One sequence that holds the longest prompt with its reference. */
   readonly context: ContextShape;
   readonly seed: number;
+  /** Stops what engines it opens; the engine that is given is stopped by whoever opened it. */
+  readonly signal: AbortSignal | undefined;
   /** Called after each pass over all prompts. */
   readonly onPass: () => void;
 }

@@ -2,6 +2,7 @@ import { adapterStorage, baseStorage, type LayerStorage } from "./layer-storage.
 import type { CardPlan } from "./card-plan.js";
 import { wholePass, type AdapterRun, type CardRun } from "./card-run.js";
 import { layerEnergies, layerMicroseconds } from "../strategy/layer-energy.js";
+import { withExactRun } from "./exact-run.js";
 import { leaveOut, type Coupling, type LeftOut } from "./leave-out.js";
 import type { LeftOutMetric } from "./leave-out-metric.js";
 import { residualNorms, type ResidualNorm } from "./residual-norm.js";
@@ -58,11 +59,11 @@ export async function measureBase(run: CardRun, { settings }: CardPlan): Promise
   onPass();
   const { directions, parts } = settings;
   const norms = parts.includes("gradient")
-    ? await residualNorms(run, modules, { directions, types: storage.types })
+    ? await withExactRun(run, (exact) => residualNorms(exact, modules, directions))
     : undefined;
   return energies.map(({ activation }, layer) => ({
     layer,
-    base: storage.layers[layer] ?? { parameters: 0, bytes: 0 },
+    base: storage[layer] ?? { parameters: 0, bytes: 0 },
     activationEnergy: activation,
     microsecondsPerToken: times[layer] ?? Number.NaN,
     ...residualEntry(norms?.[layer]),

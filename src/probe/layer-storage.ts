@@ -9,28 +9,18 @@ export interface LayerStorage {
   readonly bytes: number;
 }
 
-/** A base model's tensors. */
-export interface BaseStorage {
-  /** Every layer, norms and biases included, from layer 0. */
-  readonly layers: readonly LayerStorage[];
-  /** Types by the name of the tensor, such as `Q8_0`. */
-  readonly types: ReadonlyMap<string, string>;
-}
-
-/** @throws FileError, FormatError when a file of the model cannot be read. */
-export async function baseStorage({ files, layerCount }: BaseModel): Promise<BaseStorage> {
-  const types = new Map<string, string>();
+/** Every layer of a base model, norms and biases included, from layer 0. @throws FileError, FormatError when a file cannot be read. */
+export async function baseStorage({ files, layerCount }: BaseModel): Promise<LayerStorage[]> {
   const layers = Array.from({ length: layerCount }, () => ({ parameters: 0, bytes: 0 }));
   for (const file of files) {
-    for (const { name, dims, type, byteLength } of (await readGgufHeader(file)).tensors) {
-      types.set(name, type.name);
+    for (const { name, dims, byteLength } of (await readGgufHeader(file)).tensors) {
       const own = layers[Number(/^blk\.(\d+)\./.exec(name)?.[1])];
       if (!own) continue;
       own.parameters += elements(dims);
       own.bytes += byteLength;
     }
   }
-  return { layers, types };
+  return layers;
 }
 
 /** What the adapter has in a layer; undefined where it has nothing. */

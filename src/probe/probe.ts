@@ -169,7 +169,17 @@ async function cardOf(
   const onPass = (): void => {
     advance(cost.samples);
   };
-  const run = { engine, model, adapter, prompts, context, seed: config.seed, piecesOf: piecesFor, onPass };
+  const run = {
+    engine,
+    model,
+    adapter,
+    prompts,
+    context,
+    seed: config.seed,
+    signal: hooks.signal,
+    piecesOf: piecesFor,
+    onPass,
+  };
   const onAnswer = (): void => {
     advance(1);
   };

@@ -11,11 +11,10 @@ import { energiesOf } from "../strategy/layer-energy.js";
 import { drawPerturbation, whiteningOf, writePerturbations, type Perturbation } from "./perturbation.js";
 
 /**
- * How far a perturbation moves the output of the module that it moves most, as a share of that output. A step must stand out from what
- * rounds it away: what is multiplied with F16 or BF16 weights is rounded to those, with quantised ones to 8 bits.
+ * How far a perturbation moves the output of the module that it moves most, as a share of that output. With F32 weights losses are exact to
+ * 1e-6 or so, and the curvature of a random tiny model adds a thousandth to a derivative.
  */
-const STEPS: Readonly<Record<string, number>> = { F32: 0.001, F16: 0.005, BF16: 0.01 };
-const STEP_OF_QUANTISED = 0.05;
+const STEP = 0.001;
 
 /**
  * [P]'s projected residual norm of a layer, estimated by forward passes: the root over the layer's linear modules of the sum of
@@ -43,14 +42,14 @@ export function residualPasses(directions: number): number {
  * Estimates the projected residual norm of every layer of the base model. For random u and z of signs, the loss changes along u z' S^(-1/2) by
  * u' G S^(-1/2) z, whose square is the norm's square on average; all modules of a layer are moved at once, each in a direction of its own.
  * Derivatives are central differences of two passes.
+ * @param run on a model with F32 weights: see {@link withExactRun}.
  * @param energies of the base model.
- * @param types of the base model's tensors, by name.
  * @throws EngineError where a module cannot be perturbed; whatever the engine throws.
  */
 export async function residualNorms(
   run: CardRun,
   energies: readonly ModuleEnergy[],
-  { directions, types }: { readonly directions: number; readonly types: ReadonlyMap<string, string> },
+  directions: number,
 ): Promise<ResidualNorm[]> {
   const generator = seededGenerator(run.seed);
   // Keys and values as they are: F16 rounds away small steps.
@@ -66,7 +65,7 @@ export async function residualNorms(
       }
       if (layer === 0) await assertAdapted(precise, paths[0] ?? "", drawn[0] ?? []);
       const largest = Math.max(...drawn.flat().map((one) => shareOf(one, energies)));
-      norms.push({ layer, ...(await estimate(precise, paths, stepFor(energies, types) / largest)) });
+      norms.push({ layer, ...(await estimate(precise, paths, STEP / largest)) });
     }
     return norms;
   });
@@ -129,9 +128,4 @@ async function assertAdapted(run: CardRun, path: string, perturbations: readonly
     actual: `llama.cpp applies no adapter to ${ignored.map(({ name }) => name).join(", ")}`,
     fix: "Leave the gradient out.",
   });
-}
-
-/** The largest step that the roundest of the weights needs. */
-function stepFor(energies: readonly ModuleEnergy[], types: ReadonlyMap<string, string>): number {
-  return Math.max(...energies.map(({ name }) => STEPS[types.get(name) ?? ""] ?? STEP_OF_QUANTISED));
 }

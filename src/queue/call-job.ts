@@ -2,7 +2,7 @@ import type { Engine, ShortcutRequest } from "../engine/engine.js";
 import { QueueError } from "../errors.js";
 import { scaledPieces } from "./adapter-cache.js";
 import type { JobContent } from "./answer-job.js";
-import type { Call } from "./messages.js";
+import { packFloats, type Call } from "./messages.js";
 
 /**
  * Makes a single call of the engine.
@@ -27,8 +27,7 @@ export async function performCall(
     case "logits": {
       const { context } = call;
       const request = { pieces: scaledPieces(call.mask, pieces), context, tokens: tokensOf(call.tokens) };
-      const logits = await engine.nextTokenLogits(request);
-      return Buffer.from(logits.buffer, logits.byteOffset, logits.byteLength).toString("base64");
+      return packFloats(await engine.nextTokenLogits(request));
     }
     case "shortcuts": {
       const { boundary, full, context } = call;
@@ -51,6 +50,22 @@ export async function performCall(
           tokens: tokensOf(hash),
           continuation,
         })),
+      });
+    case "hidden": {
+      const prompts = call.prompts.map(({ id, tokens: hash, positions }) => ({
+        id,
+        tokens: tokensOf(hash),
+        positions,
+      }));
+      const { context } = call;
+      const states = await engine.hiddenStates({ pieces: scaledPieces(call.mask, pieces), context, prompts });
+      return states.map(({ values, ...rest }) => ({ ...rest, values: packFloats(values) }));
+    }
+    case "energies":
+      return engine.moduleEnergies({
+        pieces: scaledPieces(call.mask, pieces),
+        context: call.context,
+        prompts: call.prompts.map(({ id, tokens: hash }) => ({ id, tokens: tokensOf(hash) })),
       });
   }
 }

@@ -121,6 +121,18 @@ const callSchema = z.discriminatedUnion("method", [
     context: contextShape,
     prompts: z.array(promptSchema.extend({ continuation: z.array(tokenId).max(1 << 16) })).max(1 << 12),
   }),
+  z.strictObject({
+    method: z.literal("hidden"),
+    mask,
+    context: contextShape,
+    prompts: z.array(promptSchema.extend({ positions: z.array(z.number().int().min(0)).max(1 << 16) })).max(1 << 12),
+  }),
+  z.strictObject({
+    method: z.literal("energies"),
+    mask,
+    context: contextShape,
+    prompts: z.array(promptSchema).max(1 << 14),
+  }),
 ]);
 
 const jobSchema = z.discriminatedUnion("kind", [
@@ -184,7 +196,35 @@ export const callResults = {
     reasons: z.array(z.string()),
   }),
   likelihoods: z.array(z.strictObject({ id: z.string(), logProbability: z.number(), tokens: z.number().int() })),
+  hidden: z.array(
+    z.strictObject({
+      id: z.string(),
+      states: z.number().int(),
+      positions: z.number().int(),
+      length: z.number().int(),
+      /** As logits. */
+      values: z.string(),
+    }),
+  ),
+  energies: z.array(
+    z.strictObject({
+      name: z.string(),
+      tokens: z.number().int(),
+      input: z.number(),
+      output: z.number(),
+      update: z.number(),
+    }),
+  ),
 } as const;
+
+/** Numbers as they go through Redis: see {@link callResults}. */
+export function packFloats({ buffer, byteOffset, byteLength }: Float32Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString("base64");
+}
+
+export function unpackFloats(text: string): Float32Array {
+  return new Float32Array(Uint8Array.from(Buffer.from(text, "base64")).buffer);
+}
 
 /** @throws QueueError when it is no job. */
 export function parseJob(value: unknown): Job {

@@ -198,7 +198,7 @@ class RefusedError extends QueueError {}
 function tokenHashes(job: Job): string[] {
   if (job.kind === "answers") return job.waves.flatMap(({ prompts }) => prompts.map(({ tokens }) => tokens));
   const { call } = job;
-  if (call.method === "likelihoods") return call.prompts.map(({ tokens }) => tokens);
+  if ("prompts" in call) return call.prompts.map(({ tokens }) => tokens);
   return call.method === "tokenize" ? [] : [call.tokens];
 }
 

@@ -5,6 +5,8 @@ import type {
   EngineInfo,
   GenerateRequest,
   Generation,
+  HiddenRequest,
+  HiddenStates,
   Likelihood,
   LikelihoodRequest,
   LogitsRequest,
@@ -14,12 +16,13 @@ import type {
   ShortcutRequest,
   Shortcuts,
 } from "../engine/engine.js";
+import type { ModuleEnergy, PassRequest } from "../engine/layer-passes.js";
 import { EngineError } from "../errors.js";
 import { Ask, askSettings, canBeCut, type AskedPrompt, type AskSettings } from "./ask.js";
 import { PieceList } from "./compose-job.js";
 import { digest } from "./digest.js";
 import type { Dispatcher } from "./dispatcher.js";
-import { callResults, checked, type Call } from "./messages.js";
+import { callResults, checked, unpackFloats, type Call } from "./messages.js";
 import { PieceBook } from "./piece-book.js";
 
 /** Time limit of a single call, in milliseconds: trials on a large model take minutes. */
@@ -109,8 +112,7 @@ export class RemoteEngine implements Engine {
     const [asked] = this.asked([{ id: "", tokens }]);
     const call: Call = { method: "logits", mask, context, tokens: asked?.sha256 ?? "" };
     const result = await this.call(call, list, [JSON.stringify(tokens)]);
-    const bytes = Buffer.from(checked(callResults.logits, result, "logits"), "base64");
-    return new Float32Array(Uint8Array.from(bytes).buffer);
+    return unpackFloats(checked(callResults.logits, result, "logits"));
   }
 
   async logLikelihoods({ pieces, context, prompts }: LikelihoodRequest): Promise<Likelihood[]> {
@@ -129,8 +131,41 @@ export class RemoteEngine implements Engine {
     return checked(callResults.likelihoods, await this.call(call, list, texts), "likelihoods");
   }
 
-  hiddenStates(): Promise<never> {
-    return Promise.reject(notHere("hidden states"));
+  /** A job each: what a large model has of a few prompts is larger than a worker may tell at once. */
+  async hiddenStates({ pieces, context, prompts }: HiddenRequest): Promise<HiddenStates[]> {
+    const list = new PieceList();
+    const mask = list.mask(await this.book.asked(pieces));
+    const found = await Promise.all(
+      prompts.map(async ({ id, tokens, positions }) => {
+        const asked = this.asked([{ id, tokens }]).map(({ sha256 }) => {
+          return { id, tokens: sha256, positions: [...positions] };
+        });
+        const call: Call = { method: "hidden", mask, context, prompts: asked };
+        return checked(
+          callResults.hidden,
+          await this.call(call, list, [JSON.stringify(tokens)]),
+          "hidden states of a prompt",
+        );
+      }),
+    );
+    return found.flat().map(({ values, ...rest }) => ({ ...rest, values: unpackFloats(values) }));
+  }
+
+  async moduleEnergies({ pieces, context, prompts }: PassRequest): Promise<ModuleEnergy[]> {
+    const list = new PieceList();
+    const mask = list.mask(await this.book.asked(pieces));
+    const asked = this.asked(prompts).map(({ id, sha256 }) => ({ id, tokens: sha256 }));
+    const call: Call = { method: "energies", mask, context, prompts: asked };
+    const texts = prompts.map(({ tokens }) => JSON.stringify(tokens));
+    return checked(callResults.energies, await this.call(call, list, texts), "energies of modules");
+  }
+
+  inputMoments(): Promise<never> {
+    return Promise.reject(notHere("second moments"));
+  }
+
+  layerTimes(): Promise<never> {
+    return Promise.reject(notHere("times of layers"));
   }
 
   lens(): Promise<never> {

@@ -37,7 +37,11 @@ export async function withBaseSession<T>(
   use: (inputs: BaseInputs, engine: Engine) => Promise<T>,
 ): Promise<T> {
   const inputs = await loadBaseInputs(config);
-  return withEngine(() => openHere(config, inputs), signal, (engine) => use(inputs, engine));
+  return withEngine(
+    () => openHere(config, inputs),
+    signal,
+    (engine) => use(inputs, engine),
+  );
 }
 
 function openFor(
@@ -58,7 +62,7 @@ function openHere({ gpu, gpuLayers, threads }: BaseConfig, { model }: BaseInputs
   return openEngine({ modelPath: model.path, gpu, gpuLayers, ...(threads === undefined ? {} : { threads }) });
 }
 
-/** Opens an engine, closes it afterwards, and at once when the signal fires. */
+/** Uses an engine, closes it afterwards, and at once when the signal fires. */
 export async function withEngine<T>(
   open: () => Promise<Engine>,
   signal: AbortSignal | undefined,

@@ -148,11 +148,10 @@ describe.skipIf(!isKnown).each(["llama", "phi3"])(
         const prompts = expected.prompts.map((all, i) => {
           return { id: String(i), tokens: all.slice(0, promptTokens), continuation: all.slice(promptTokens) };
         });
-        const run: CardRun = { engine, model, prompts, context, seed: 3, onPass: () => undefined };
+        const run: CardRun = { engine, model, prompts, context, seed: 3, signal: undefined, onPass: () => undefined };
         expect(meanOf(await losses(run, []))).toBeCloseTo(residual.loss, 4);
         const energies = await engine.moduleEnergies(wholePass(run, []));
-        const types = new Map(energies.map(({ name }) => [name, "F32"]));
-        const norms = await residualNorms(run, energies, { directions: 24, types });
+        const norms = await residualNorms(run, energies, 24);
         let inside = 0;
         for (const { layer, norm, low, high, stepError } of norms) {
           const theirs = residual.layers[layer] ?? Number.NaN;
