@@ -26,8 +26,8 @@ function random(state) {
 const draw = random(Number(seed));
 const between = (low, high) => low + draw() * (high - low);
 
-/** The demo's samples several times over, each time with other names of days in front, so that the sweep outlasts the faults. */
-const days = ["", "On Monday. ", "On Tuesday. ", "On Wednesday. ", "On Thursday. ", "On Friday. ", "On Saturday. "];
+/** The demo's samples several times over, each time with another day in front, so that the sweep outlasts the faults. */
+const days = Array.from({ length: Math.max(4, Math.ceil(Number(kills) / 5)) }, (_, i) => `On day ${i}. `);
 const samples = readFileSync(join(demo, "validation.jsonl"), "utf8").trim().split("\n").map(JSON.parse);
 const data = join(folder, "data.jsonl");
 const rows = days.flatMap((day, i) =>
@@ -121,7 +121,7 @@ while (done < Number(kills) && !existsSync(join(folder, "remote/result.json"))) 
   done += 1;
   const answers = existsSync(join(folder, "remote/journal.jsonl")) ? journalOf(join(folder, "remote")).rows : 0;
   say(`${((performance.now() - started) / 1000).toFixed(0)} s: ${done} ${kind}, ${answers} answers`);
-  await pause(between(500, 6000));
+  await pause(between(200, 3000));
   startAgain();
 }
 const watching = setInterval(startAgain, 1000);

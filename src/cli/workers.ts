@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { UsageError } from "../errors.js";
 import { stableJson } from "../formats/stable-json.js";
 import { connectRedis, REDIS_VARIABLE } from "../queue/connection.js";
-import { presentWorkers } from "../queue/presence.js";
+import { presentWorkers, silenceOf } from "../queue/presence.js";
 import { workersReport } from "../report/workers.js";
 
 /** `boundary workers`: who is at a queue. */
@@ -21,8 +21,10 @@ export function workersCommand(): Command {
       }
       const redis = await connectRedis(url);
       try {
-        const workers = await presentWorkers(redis);
-        process.stdout.write(json ? stableJson(workers) : `${workersReport(workers, Date.now())}\n`);
+        const present = await presentWorkers(redis);
+        const silence = await silenceOf(redis, present);
+        const workers = present.map((worker, i) => ({ ...worker, silentSeconds: silence[i] ?? null }));
+        process.stdout.write(json ? stableJson(workers) : `${workersReport(workers)}\n`);
       } finally {
         redis.disconnect();
       }

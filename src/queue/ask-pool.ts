@@ -2,8 +2,8 @@ import { canBeCut, type Ask } from "./ask.js";
 
 /** Seconds that a job should take: long against handing it out, short against losing it. */
 const JOB_SECONDS = 20;
-/** Seconds of a job for workers that have not shown yet how fast they are. */
-const FIRST_JOB_SECONDS = 3;
+/** Seconds that a job may take which does not fill a batch: a full one costs less for each answer. */
+const SECONDS_FOR_A_BATCH = 90;
 /** Each job is at most this share of what is left for each worker: near the end jobs get smaller, so that all workers end together. */
 const SHARE_OF_REST = 1 / 3;
 /** Answers of this length are expected before any was seen, or fewer where fewer are allowed. */
@@ -78,13 +78,16 @@ export class AskPool {
 
   /** How many asks like this one make a job. */
   private mostOf(ask: Ask, { secondsPerCost, guessedSecondsPerCost, workers }: JobSize): number {
-    const seconds = secondsPerCost === undefined ? FIRST_JOB_SECONDS : JOB_SECONDS;
-    const each = this.costOf(ask) * (secondsPerCost ?? guessedSecondsPerCost);
+    const each = Math.max(1e-9, this.costOf(ask) * (secondsPerCost ?? guessedSecondsPerCost));
     const sequences = canBeCut(ask.settings) ? ask.settings.context.sequences : 1;
+    const inTime = Math.max(
+      Math.floor(JOB_SECONDS / each),
+      Math.min(sequences, Math.floor(SECONDS_FOR_A_BATCH / each)),
+    );
     const ofRest = Math.ceil((SHARE_OF_REST * this.size) / workers);
     // A batch that is not full takes nearly as long as a full one: only when there are too few for all are they spread.
     const batch = Math.min(sequences, Math.ceil(this.size / workers));
-    const wanted = Math.min(Math.floor(seconds / Math.max(1e-9, each)), Math.max(batch, ofRest), MOST_ASKS);
+    const wanted = Math.min(inTime, Math.max(batch, ofRest), MOST_ASKS);
     return Math.max(1, wanted > sequences ? wanted - (wanted % sequences) : wanted);
   }
 

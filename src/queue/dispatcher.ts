@@ -13,6 +13,7 @@ import type { Lane } from "./lane.js";
 import { Lanes } from "./lanes.js";
 import { LIMITS, tooLarge, type Entry, type Job, type Row } from "./messages.js";
 import type { Announcement } from "./presence.js";
+import { RunClaim } from "./run-claim.js";
 import { ResultReader } from "./result-stream.js";
 import type { ChosenWorker } from "./worker-choice.js";
 import { withinTime } from "./within-time.js";
@@ -48,6 +49,7 @@ export interface DispatcherOptions {
 export class Dispatcher {
   private readonly pool = new AskPool();
   private readonly asks = new Map<string, Ask>();
+  private readonly claim: RunClaim;
   private readonly flights: Flights;
   private readonly lanes: Lanes;
   private readonly early = new EarlyRows();
@@ -65,6 +67,7 @@ export class Dispatcher {
   constructor(private readonly options: DispatcherOptions) {
     const { redis, run } = options;
     this.lanes = new Lanes(redis);
+    this.claim = new RunClaim(redis, run);
     this.flights = new Flights(redis, run);
     this.blocking = anotherConnection(redis);
     this.reader = new ResultReader(
@@ -82,6 +85,7 @@ export class Dispatcher {
 
   /** Takes what an earlier run left, and begins. */
   async start(): Promise<void> {
+    await this.claim.take();
     await this.flights.removeOrphans((queue) => this.lanes.of(queue));
     await this.reader.drain();
     await this.look();
@@ -140,6 +144,7 @@ export class Dispatcher {
 
   private async tidy(isIdle: boolean): Promise<void> {
     const { redis, store, run } = this.options;
+    if (!(await this.claim.release())) return;
     await this.flights.removeWaiting();
     if (isIdle) {
       await redis.unlink(keys.results(run), keys.jobs(run));
@@ -155,6 +160,7 @@ export class Dispatcher {
 
   private async look(): Promise<void> {
     try {
+      if (!(await this.claim.keep())) this.failAll(takenUp());
       const workers = await this.options.findWorkers();
       if (workers.length === 0 && this.workers.length > 0) {
         this.options.onNote("no worker is there any more; waiting for one");
@@ -333,6 +339,13 @@ export class Dispatcher {
 
 function jobId(job: Job): string {
   return `j${digest(JSON.stringify(job)).slice(0, 40)}`;
+}
+
+function takenUp(): QueueError {
+  return new QueueError({
+    what: "another coordinator has taken up this run",
+    fix: "The same sweep, with the same --out, was started on another machine: let it go on there, or stop it and run the same command again.",
+  });
 }
 
 function givenUp(): QueueError {

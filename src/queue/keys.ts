@@ -3,7 +3,7 @@ export const PREFIX = "boundary";
 
 /** The keys in Redis that are not BullMQ's. */
 export const keys = {
-  /** Sorted set of worker ids by the time they were last heard of, in milliseconds. */
+  /** Set of worker ids. */
   workers: `${PREFIX}:workers`,
   /** What a worker says of itself; it expires when the worker falls silent. */
   worker: (id: string): string => `${PREFIX}:worker:${id}`,
@@ -13,6 +13,8 @@ export const keys = {
   chunk: (sha256: string, at: number): string => `${PREFIX}:file:${sha256}:${at}`,
   /** Stream of what workers found for a run. */
   results: (run: string): string => `${PREFIX}:results:${run}`,
+  /** The coordinator that works on a run: the last that took it up. */
+  coordinator: (run: string): string => `${PREFIX}:coordinator:${run}`,
   /** Hash of the jobs that a run has handed out, by their ids: the queue of each. */
   jobs: (run: string): string => `${PREFIX}:jobs:${run}`,
 };

@@ -20,6 +20,7 @@ export interface RemoteOptions {
   readonly model: HashedBaseModel;
   readonly adapter: HashedAdapter;
   readonly gpu: GpuChoice;
+  readonly gpuLayers: number | "auto" | "max";
   readonly threads?: number;
   /** Only workers that have read all of their model. */
   readonly fullHash: boolean;

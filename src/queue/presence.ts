@@ -47,8 +47,6 @@ const announcementSchema = z.strictObject({
   doing: z.string(),
   /** Peak resident memory of its engine, in bytes. */
   enginePeakBytes: z.number().min(0),
-  /** When it was last heard of, in milliseconds since 1970. */
-  seenMs: z.number(),
 });
 
 /** What a worker says of itself. */
@@ -83,30 +81,40 @@ export function queueName(
 }
 
 /** Says that a worker is there. */
-export async function announce(redis: Redis, worker: Omit<Announcement, "seenMs">): Promise<void> {
-  const announcement: Announcement = { ...worker, seenMs: Date.now() };
+export async function announce(redis: Redis, worker: Announcement): Promise<void> {
   await redis
     .pipeline()
-    .set(keys.worker(worker.id), JSON.stringify(announcement), "EX", GONE_SECONDS)
-    .zadd(keys.workers, announcement.seenMs, worker.id)
+    .set(keys.worker(worker.id), JSON.stringify(worker), "EX", GONE_SECONDS)
+    .sadd(keys.workers, worker.id)
     .exec();
 }
 
 /** Says that a worker is gone. */
 export async function withdraw(redis: Redis, id: string): Promise<void> {
-  await redis.multi().del(keys.worker(id)).zrem(keys.workers, id).exec();
+  await redis.multi().del(keys.worker(id)).srem(keys.workers, id).exec();
 }
 
 /** The workers that are there, by name. What is no announcement of this release is left out. */
 export async function presentWorkers(redis: Redis): Promise<Announcement[]> {
-  const ids = await redis.zrange(keys.workers, 0, -1);
+  const ids = await redis.smembers(keys.workers);
   if (ids.length === 0) return [];
   const texts = await redis.mget(ids.map(keys.worker));
   const gone = ids.filter((_, i) => texts[i] === null);
-  if (gone.length > 0) await redis.zrem(keys.workers, ...gone);
+  if (gone.length > 0) await redis.srem(keys.workers, ...gone);
   return texts
     .flatMap((text) => (typeof text === "string" ? parseAnnouncement(text) : []))
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id < b.id ? -1 : 1));
+}
+
+/** Seconds since each worker was last heard of, by the server's clock; undefined for one that has gone meanwhile. */
+export async function silenceOf(redis: Redis, workers: readonly Announcement[]): Promise<(number | undefined)[]> {
+  const pipeline = redis.pipeline();
+  for (const { id } of workers) pipeline.pttl(keys.worker(id));
+  const replies = (await pipeline.exec()) ?? [];
+  return workers.map((_, i) => {
+    const left = replies[i]?.[1];
+    return typeof left === "number" && left >= 0 ? Math.max(0, GONE_SECONDS - left / 1000) : undefined;
+  });
 }
 
 function parseAnnouncement(text: string): Announcement[] {

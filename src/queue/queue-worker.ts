@@ -30,7 +30,7 @@ export interface WorkerParts {
   readonly engine: EngineSlot;
   readonly adapters: AdapterCache;
   readonly store: ContentStore;
-  readonly announcement: Omit<Announcement, "seenMs" | "jobs" | "answers" | "doing" | "enginePeakBytes">;
+  readonly announcement: Omit<Announcement, "jobs" | "answers" | "doing" | "enginePeakBytes">;
   /** After so many seconds without a sign of life its job is given to another worker. */
   readonly lockSeconds: number;
   /** Told what happens, a line each. */
@@ -44,7 +44,7 @@ const textList = z.array(z.string());
 export class QueueWorker {
   private readonly worker: Worker;
   private readonly heartbeat: NodeJS.Timeout;
-  private facts: Omit<Announcement, "seenMs">;
+  private facts: Announcement;
   private loaded = new Set<string>();
   private isClosing = false;
 

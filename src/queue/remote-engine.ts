@@ -29,8 +29,8 @@ import { PieceBook } from "./piece-book.js";
 const CALL_TIMEOUT_MS = 3_600_000;
 /** Characters of texts that are tokenised by one job. */
 const TEXTS_OF_JOB = 1 << 20;
-/** Waves that a sweep may have under way: enough for hundreds of workers, and few enough to hold in memory. */
-const WAVES_IN_FLIGHT = 1024;
+/** Waves that a sweep may have under way: enough for a thousand workers, and few enough to hold in memory. */
+const WAVES_IN_FLIGHT = 4096;
 
 /** What a remote engine consists of. */
 export interface RemoteParts {

@@ -11,6 +11,7 @@ export interface Wanted {
   /** SHA-256 of the adapter. */
   readonly adapter: string;
   readonly gpu: GpuChoice;
+  readonly gpuLayers: number | "auto" | "max";
   readonly threads?: number;
   /** Only workers that have read all of their model. */
   readonly fullHash: boolean;
@@ -85,7 +86,7 @@ export function markOf({ name, engine, model }: Announcement): string {
 function difference(worker: Announcement, wanted: Wanted): string | undefined {
   const { engine, model, allow } = worker;
   if (worker.version !== version) return `boundary ${worker.version} instead of ${version}`;
-  if (allow && !allow.includes(wanted.adapter)) return "its owner does not allow this adapter";
+  if (allow && !allow.includes(wanted.adapter)) return `its owner does not allow this adapter (boundary worker --allow ${wanted.adapter})`;
   if (wanted.mixed) return model.family === wanted.model.family ? undefined : otherModel(worker);
   if (model.sampled !== wanted.model.sampled) return otherModel(worker);
   if (wanted.fullHash && model.sha256 !== wanted.model.sha256) {
@@ -95,6 +96,9 @@ function difference(worker: Announcement, wanted: Wanted): string | undefined {
   }
   if (wanted.gpu !== "auto" && choiceOf(engine.backend) !== wanted.gpu) {
     return `backend ${engine.backend} instead of ${wanted.gpu}`;
+  }
+  if (typeof wanted.gpuLayers === "number" && engine.gpuLayers !== wanted.gpuLayers) {
+    return `${engine.gpuLayers} layers on the GPU instead of ${wanted.gpuLayers}`;
   }
   if (wanted.threads !== undefined && engine.threads !== wanted.threads) {
     return `${engine.threads} threads instead of ${wanted.threads}`;

@@ -81,7 +81,7 @@ async function introduce(
   { name, allow, fullHash }: WorkerSettings,
   model: BaseModel,
   engine: Engine,
-): Promise<Omit<Announcement, "seenMs" | "jobs" | "answers" | "doing" | "enginePeakBytes">> {
+): Promise<Omit<Announcement, "jobs" | "answers" | "doing" | "enginePeakBytes">> {
   const { sampled, family, template } = await fingerprintOf(model);
   const whole = fullHash ? { sha256: (await withSha256(model)).sha256 } : {};
   const { logits, tokensPerSecond } = await trial(engine);

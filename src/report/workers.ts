@@ -1,8 +1,11 @@
 import type { Announcement } from "../queue/presence.js";
 import { plainTable } from "./table.js";
 
-/** The workers of a queue as a table. @param nowMs milliseconds since 1970. */
-export function workersReport(workers: readonly Announcement[], nowMs: number): string {
+/** A worker, and how long ago it was last heard of; null where it has gone meanwhile. */
+type SeenWorker = Announcement & { readonly silentSeconds: number | null };
+
+/** The workers of a queue as a table. */
+export function workersReport(workers: readonly SeenWorker[]): string {
   if (workers.length === 0) return "No worker is there.";
   const table = plainTable([
     "name",
@@ -16,7 +19,7 @@ export function workersReport(workers: readonly Announcement[], nowMs: number): 
     "last seen",
     "doing",
   ]);
-  for (const { name, model, engine, jobs, answers, tokensPerSecond, seenMs, doing } of workers) {
+  for (const { name, model, engine, jobs, answers, tokensPerSecond, silentSeconds, doing } of workers) {
     table.push([
       name,
       `${model.name} ${model.sampled.slice(0, 8)}`,
@@ -26,7 +29,7 @@ export function workersReport(workers: readonly Announcement[], nowMs: number): 
       String(jobs),
       String(answers),
       tokensPerSecond.toFixed(0),
-      `${Math.max(0, Math.round((nowMs - seenMs) / 1000))} s ago`,
+      silentSeconds === null ? "gone" : `${Math.round(silentSeconds)} s ago`,
       doing === "" ? "waiting" : doing,
     ]);
   }

@@ -24,11 +24,14 @@ const rowSchema = z.strictObject({
 export type JournalRow = z.output<typeof rowSchema>;
 
 /**
- * The append-only JSONL file that makes a sweep resumable. Each answer is one line, written in one call as soon as it exists.
+ * The append-only JSONL file that makes a sweep resumable. Each answer is one line, written whole as soon as it exists.
  * A line that a crash cut off is dropped when the journal is opened again.
  */
 export class Journal {
   private tail: Promise<void> = Promise.resolve();
+  /** Lines that wait for the write under way to end; one call writes them all. */
+  private waiting: string[] = [];
+  private next: Promise<void> | undefined;
 
   private constructor(
     private readonly path: string,
@@ -58,14 +61,21 @@ export class Journal {
   append(row: JournalRow): Promise<void> {
     if (this.rows.has(row.key)) return this.tail;
     this.rows.set(row.key, row);
-    this.tail = this.tail.then(async () => {
-      await this.handle.appendFile(`${JSON.stringify(row)}\n`).catch((cause: unknown) => {
-        throw fileError(this.path, "write", cause);
-      });
-    });
+    this.waiting.push(`${JSON.stringify(row)}\n`);
+    this.next ??= this.tail.then(() => this.writeWaiting());
+    this.tail = this.next;
     // Whoever awaits the append sees the failure; nobody may be awaiting yet.
     this.tail.catch(() => undefined);
     return this.tail;
+  }
+
+  private async writeWaiting(): Promise<void> {
+    const lines = this.waiting;
+    this.waiting = [];
+    this.next = undefined;
+    await this.handle.appendFile(lines.join("")).catch((cause: unknown) => {
+      throw fileError(this.path, "write", cause);
+    });
   }
 
   /** Waits for what is still being written, then closes the file. */
@@ -90,11 +100,13 @@ async function readRows(path: string, { mend }: { mend: boolean }): Promise<Map<
       throw fileError(path, "write", cause);
     });
   }
-  const lines = bytes.subarray(0, complete).toString("utf8").split("\n").slice(0, -1);
   const rows = new Map<string, JournalRow>();
-  for (const [i, line] of lines.entries()) {
-    const row = parseRow(line, path, i + 1);
+  // Line by line: all of a large journal is longer than a string may be.
+  for (let start = 0, line = 1; start < complete; line++) {
+    const end = bytes.indexOf(0x0a, start);
+    const row = parseRow(bytes.toString("utf8", start, end), path, line);
     rows.set(row.key, row);
+    start = end + 1;
   }
   return rows;
 }

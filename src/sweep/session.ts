@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { Engine } from "../engine/engine.js";
 import { openEngine } from "../engine/process-engine.js";
-import { EngineCrashError, InterruptedError } from "../errors.js";
+import { EngineCrashError, InterruptedError, UsageError } from "../errors.js";
 import { openRemoteEngine } from "../queue/open-remote.js";
 import type { SweepConfig } from "./config.js";
 import { loadBaseInputs, type BaseConfig, type BaseInputs } from "./base-inputs.js";
@@ -20,6 +20,7 @@ export async function withSession<T>(
   use: (inputs: SweepInputs, engine: Engine) => Promise<T>,
   onNote: (line: string) => void = () => undefined,
 ): Promise<T> {
+  assertHasQueue(config);
   const inputs = await loadInputs(config);
   try {
     assertCanLeaveOut(config, inputs.samples);
@@ -44,18 +45,27 @@ export async function withBaseSession<T>(
   );
 }
 
+function assertHasQueue({ redis, mixed, fullHash }: SweepConfig): void {
+  if (redis !== undefined || !(mixed || fullHash)) return;
+  throw new UsageError({
+    what: `${mixed ? "--mixed" : "--full-hash"} says which workers of a queue may answer, and there is no queue`,
+    fix: "Give --redis URL too, or leave it out.",
+  });
+}
+
 function openFor(
   config: SweepConfig,
   inputs: SweepInputs,
   signal: AbortSignal | undefined,
   onNote: (line: string) => void,
 ): Promise<Engine> {
-  const { gpu, redis, mixed = false, fullHash = false, out } = config;
+  const { gpu, gpuLayers, redis, mixed = false, fullHash = false, out } = config;
   if (redis === undefined) return openHere(config, inputs);
   const { model, adapter, samples } = inputs;
   const threads = config.threads === undefined ? {} : { threads: config.threads };
   const identity = hash([resolve(out), samples.map(({ part, sample, text }) => [part, sample.id, text])]);
-  return openRemoteEngine({ redis, model, adapter, gpu, ...threads, fullHash, mixed, identity, signal, onNote });
+  const engine = { gpu, gpuLayers, ...threads };
+  return openRemoteEngine({ ...engine, redis, model, adapter, fullHash, mixed, identity, signal, onNote });
 }
 
 function openHere({ gpu, gpuLayers, threads }: BaseConfig, { model }: BaseInputs): Promise<Engine> {

@@ -40,11 +40,12 @@ export function startWorker(
   };
 }
 
-/** Arguments of a sweep over the demo that any machine repeats: K = 0, 2, ... of 8 on 24 samples. */
+/** Arguments of a sweep over the demo that any machine repeats: K = 0, 2, ... of 8, or the masks of another strategy, on 24 samples. */
 export function demoSweep(out: string, ...more: string[]): string[] {
   const files = ["--model", demoModel, "--adapter", demoAdapter, "--data", join(demo, "validation.jsonl")];
-  const fixed = ["--gpu", "off", "--threads", "1", "--rule", "best", "--limit", "24", "--boundaries", "0-8:2"];
-  return ["sweep", ...files, ...fixed, "--out", out, ...more];
+  const fixed = ["--gpu", "off", "--threads", "1", "--rule", "best", "--limit", "24"];
+  const boundaries = more.includes("--strategy") ? [] : ["--boundaries", "0-8:2"];
+  return ["sweep", ...files, ...fixed, ...boundaries, "--out", out, ...more];
 }
 
 /** `result.json` of a run without its timings. */

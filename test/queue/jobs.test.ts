@@ -1,27 +1,15 @@
 import { describe, expect, it } from "vitest";
 import type { Generation } from "../../src/engine/engine.js";
 import { QueueError } from "../../src/errors.js";
-import { Ask, askSettings, type AskedPiece, type AskSettings } from "../../src/queue/ask.js";
+import { Ask, type AskSettings } from "../../src/queue/ask.js";
 import { AskPool, type JobSize } from "../../src/queue/ask-pool.js";
 import { composeJob } from "../../src/queue/compose-job.js";
 import { digest } from "../../src/queue/digest.js";
 import { entryText, LIMITS, parseEntry, parseJob } from "../../src/queue/messages.js";
 import { failureOf } from "../support/failure.js";
+import { askSettingsFor, layerMasks, layerPieces } from "./asks.js";
 
-const pieces = [0, 1, 2].map((layer): AskedPiece => {
-  return {
-    piece: { sha256: digest(`piece ${layer}`), modules: [`blk.${layer}.attn_q.weight`], padded: true },
-    scale: 1,
-  };
-});
-const masks = [0, 1, 3].map((boundary) => ({ boundary, pieces: pieces.slice(0, boundary) }));
-
-function settings(more: Partial<AskSettings> = {}): AskSettings {
-  const context = { sequences: 4, contextSize: 256, batchSize: 512, cacheType: "F16", flashAttention: "auto" } as const;
-  return askSettings({ masks, full: pieces, context, maxTokens: 8, stop: ["\n"], batchedCells: 256, ...more }, 3);
-}
-
-function asksOf(count: number, own: AskSettings = settings(), take: Ask["take"] = () => true): Ask[] {
+function asksOf(count: number, own: AskSettings = askSettingsFor(), take: Ask["take"] = () => true): Ask[] {
   return Array.from({ length: count }, (_, i) => {
     return new Ask(own, [{ id: `s${i}`, tokens: [1, 2, i], sha256: digest(`tokens ${i}`) }], take);
   });
@@ -38,7 +26,7 @@ const job = (asks: readonly Ask[], shares = true): ReturnType<typeof composeJob>
 describe("an ask", () => {
   it("ends when each prompt is answered under each mask, tells each answer once, and takes nothing else", async () => {
     const told: string[] = [];
-    const [ask] = asksOf(1, settings(), (boundary, { id }) => Boolean(told.push(`${id} ${boundary}`)));
+    const [ask] = asksOf(1, askSettingsFor(), (boundary, { id }) => Boolean(told.push(`${id} ${boundary}`)));
     if (!ask) throw new Error("no ask");
     expect(ask.take(2, generation("s0"))).toBe(false);
     expect(ask.take(0, generation("s1"))).toBe(false);
@@ -56,11 +44,11 @@ describe("an ask", () => {
       { stop: [] },
       { full: undefined },
       { batchedCells: 0 },
-      { masks: masks.slice(1) },
+      { masks: layerMasks.slice(1) },
     ];
-    const keys = [{}, ...others].map((more) => keyOf(settings(more)));
+    const keys = [{}, ...others].map((more) => keyOf(askSettingsFor(more)));
     expect(new Set(keys).size).toBe(keys.length);
-    expect(keyOf(settings())).toBe(keys[0]);
+    expect(keyOf(askSettingsFor())).toBe(keys[0]);
   });
 });
 
@@ -86,8 +74,13 @@ describe("the size of a job", () => {
     expect(sizes.at(-1)).toBeLessThanOrEqual(4);
   });
 
-  it("is short before anything was measured", () => {
-    expect(taken(1000, { guessedSecondsPerCost: 0.2 / COST })[0]).toBe(12);
+  it("goes by the workers' own trial before anything was measured", () => {
+    expect(taken(1000, { guessedSecondsPerCost: 0.4 / COST })[0]).toBe(48);
+  });
+
+  it("is longer where it would not fill a batch", () => {
+    expect(taken(100, { secondsPerCost: 15 / COST })[0]).toBe(4);
+    expect(taken(100, { secondsPerCost: 40 / COST })[0]).toBe(2);
   });
 
   it("is one sample where one takes longer than a job should", () => {
@@ -102,7 +95,7 @@ describe("the size of a job", () => {
 describe("a job", () => {
   it("lists each piece once and holds waves of at most as many prompts as there are sequences", () => {
     const made = job(asksOf(6));
-    expect(made.pieces.map(({ sha256 }) => sha256)).toEqual(pieces.map(({ piece }) => piece.sha256));
+    expect(made.pieces.map(({ sha256 }) => sha256)).toEqual(layerPieces.map(({ piece }) => piece.sha256));
     expect(made.settings).toHaveLength(1);
     expect(made.settings[0]?.masks.map((mask) => mask.pieces)).toEqual([
       [],
@@ -121,7 +114,7 @@ describe("a job", () => {
   });
 
   it("keeps a wave whole where company counts, and answers boundaries one by one where workers cannot share layers", () => {
-    const own = settings({ batchedCells: undefined });
+    const own = askSettingsFor({ batchedCells: undefined });
     const prompts = ["a", "b", "c"].map((id) => ({ id, tokens: [1], sha256: digest(id) }));
     const asks = [new Ask(own, prompts, () => undefined), new Ask(own, prompts.slice(1), () => undefined)];
     expect(job(asks).waves.map((wave) => wave.prompts.length)).toEqual([3, 2]);

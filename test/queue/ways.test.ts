@@ -55,6 +55,9 @@ describe.skipIf(!hasRedis)(`ways to sweep on a queue ${skippedWithoutRedis}`, ()
   it.each([
     ["racing and screening", ["--race", "--screen", "nll"]],
     ["waves whose answers depend on each other", ["--sequences", "3"]],
+    ["layers ranked by what goes through them", ["--strategy", "top:2-6:4:cka"]],
+    ["layers ranked by energy", ["--strategy", "top:4:energy"]],
+    ["layers that are scaled", ["--strategy", "scale:0.5", "--holdout", "0"]],
     ["with whole hashes", ["--full-hash", "--holdout", "0"]],
   ])("%s, through TLS, end as on one machine", async (title, flags) => {
     const [local, remote] = ["local", "remote"].map((name) => join(folder.path, `${name} ${title}`));
