@@ -11,7 +11,7 @@ const config: KnipConfig = {
   ],
   project: ["src/**/*.ts", "test/**/*.ts", "{eval,test}/**/*.mjs"],
   ignoreExportsUsedInFile: true,
-  ignoreBinaries: ["mount", "umount"],
+  ignoreBinaries: ["ip", "mount", "openssl", "umount"],
 };
 
 export default config;

@@ -83,11 +83,16 @@ export class Dispatcher {
     );
   }
 
-  /** Takes what an earlier run left, and begins. */
+  /** Takes what an earlier run left, and begins. @throws QueueError when Redis refuses. */
   async start(): Promise<void> {
-    await this.claim.take();
-    await this.flights.removeOrphans((queue) => this.lanes.of(queue));
-    await this.reader.drain();
+    try {
+      await this.claim.take();
+      await this.flights.removeOrphans((queue) => this.lanes.of(queue));
+      await this.reader.drain();
+    } catch (error) {
+      this.blocking.disconnect();
+      throw redisFailure(this.options.url, error);
+    }
     await this.look();
     this.following = this.reader.follow(BLOCK_MS);
     this.timer = setInterval(() => void this.look(), LOOK_MS);

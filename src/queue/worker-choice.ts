@@ -86,7 +86,8 @@ export function markOf({ name, engine, model }: Announcement): string {
 function difference(worker: Announcement, wanted: Wanted): string | undefined {
   const { engine, model, allow } = worker;
   if (worker.version !== version) return `boundary ${worker.version} instead of ${version}`;
-  if (allow && !allow.includes(wanted.adapter)) return `its owner does not allow this adapter (boundary worker --allow ${wanted.adapter})`;
+  if (allow && !allow.includes(wanted.adapter))
+    return `its owner does not allow this adapter (boundary worker --allow ${wanted.adapter})`;
   if (wanted.mixed) return model.family === wanted.model.family ? undefined : otherModel(worker);
   if (model.sampled !== wanted.model.sampled) return otherModel(worker);
   if (wanted.fullHash && model.sha256 !== wanted.model.sha256) {
