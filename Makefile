@@ -4,7 +4,7 @@ NPM ?= npm
 BOUNDARY = node dist/cli/main.js
 DEMO = eval/demo
 
-.PHONY: all build test test-model check demo bench simulate simulate-race pack clean
+.PHONY: all build test test-model check demo bench bench-queue simulate simulate-race pack clean
 all: build
 
 node_modules/.package-lock.json: package.json package-lock.json
@@ -37,6 +37,13 @@ demo: build
 # lacks and leaves those parts out; BENCH="--work DIR --rounds 3 --only a,b2" passes options.
 bench: build
 	node eval/bench/sweep-speed.mjs $(BENCH)
+
+# A sweep on a queue while its parts are killed, while the network is cut, and with a thousand workers that only sleep (20 minutes): wants redis-server, and
+# root and ip for the network.
+bench-queue: build
+	node eval/bench/queue-kills.mjs 60 7
+	node eval/bench/queue-network.mjs 30
+	node eval/simulation/queue-scale.mjs 1000 1000000 200 4
 
 # The choice rules and intervals on sweeps with a known truth (five minutes).
 simulate: build

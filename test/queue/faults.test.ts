@@ -10,10 +10,21 @@ import { finished, killGroup, runCli, startCli } from "../support/cli.js";
 import { ENGINE_START_MS } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyModel } from "../support/tiny-model.js";
-import { demoSweep, resultOf, startWorker, until, workersThere, type StartedWorker } from "./demo.js";
+import { demoSweep, pause, resultOf, startWorker, until, workersThere, type StartedWorker } from "./demo.js";
 import { hasRedis, skippedWithoutRedis, startRedis, type RedisServer } from "./redis-server.js";
 
 const folder = temporaryFolder();
+/** An answer that nobody asked for. */
+const strangeGeneration = {
+  id: "s",
+  text: "strange",
+  tokens: [1],
+  stopReason: "eog",
+  promptTokens: 1,
+  prefillMs: 1,
+  decodeMs: 1,
+  decodedTokens: 1,
+};
 
 describe.skipIf(!hasRedis)(`a queue in which something goes wrong ${skippedWithoutRedis}`, () => {
   let redis: RedisServer;
@@ -142,7 +153,16 @@ describe.skipIf(!hasRedis)(`a queue in which something goes wrong ${skippedWitho
     expect(otherCode).toBe(0);
   });
 
-  it("a poisoned payload: that job fails, the worker says why and lives", async () => {
+  it("poisoned payloads: that job fails, worker and coordinator say why and go on", async () => {
+    const ended = finished(startCli(remote()));
+    await until(async () => (await answered()) > 0);
+    for (const stream of await client.keys(`${PREFIX}:results:*`)) {
+      await client.xadd(stream, "*", "json", "no JSON");
+      await client.xadd(stream, "*", "json", JSON.stringify({ job: "j1", worker: "w", rows: [{ ask: "x" }] }));
+      const strange = { boundary: 4, generation: strangeGeneration };
+      const rows = [{ ask: "nobody's", ...strange }];
+      await client.xadd(stream, "*", "json", JSON.stringify({ job: "j1", worker: "w", rows, done: { seconds: 1 } }));
+    }
     const [worker] = await presentWorkers(client);
     const queue = new Queue(worker?.queue ?? "", { connection: client, prefix: PREFIX });
     await queue.add("answers", { kind: "answers", run: "x", timeoutMs: 1000, adapter: "../../etc/passwd" });
@@ -158,8 +178,23 @@ describe.skipIf(!hasRedis)(`a queue in which something goes wrong ${skippedWitho
     const said = [...workers.values()].map(({ output }) => output()).join("");
     expect(said).toContain("a job in the queue is not what it must be: found adapter");
     expect(said).toContain("a job is too large for the queue");
-    const { code, stderr } = await runCli(remote("--limit", "10", "--quiet"));
+    const { code, stderr } = await ended;
     expect(code, stderr).toBe(0);
+    expect(stderr).toContain("an answer of a worker in the queue is not what it must be");
+    expect(await resultOf(out)).toEqual(local);
+  });
+
+  it("a Redis that fills up in mid-sweep", async () => {
+    const ended = finished(startCli(remote()));
+    await until(async () => (await answered()) > 0);
+    await client.config("SET", "maxmemory", "1mb");
+    const full = await Promise.race([ended, pause(5000)]);
+    await client.config("SET", "maxmemory", "0");
+    if (full) expect(full).toMatchObject({ code: 1, stderr: expect.stringMatching(/maxmemory: raise it/) as string });
+    // Who had handed everything out already only waits until there is room again.
+    const { code, stderr } = full ? await runCli(remote()) : await ended;
+    expect(code, stderr).toBe(0);
+    expect(await resultOf(out)).toEqual(local);
   });
 
   it("a full Redis: a clear error, and the same command goes on when there is room", async () => {
@@ -177,9 +212,10 @@ describe.skipIf(!hasRedis)(`a queue in which something goes wrong ${skippedWitho
     const model = await writeTinyModel(folder.path, "other.gguf", { architecture: "llama" });
     const stranger = begin("stranger", ["--model", model]);
     await until(async () => (await presentWorkers(client)).some(({ name }) => name === "stranger"));
-    const { code, stderr } = await runCli(remote("--limit", "10"));
+    const { code, stderr } = await runCli(remote());
     stranger.kill();
     expect(code, stderr).toBe(0);
+    expect(await resultOf(out)).toEqual(local);
     expect(stderr).toMatch(/worker stranger gets no jobs: another model/);
     expect(stranger.output()).not.toContain("prompts");
   });
