@@ -4,6 +4,7 @@ import { sweepConfigSchema, type SweepConfig } from "../sweep/config.js";
 /** Every setting of a comparison. Those that it shares with a sweep mean the same there. */
 export const compareConfigSchema = sweepConfigSchema
   .omit({ boundaries: true, rule: true, margin: true, floor: true, folds: true, holdout: true, out: true })
+  .omit({ redis: true, mixed: true, fullHash: true })
   .extend({
     model: sweepConfigSchema.shape.model.optional().describe(sweepConfigSchema.shape.model.description ?? ""),
     data: sweepConfigSchema.shape.data.optional().describe("samples that every system answers"),

@@ -14,29 +14,32 @@ export type Yardstick = (typeof yardsticks)[number];
 const SHARE = "50%";
 
 /** Settings of advice: those of a sweep that say what the base model is asked, and how to choose. */
-export const adviseConfigSchema = sweepConfigSchema.omit({ adapter: true, out: true, boundaries: true }).extend({
-  adapter: z
-    .string()
-    .min(1)
-    .optional()
-    .describe("adapter whose modules, rank and alpha the next run is to have (GGUF file or PEFT folder); not needed"),
-  objective: z
-    .enum(objectives)
-    .default("quality")
-    .describe(
-      "quality: the highest scores; cost: most score for the time of a training step; inference: the bottom layers",
-    ),
-  by: z
-    .enum(yardsticks)
-    .default("cka")
-    .describe("cka: layer importance, one pass; card: projected residual norm, many passes (--plan tells how many)"),
-  layersShare: z
-    .union([z.string(), z.number()])
-    .optional()
-    .describe(`share of the layers to adapt, such as 50% or 0.5 (default: ${SHARE})`),
-  top: z.number().int().positive().optional().describe("number of layers to adapt, instead of a share"),
-  directions: z.number().int().min(2).default(8).describe("random directions of each layer for --by card"),
-});
+export const adviseConfigSchema = sweepConfigSchema
+  .omit({ adapter: true, out: true, boundaries: true })
+  .omit({ redis: true, mixed: true, fullHash: true })
+  .extend({
+    adapter: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("adapter whose modules, rank and alpha the next run is to have (GGUF file or PEFT folder); not needed"),
+    objective: z
+      .enum(objectives)
+      .default("quality")
+      .describe(
+        "quality: the highest scores; cost: most score for the time of a training step; inference: the bottom layers",
+      ),
+    by: z
+      .enum(yardsticks)
+      .default("cka")
+      .describe("cka: layer importance, one pass; card: projected residual norm, many passes (--plan tells how many)"),
+    layersShare: z
+      .union([z.string(), z.number()])
+      .optional()
+      .describe(`share of the layers to adapt, such as 50% or 0.5 (default: ${SHARE})`),
+    top: z.number().int().positive().optional().describe("number of layers to adapt, instead of a share"),
+    directions: z.number().int().min(2).default(8).describe("random directions of each layer for --by card"),
+  });
 
 /** The resolved settings of advice. */
 export type AdviseConfig = z.output<typeof adviseConfigSchema>;

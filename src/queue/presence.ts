@@ -1,23 +1,13 @@
 import type { Redis } from "ioredis";
 import { z } from "zod";
 import type { EngineInfo } from "../engine/engine.js";
+import { engineInfoSchema } from "../engine/engine-info-schema.js";
 import { digest } from "./digest.js";
 import { keys } from "./keys.js";
 
 /** Seconds between two signs of life of a worker, and after which a silent one counts as gone. */
 export const HEARTBEAT_SECONDS = 5;
 const GONE_SECONDS = 20;
-
-const infoSchema = z.strictObject({
-  backend: z.enum(["cpu", "cuda", "metal", "vulkan"]),
-  calls: z.enum(["direct", "node"]),
-  devices: z.array(z.string()),
-  gpuLayers: z.number().int(),
-  threads: z.number().int(),
-  llamaCpp: z.string(),
-  nodeLlamaCpp: z.string(),
-  vocabulary: z.number().int(),
-});
 
 const announcementSchema = z.strictObject({
   /** Drawn when the worker starts. */
@@ -34,7 +24,7 @@ const announcementSchema = z.strictObject({
     /** Of all bytes, where the worker was asked to compute it. */
     sha256: z.string().optional(),
   }),
-  engine: infoSchema,
+  engine: engineInfoSchema,
   /** Hash of the logits that the engine gives for a fixed prompt, bit for bit: engines of one release may still round otherwise on other processors. */
   logits: z.string(),
   /** SHA-256 of the adapters that the owner allows; undefined where all are. */

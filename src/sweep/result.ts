@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { engineInfoSchema } from "../engine/engine-info-schema.js";
 import { sampleFormats } from "../samples/sample.js";
 import { dropReasons } from "./race-track.js";
 import { ruleNames } from "./rules.js";
@@ -141,15 +142,7 @@ export const sweepResultSchema = z.strictObject({
   tool: z.strictObject({ name: z.literal("boundary"), version: z.string() }),
   command: z.string(),
   config: z.record(z.string(), z.unknown()),
-  engine: z.strictObject({
-    backend: z.string(),
-    calls: z.enum(["direct", "node"]),
-    devices: z.array(z.string()),
-    gpuLayers: z.number().int(),
-    threads: z.number().int(),
-    llamaCpp: z.string(),
-    nodeLlamaCpp: z.string(),
-  }),
+  engine: engineInfoSchema.omit({ vocabulary: true }),
   generation: z.strictObject({
     maxTokens: z.number().int(),
     stop: z.array(z.string()),

@@ -4,14 +4,10 @@ import { mostProbable } from "../../src/engine/direct/direct-decoder.js";
 import type { ContextShape, Engine } from "../../src/engine/engine.js";
 import { openEngine } from "../../src/engine/process-engine.js";
 import { EngineError } from "../../src/errors.js";
+import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
 import { failureOf } from "../support/failure.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { tinyArchitectures, writeTinyAdapter, writeTinyModel } from "../support/tiny-model.js";
-
-const isKnown = process.platform === "linux" && process.arch === "x64";
-const title = isKnown
-  ? ""
-  : `(skipped: direct calls are known on linux x64, this is ${process.platform} ${process.arch})`;
 
 const shape: ContextShape = {
   sequences: 6,
@@ -21,52 +17,58 @@ const shape: ContextShape = {
   flashAttention: "auto",
 };
 
-describe.skipIf(!isKnown)(`llama.cpp called directly and through node-llama-cpp ${title}`, () => {
-  const folder = temporaryFolder();
+describe.skipIf(!hasDirectCalls)(
+  `llama.cpp called directly and through node-llama-cpp ${skippedWithoutDirectCalls}`,
+  () => {
+    const folder = temporaryFolder();
 
-  it.each(tinyArchitectures)("gives the same logits and the same answers on a tiny %s model", async (architecture) => {
-    const modelPath = await writeTinyModel(folder.path, `${architecture}.gguf`, { architecture, layers: 3 });
-    const adapter = await writeTinyAdapter(folder.path, `${architecture}-lora.gguf`, { architecture, layers: 3 });
-    const masks = [[], [{ path: adapter, scale: 1 }], [{ path: adapter, scale: 0.5 }]];
-    // Shorter than a batch, just one, and longer than two: prompts that a context reads in one call and in several.
-    const texts = ["a", "What is it?", "x".repeat(31), "y".repeat(32), "z".repeat(33), "Where? ".repeat(14)];
-    const seenBy = async (engine: Engine): Promise<unknown> => {
-      const tokens = await engine.tokenize(texts);
-      const seen: unknown[] = [];
-      for (const pieces of masks) {
-        const prompts = tokens.map((ids, i) => ({ id: String(i), tokens: ids }));
-        const answers = await engine.generate({ pieces, context: shape, prompts, maxTokens: 12, stop: ["q"] });
-        const facts = answers.map(({ id, text, tokens: own, stopReason, promptTokens, decodedTokens }) => {
-          return { id, text, tokens: own, stopReason, promptTokens, decodedTokens };
-        });
-        seen.push(facts.sort((a, b) => Number(a.id) - Number(b.id)));
-        for (const ids of tokens) seen.push(await engine.nextTokenLogits({ pieces, context: shape, tokens: ids }));
-      }
-      return seen;
-    };
-    const options = { modelPath, gpu: "off", gpuLayers: 0, threads: 1 } as const;
-    const [direct, node] = await Promise.all([openEngine(options), openEngine({ ...options, calls: "node" })]);
-    try {
-      expect([direct.info.calls, node.info.calls]).toEqual(["direct", "node"]);
-      expect({ ...direct.info, calls: "node" }).toEqual(node.info);
-      expect(await seenBy(direct)).toEqual(await seenBy(node));
-    } finally {
-      await Promise.all([direct.close(), node.close()]);
-    }
-  });
+    it.each(tinyArchitectures)(
+      "gives the same logits and the same answers on a tiny %s model",
+      async (architecture) => {
+        const modelPath = await writeTinyModel(folder.path, `${architecture}.gguf`, { architecture, layers: 3 });
+        const adapter = await writeTinyAdapter(folder.path, `${architecture}-lora.gguf`, { architecture, layers: 3 });
+        const masks = [[], [{ path: adapter, scale: 1 }], [{ path: adapter, scale: 0.5 }]];
+        // Shorter than a batch, just one, and longer than two: prompts that a context reads in one call and in several.
+        const texts = ["a", "What is it?", "x".repeat(31), "y".repeat(32), "z".repeat(33), "Where? ".repeat(14)];
+        const seenBy = async (engine: Engine): Promise<unknown> => {
+          const tokens = await engine.tokenize(texts);
+          const seen: unknown[] = [];
+          for (const pieces of masks) {
+            const prompts = tokens.map((ids, i) => ({ id: String(i), tokens: ids }));
+            const answers = await engine.generate({ pieces, context: shape, prompts, maxTokens: 12, stop: ["q"] });
+            const facts = answers.map(({ id, text, tokens: own, stopReason, promptTokens, decodedTokens }) => {
+              return { id, text, tokens: own, stopReason, promptTokens, decodedTokens };
+            });
+            seen.push(facts.sort((a, b) => Number(a.id) - Number(b.id)));
+            for (const ids of tokens) seen.push(await engine.nextTokenLogits({ pieces, context: shape, tokens: ids }));
+          }
+          return seen;
+        };
+        const options = { modelPath, gpu: "off", gpuLayers: 0, threads: 1 } as const;
+        const [direct, node] = await Promise.all([openEngine(options), openEngine({ ...options, calls: "node" })]);
+        try {
+          expect([direct.info.calls, node.info.calls]).toEqual(["direct", "node"]);
+          expect({ ...direct.info, calls: "node" }).toEqual(node.info);
+          expect(await seenBy(direct)).toEqual(await seenBy(node));
+        } finally {
+          await Promise.all([direct.close(), node.close()]);
+        }
+      },
+    );
 
-  it("is refused for another release, and where node-llama-cpp has loaded nothing", () => {
-    expect(() => llamaLibrary("v0.6.0")).toThrow(/v0\.5\.0, this is v0\.6\.0/);
-    expect(() => llamaLibrary("v0.5.0")).toThrow(DirectUnavailable);
-  });
+    it("is refused for another release, and where node-llama-cpp has loaded nothing", () => {
+      expect(() => llamaLibrary("v0.6.0")).toThrow(/v0\.5\.0, this is v0\.6\.0/);
+      expect(() => llamaLibrary("v0.5.0")).toThrow(DirectUnavailable);
+    });
 
-  it("reports a model that llama.cpp refuses as node-llama-cpp does", async () => {
-    const modelPath = await writeTinyModel(folder.path, "whole.gguf", { architecture: "llama", layers: 2 });
-    const missing = `${modelPath}.missing`;
-    const error = await failureOf(EngineError, () => openEngine({ modelPath: missing, gpu: "off", gpuLayers: 0 }));
-    expect(error.message).toContain(missing);
-  });
-});
+    it("reports a model that llama.cpp refuses as node-llama-cpp does", async () => {
+      const modelPath = await writeTinyModel(folder.path, "whole.gguf", { architecture: "llama", layers: 2 });
+      const missing = `${modelPath}.missing`;
+      const error = await failureOf(EngineError, () => openEngine({ modelPath: missing, gpu: "off", gpuLayers: 0 }));
+      expect(error.message).toContain(missing);
+    });
+  },
+);
 
 describe("the most probable token", () => {
   it("is the one with the highest logit, the first of equals, whatever is not a number", () => {

@@ -4,14 +4,10 @@ import { boundaryCandidates } from "../../src/adapter/mask.js";
 import { piecesOf, writePieces, type ScaledPiece } from "../../src/adapter/pieces.js";
 import type { ContextShape, Engine, Generation, SharedRequest } from "../../src/engine/engine.js";
 import { openEngine } from "../../src/engine/process-engine.js";
+import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
 import { ENGINE_START_MS } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { layerwiseArchitectures, writeTinyAdapter, writeTinyModel } from "../support/tiny-model.js";
-
-const isKnown = process.platform === "linux" && process.arch === "x64";
-const title = isKnown
-  ? ""
-  : `(skipped: direct calls are known on linux x64, this is ${process.platform} ${process.arch})`;
 
 const LAYERS = 4;
 const context: ContextShape = {
@@ -34,7 +30,7 @@ interface Opened {
   readonly boundaries: SharedRequest["boundaries"];
 }
 
-describe.skipIf(!isKnown)(`boundaries that share their lower layers ${title}`, () => {
+describe.skipIf(!hasDirectCalls)(`boundaries that share their lower layers ${skippedWithoutDirectCalls}`, () => {
   const folder = temporaryFolder();
   const kinds = [
     ...layerwiseArchitectures.map((architecture) => ({ architecture, type: "F32" as const })),

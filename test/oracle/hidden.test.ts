@@ -10,6 +10,7 @@ import { writePeftAsGguf } from "../../src/adapter/peft-to-gguf.js";
 import { piecesOf, writePieces, type ScaledPiece } from "../../src/adapter/pieces.js";
 import type { ContextShape, Engine, LensReading } from "../../src/engine/engine.js";
 import { openEngine } from "../../src/engine/process-engine.js";
+import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
 import { logProbabilities } from "../support/log-probabilities.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
@@ -20,10 +21,6 @@ interface Expected {
   readonly boundaries: Readonly<Record<string, readonly (readonly (readonly number[])[])[]>>;
 }
 
-const isKnown = process.platform === "linux" && process.arch === "x64";
-const title = isKnown
-  ? ""
-  : `(skipped: direct calls are known on linux x64, this is ${process.platform} ${process.arch})`;
 const fixtures = fileURLToPath(new URL("fixtures", import.meta.url));
 const architectures = readdirSync(fixtures, { withFileTypes: true }).flatMap((entry) =>
   entry.isDirectory() ? [entry.name] : [],
@@ -48,8 +45,8 @@ function cosine(a: ArrayLike<number>, b: readonly number[]): number {
   return dot / Math.sqrt(aa * bb);
 }
 
-describe.skipIf(!isKnown).each(architectures)(
-  `%s: hidden states are those of transformers ${title}`,
+describe.skipIf(!hasDirectCalls).each(architectures)(
+  `%s: hidden states are those of transformers ${skippedWithoutDirectCalls}`,
   (architecture) => {
     const scratch = temporaryFolder();
     const home = join(fixtures, architecture);

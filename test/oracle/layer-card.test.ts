@@ -14,6 +14,7 @@ import { openEngine } from "../../src/engine/process-engine.js";
 import { losses, meanOf, wholePass, type CardRun } from "../../src/probe/card-run.js";
 import { RIDGE } from "../../src/probe/perturbation.js";
 import { residualNorms } from "../../src/probe/residual-norm.js";
+import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
 /** Made by layer_card.py. */
@@ -35,10 +36,6 @@ interface Expected {
   };
 }
 
-const isKnown = process.platform === "linux" && process.arch === "x64";
-const title = isKnown
-  ? ""
-  : `(skipped: direct calls are known on linux x64, this is ${process.platform} ${process.arch})`;
 const fixtures = fileURLToPath(new URL("fixtures", import.meta.url));
 const architectures = readdirSync(fixtures, { withFileTypes: true }).flatMap((entry) =>
   entry.isDirectory() ? [entry.name] : [],
@@ -54,8 +51,8 @@ const context: ContextShape = {
 /** Relative. llama.cpp computes the GELU of gemma and phi-2 from a table of F16 values. */
 const tolerance = (architecture: string): number => (/^(gemma|phi$)/.test(architecture) ? 3e-3 : 1e-5);
 
-describe.skipIf(!isKnown).each(architectures)(
-  `%s: a layer card's numbers are those of torch ${title}`,
+describe.skipIf(!hasDirectCalls).each(architectures)(
+  `%s: a layer card's numbers are those of torch ${skippedWithoutDirectCalls}`,
   (architecture) => {
     const scratch = temporaryFolder();
     const home = join(fixtures, architecture);
@@ -134,8 +131,8 @@ describe.skipIf(!isKnown).each(architectures)(
 );
 
 /** F32 throughout: where GELU comes from a table of F16 values, a small step is rounded away. */
-describe.skipIf(!isKnown).each(["llama", "phi3"])(
-  `%s: projected residual norms are those of autograd ${title}`,
+describe.skipIf(!hasDirectCalls).each(["llama", "phi3"])(
+  `%s: projected residual norms are those of autograd ${skippedWithoutDirectCalls}`,
   (architecture) => {
     it("within what their own intervals allow", async () => {
       const home = join(fixtures, architecture);

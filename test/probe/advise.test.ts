@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import { adviseConfigSchema, type AdviseConfig } from "../../src/probe/advise-config.js";
 import { advise, planAdvice, type Advice } from "../../src/probe/advise.js";
 import { resolveSettings } from "../../src/sweep/config.js";
+import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
 import { runCli } from "../support/cli.js";
 import { ENGINE_START_MS, sampleLines, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
@@ -12,12 +13,7 @@ vi.mock("../../src/engine/process-engine.js", async (original) =>
   (await import("../support/pooled-engine.js")).pooledEngines(await original()),
 );
 
-const isKnown = process.platform === "linux" && process.arch === "x64";
-const title = isKnown
-  ? ""
-  : `(skipped: direct calls are known on linux x64, this is ${process.platform} ${process.arch})`;
-
-describe.skipIf(!isKnown)(`advice for a tiny model ${title}`, () => {
+describe.skipIf(!hasDirectCalls)(`advice for a tiny model ${skippedWithoutDirectCalls}`, () => {
   const folder = temporaryFolder();
   let fixture: SweepFixture;
   const config = (more: Readonly<Record<string, unknown>> = {}): AdviseConfig => {

@@ -6,6 +6,7 @@ import type { CardSettings } from "../../src/probe/card-plan.js";
 import type { ProbeSettings } from "../../src/probe/lay-out.js";
 import { planProbe, probe, type ProbeResult } from "../../src/probe/probe.js";
 import { sweep } from "../../src/sweep/sweep.js";
+import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
 import { runCli } from "../support/cli.js";
 import { ENGINE_START_MS, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
@@ -15,11 +16,6 @@ import { tinySweep } from "../support/tiny-sweep.js";
 vi.mock("../../src/engine/process-engine.js", async (original) =>
   (await import("../support/pooled-engine.js")).pooledEngines(await original()),
 );
-
-const isKnown = process.platform === "linux" && process.arch === "x64";
-const title = isKnown
-  ? ""
-  : `(skipped: direct calls are known on linux x64, this is ${process.platform} ${process.arch})`;
 
 const card: CardSettings = { parts: ["nll", "coupling", "metric", "gradient"], pairs: "adjacent", directions: 2 };
 const settings: ProbeSettings = {
@@ -34,7 +30,7 @@ const settings: ProbeSettings = {
 /** Layers of the tiny model that its adapter has tensors in. */
 const COVERAGE = [0, 2];
 
-describe.skipIf(!isKnown)(`a layer card of a tiny model ${title}`, () => {
+describe.skipIf(!hasDirectCalls)(`a layer card of a tiny model ${skippedWithoutDirectCalls}`, () => {
   const folder = temporaryFolder();
   let fixture: SweepFixture;
   let result: ProbeResult;

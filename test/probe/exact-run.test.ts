@@ -10,17 +10,13 @@ import { readGgufHeader, type GgufTensor } from "../../src/formats/gguf-reader.j
 import { wholePass, type CardRun } from "../../src/probe/card-run.js";
 import { withExactRun } from "../../src/probe/exact-run.js";
 import { residualNorms } from "../../src/probe/residual-norm.js";
+import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyModel } from "../support/tiny-model.js";
 
 vi.mock("../../src/engine/process-engine.js", async (original) =>
   (await import("../support/pooled-engine.js")).pooledEngines(await original()),
 );
-
-const isKnown = process.platform === "linux" && process.arch === "x64";
-const title = isKnown
-  ? ""
-  : `(skipped: direct calls are known on linux x64, this is ${process.platform} ${process.arch})`;
 
 describe("derivatives of a quantised model", () => {
   const folder = temporaryFolder();
@@ -47,7 +43,7 @@ describe("derivatives of a quantised model", () => {
     expect([await hasF32Layers(model), await hasF32Layers(await readBaseModel(copy))]).toEqual([false, true]);
   });
 
-  it.skipIf(!isKnown)(`are those of that copy ${title}`, async () => {
+  it.skipIf(!hasDirectCalls)(`are those of that copy ${skippedWithoutDirectCalls}`, async () => {
     const model = await quantised();
     const open = (modelPath: string): Promise<Engine> =>
       openEngine({ modelPath, gpu: "off", gpuLayers: 0, threads: 1 });

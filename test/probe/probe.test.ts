@@ -4,15 +4,11 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { openEngine } from "../../src/engine/process-engine.js";
 import type { ProbeSettings } from "../../src/probe/lay-out.js";
 import { probe, type ProbeResult } from "../../src/probe/probe.js";
+import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
 import { runCli } from "../support/cli.js";
 import { ENGINE_START_MS, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { tinySweep } from "../support/tiny-sweep.js";
-
-const isKnown = process.platform === "linux" && process.arch === "x64";
-const title = isKnown
-  ? ""
-  : `(skipped: direct calls are known on linux x64, this is ${process.platform} ${process.arch})`;
 
 const settings: ProbeSettings = {
   tokens: 2,
@@ -23,7 +19,7 @@ const settings: ProbeSettings = {
   norms: true,
 };
 
-describe.skipIf(!isKnown)(`a probe of a tiny model ${title}`, () => {
+describe.skipIf(!hasDirectCalls)(`a probe of a tiny model ${skippedWithoutDirectCalls}`, () => {
   const folder = temporaryFolder();
   let fixture: SweepFixture;
   let result: ProbeResult;
