@@ -55,6 +55,7 @@ export function partition(modules: readonly AdapterModule[], masks: readonly Mas
  * of adapters goes by path alone; pieces that are there already are kept.
  */
 export async function writePieces(adapter: HashedAdapter, masks: readonly Mask[], folder: string): Promise<Piece[]> {
+  await ensureFolder(folder);
   const pieces: Piece[] = [];
   for (const group of partition(adapter.modules, masks)) {
     const piece = await writePiece(adapter, group, folder);
@@ -66,6 +67,7 @@ export async function writePieces(adapter: HashedAdapter, masks: readonly Mask[]
 
 /**
  * {@link writePieces} for the one piece that has these modules: equal bytes for equal adapters, modules and scales, whatever machine writes them.
+ * @param folder one that is there.
  * @param times a scale that is multiplied into the modules.
  */
 export async function writePiece(
@@ -74,7 +76,6 @@ export async function writePiece(
   folder: string,
   times = 1,
 ): Promise<Piece> {
-  await ensureFolder(folder);
   const names = modules.map((module) => module.name);
   const digest = createHash("sha256").update(adapter.sha256).update(JSON.stringify(names)).digest("hex");
   const path = join(folder, `piece-${digest.slice(0, 24)}${times === 1 ? "" : `-times-${times}`}.gguf`);

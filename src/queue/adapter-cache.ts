@@ -5,6 +5,7 @@ import { assertFits } from "../adapter/fit.js";
 import { loadGgufAdapter } from "../adapter/load-gguf-adapter.js";
 import { writePiece, type Piece, type ScaledPiece } from "../adapter/pieces.js";
 import { QueueError } from "../errors.js";
+import { ensureFolder } from "../formats/atomic-file.js";
 import { sha256File } from "../formats/file-source.js";
 import type { ContentStore } from "./content-store.js";
 import type { JobPiece } from "./messages.js";
@@ -42,7 +43,9 @@ export class AdapterCache {
   ): Promise<Piece> {
     const named = new Set(modules);
     const own = adapter.modules.filter(({ name }) => named.has(name));
-    const piece = await writePiece(adapter, own, join(this.folder, "pieces"), times);
+    const folder = join(this.folder, "pieces");
+    await ensureFolder(folder);
+    const piece = await writePiece(adapter, own, folder, times);
     const found = await sha256File(piece.path);
     if (found !== expected) throw otherPiece(expected, found);
     return piece;
