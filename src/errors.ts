@@ -147,6 +147,11 @@ function formatParts({ what, actual, expected, fix }: ErrorParts): string {
   return fix === undefined ? head : `${head}. ${fix}`;
 }
 
+/** What was thrown, in words. */
+export function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
 /** Turns an error of Node's file system into a {@link FileError} that says which file and what to do. */
 export function fileError(path: string, doing: "read" | "write", cause: unknown): FileError {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
@@ -161,6 +166,6 @@ export function fileError(path: string, doing: "read" | "write", cause: unknown)
     ENOTDIR: { actual: "a file where a folder is needed", fix: "Choose another path." },
     EEXIST: { actual: "something that exists already", fix: "Choose another path." },
   };
-  const { actual, fix } = known[code] ?? { actual: cause instanceof Error ? cause.message : String(cause), fix: "" };
+  const { actual, fix } = known[code] ?? { actual: messageOf(cause), fix: "" };
   return new FileError(path, { what: `cannot ${doing} ${path}`, actual, ...(fix === "" ? {} : { fix }), cause });
 }

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "./free-port.mjs";
-import { boundary, demo, journalOf, pause, redisServer, resultOf } from "./queue-parts.mjs";
+import { boundary, demo, demoSweep, demoWorker, journalOf, pause, redisServer, resultOf } from "./queue-parts.mjs";
 
 const [kills = "50", seed = "1"] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), "boundary-kills-"));
@@ -35,28 +35,8 @@ const rows = days.flatMap((day, i) =>
 );
 writeFileSync(data, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
 
-const sweepArguments = (out, ...more) => [
-  ...["sweep", "--model", join(demo, "model.gguf"), "--adapter", join(demo, "adapter.gguf")],
-  ...["--data", data, "--gpu", "off", "--threads", "1", "--rule", "best", "--fixed-batch"],
-  ...["--out", join(folder, out), ...more],
-];
-const worker = (name) =>
-  boundary([
-    ...[
-      "worker",
-      "--redis",
-      url,
-      "--model",
-      join(demo, "model.gguf"),
-      "--name",
-      name,
-      "--gpu",
-      "off",
-      "--threads",
-      "1",
-    ],
-    ...["--cache", join(folder, "cache"), "--lock-seconds", "4"],
-  ]);
+const sweepArguments = (out, ...more) => demoSweep(join(folder, out), { data, more });
+const worker = (name) => boundary([...demoWorker(name, join(folder, "cache"), 4), "--redis", url]);
 
 mkdirSync(join(folder, "redis"));
 say("local sweep ...");

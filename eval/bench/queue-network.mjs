@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { boundary, demo, journalOf, pause, redisServer, resultOf } from "./queue-parts.mjs";
+import { boundary, demoSweep, demoWorker, journalOf, pause, redisServer, resultOf } from "./queue-parts.mjs";
 
 const [cutSeconds = "30"] = process.argv.slice(2);
 const say = (line) => process.stdout.write(`${line}\n`);
@@ -35,19 +35,9 @@ function layOut() {
 const folder = mkdtempSync(join(tmpdir(), "boundary-network-"));
 const password = "walk-through";
 const url = `redis://:${password}@10.99.0.1:6379`;
-const sweepArguments = (out, ...more) => [
-  ...["sweep", "--model", join(demo, "model.gguf"), "--adapter", join(demo, "adapter.gguf")],
-  ...["--data", join(demo, "validation.jsonl"), "--gpu", "off", "--threads", "1", "--rule", "best", "--fixed-batch"],
-  ...["--out", join(folder, out), ...more],
-];
+const sweepArguments = (out, ...more) => demoSweep(join(folder, out), { more });
 const worker = (namespace, name) =>
-  boundary(
-    [
-      ...["worker", "--model", join(demo, "model.gguf"), "--name", name, "--gpu", "off", "--threads", "1"],
-      ...["--cache", join(folder, name), "--lock-seconds", "10"],
-    ],
-    { prefix: inside(namespace), env: { BOUNDARY_REDIS: url } },
-  );
+  boundary(demoWorker(name, join(folder, name), 10), { prefix: inside(namespace), env: { BOUNDARY_REDIS: url } });
 
 const running = [];
 try {

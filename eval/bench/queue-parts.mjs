@@ -58,6 +58,18 @@ export async function redisServer(folder, port, { flags = [], prefix = [] } = {}
   return server;
 }
 
+/** Arguments of a sweep over the demo, or over other samples for its model, that any machine repeats. */
+export const demoSweep = (out, { data = join(demo, "validation.jsonl"), more = [] } = {}) => [
+  ...["sweep", "--model", join(demo, "model.gguf"), "--adapter", join(demo, "adapter.gguf"), "--data", data],
+  ...["--gpu", "off", "--threads", "1", "--rule", "best", "--fixed-batch", "--out", out, ...more],
+];
+
+/** Arguments of a worker on the demo's model. */
+export const demoWorker = (name, cache, lockSeconds) => [
+  ...["worker", "--model", join(demo, "model.gguf"), "--name", name, "--gpu", "off", "--threads", "1"],
+  ...["--cache", cache, "--lock-seconds", String(lockSeconds)],
+];
+
 /** `result.json` without its timings. */
 export function resultOf(folder) {
   const result = JSON.parse(readFileSync(join(folder, "result.json"), "utf8"));

@@ -1,7 +1,7 @@
 import { FormatError } from "../errors.js";
-import { canDequantize, dequantize } from "../formats/dequantize.js";
+import { canDequantize, dequantize, READABLE_TYPES } from "../formats/dequantize.js";
 import { withFileSources, type FileSource } from "../formats/file-source.js";
-import { ggmlType, type GgmlType } from "../formats/ggml-types.js";
+import { F32, type GgmlType } from "../formats/ggml-types.js";
 import { readGgufHeader, type GgufTensor } from "../formats/gguf-reader.js";
 import type { GgufMetadata } from "../formats/gguf-value.js";
 import { writeGguf, type GgufTensorToWrite } from "../formats/gguf-writer.js";
@@ -39,7 +39,7 @@ export async function writeF32Copy(model: BaseModel, path: string): Promise<void
   await withFileSources([...model.files], async (sourceOf) => {
     const written = tensors.map((tensor): GgufTensorToWrite => {
       const byteLength = f32Bytes(tensor);
-      const type = keeps(tensor.type) ? tensor.type : f32();
+      const type = keeps(tensor.type) ? tensor.type : F32;
       return { ...tensor, type, byteLength, data: () => values(tensor, sourceOf(tensor.file)) };
     });
     await writeGguf(path, metadata, written);
@@ -54,7 +54,7 @@ async function tensorsOf({ files }: BaseModel): Promise<Located[]> {
         throw new FormatError(file, {
           what: `${tensor.name} cannot be read as numbers`,
           actual: `type ${tensor.type.name}`,
-          expected: "F32, F16, BF16, Q4_0 to Q8_0, Q4_K to Q6_K or IQ4_NL",
+          expected: READABLE_TYPES,
           fix: "Give the same base model as F16 or Q8_0.",
         });
       }
@@ -70,12 +70,6 @@ function keeps(type: GgmlType): boolean {
 
 function f32Bytes({ type, byteLength }: GgufTensor): number {
   return keeps(type) ? byteLength : (byteLength / type.blockBytes) * type.blockSize * Float32Array.BYTES_PER_ELEMENT;
-}
-
-function f32(): GgmlType {
-  const type = ggmlType(0);
-  if (!type) throw new RangeError("F32 is type 0");
-  return type;
 }
 
 async function* values({ type, offset, byteLength }: GgufTensor, source: FileSource): AsyncGenerator<Uint8Array> {

@@ -1,8 +1,8 @@
 import { AdapterError } from "../errors.js";
-import { canDequantize, dequantize } from "../formats/dequantize.js";
+import { canDequantize, dequantize, READABLE_TYPES } from "../formats/dequantize.js";
 import type { FileSource } from "../formats/file-source.js";
 import type { GgufTensor } from "../formats/gguf-reader.js";
-import { ggmlType } from "../formats/ggml-types.js";
+import { F32 } from "../formats/ggml-types.js";
 import type { GgufTensorToWrite } from "../formats/gguf-writer.js";
 
 /**
@@ -15,16 +15,14 @@ export function scaledTensor(source: FileSource, path: string, tensor: GgufTenso
     throw new AdapterError(path, {
       what: `${tensor.name} cannot be scaled`,
       actual: `a tensor of type ${tensor.type.name}`,
-      expected: "F32, F16, BF16, Q4_0 to Q8_0, Q4_K to Q6_K or IQ4_NL",
+      expected: READABLE_TYPES,
     });
   }
-  const type = ggmlType(0);
-  if (!type) throw new RangeError("ggml has no type F32");
   const elements = tensor.dims.reduce((product, length) => product * length, 1);
   return {
     ...tensor,
-    type,
-    byteLength: elements * type.blockBytes,
+    type: F32,
+    byteLength: elements * F32.blockBytes,
     data: async function* () {
       const values = dequantize(tensor.type, await source.read(tensor.offset, tensor.byteLength));
       const scaled = values.map((value) => value * factor);

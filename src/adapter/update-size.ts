@@ -1,5 +1,5 @@
 import { AdapterError } from "../errors.js";
-import { canDequantize, dequantize } from "../formats/dequantize.js";
+import { canDequantize, dequantize, READABLE_TYPES } from "../formats/dequantize.js";
 import { withFileSources, type FileSource } from "../formats/file-source.js";
 import { readGgufHeader, type GgufTensor } from "../formats/gguf-reader.js";
 import type { Adapter } from "./adapter.js";
@@ -47,7 +47,7 @@ export async function updateSizes(adapter: Adapter, modelPath: string): Promise<
         throw new AdapterError(adapter.path, {
           what: `the size of the update of ${name} cannot be computed`,
           actual: weight ? `a tensor of type ${unreadable?.type.name ?? "unknown"}` : "no such weight in the model",
-          expected: "F32, F16, BF16, Q4_0 to Q8_0, Q4_K to Q6_K or IQ4_NL",
+          expected: READABLE_TYPES,
         });
       }
       const read = async ({ type, offset, byteLength }: typeof a): Promise<Float32Array> =>

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { digest } from "../formats/digest.js";
 import { UsageError } from "../errors.js";
 import { stableJson } from "../formats/stable-json.js";
 import type { Sample } from "../samples/sample.js";
@@ -72,7 +72,7 @@ export function votePairs(run: FinishedRun, systems: SystemPair, part: Part): Vo
     const texts = [answers[0][at] ?? "", answers[1][at] ?? ""] as const;
     const judged = systems.map((name, i) => ({ name, boundary: boundaries[i], text: texts[i] }));
     const { id, variables, references } = sample;
-    return { key: hash(stableJson({ part, id, variables, references, judged })), sample, texts };
+    return { key: digest(stableJson({ part, id, variables, references, judged })), sample, texts };
   });
   const pairs = all.filter(({ texts }) => texts[0] !== texts[1]);
   return { systems, part, samples: all.length, identical: all.length - pairs.length, pairs };
@@ -87,8 +87,4 @@ function answersOf(run: FinishedRun, boundary: number, part: Part): readonly str
     expected: there.length === 0 ? "another part" : there.map((one) => nameIn(run.result, one)).join(", "),
     fix: "Name others with --systems or --part.",
   });
-}
-
-function hash(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }

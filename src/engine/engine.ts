@@ -65,6 +65,11 @@ export interface Prompt {
 /** Batches of any length, whose rows may depend on each other. */
 export const ANY_CELLS = Number.MAX_SAFE_INTEGER;
 
+/** Whether each answer is what a single run gives, whatever is computed beside it. */
+export function isAlone({ batchedCells = ANY_CELLS }: { readonly batchedCells?: number | undefined }): boolean {
+  return batchedCells < ANY_CELLS;
+}
+
 /** One wave: at most `context.sequences` prompts, generated for at once under one mask. */
 export interface GenerateRequest {
   readonly pieces: readonly ScaledPiece[];

@@ -1,4 +1,5 @@
 import { InsufficientMemoryError, NoBinaryFoundError } from "node-llama-cpp";
+import { messageOf } from "../errors.js";
 import { HostSession, probeBackend } from "./host-session.js";
 import { concurrentMethods, type HostEvent, type HostFailure, type HostReply, type HostRequest } from "./protocol.js";
 import type { ServingSession } from "./serving-session.js";
@@ -117,7 +118,7 @@ function send(reply: HostReply): void {
 }
 
 function describe(error: unknown): HostFailure {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (error instanceof InsufficientMemoryError) return { kind: "memory", message };
   if (error instanceof NoBinaryFoundError) return { kind: "backend", message };
   return { kind: "engine", message };

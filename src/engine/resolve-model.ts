@@ -1,4 +1,4 @@
-import { FileError } from "../errors.js";
+import { FileError, messageOf } from "../errors.js";
 
 /** Addresses that node-llama-cpp resolves and caches; anything else is a path. */
 const URI = /^(hf|huggingface|hf\.co|https?):/i;
@@ -16,7 +16,7 @@ export async function resolveModelPath(pathOrUri: string): Promise<string> {
   } catch (cause) {
     throw new FileError(pathOrUri, {
       what: `cannot download ${pathOrUri}`,
-      actual: cause instanceof Error ? cause.message : String(cause),
+      actual: messageOf(cause),
       fix: "Check the address and the network, or download the file and give its path.",
       cause,
     });

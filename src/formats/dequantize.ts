@@ -27,6 +27,9 @@ const elementDecoders: ReadonlyMap<string, (bytes: Uint8Array) => Float32Array> 
   ["BF16", decodeBF16],
 ]);
 
+/** The types that {@link canDequantize} knows, in words. */
+export const READABLE_TYPES = "F32, F16, BF16, Q4_0 to Q8_0, Q4_K to Q6_K or IQ4_NL";
+
 /** Whether {@link dequantize} knows this type. */
 export function canDequantize(type: GgmlType): boolean {
   return blockDecoders.has(type.name) || elementDecoders.has(type.name);

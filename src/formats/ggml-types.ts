@@ -5,8 +5,10 @@ export interface GgmlType {
   readonly blockBytes: number;
 }
 
+export const F32: GgmlType = { name: "F32", blockSize: 1, blockBytes: 4 };
+
 const table: Readonly<Record<number, readonly [name: string, blockSize: number, blockBytes: number]>> = {
-  0: ["F32", 1, 4],
+  0: [F32.name, F32.blockSize, F32.blockBytes],
   1: ["F16", 1, 2],
   2: ["Q4_0", 32, 18],
   3: ["Q4_1", 32, 20],

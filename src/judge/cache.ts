@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { open, readFile, truncate, type FileHandle } from "node:fs/promises";
 import { z } from "zod";
+import { digest } from "../formats/digest.js";
 import { fileError, FormatError } from "../errors.js";
 import { stableJson } from "../formats/stable-json.js";
 import type { JudgeModel, JudgeReply } from "./judge-model.js";
@@ -17,9 +17,7 @@ const rowSchema = z.strictObject({
 
 /** Hash of all that decides a judge's answer: who is asked, where, with which settings, and what. */
 export function questionKey(judge: JudgeModel, question: string): string {
-  return createHash("sha256")
-    .update(stableJson([judge.identity, question]))
-    .digest("hex");
+  return digest(stableJson([judge.identity, question]));
 }
 
 /**

@@ -1,5 +1,5 @@
 import { APIConnectionError, APIConnectionTimeoutError, APIError } from "openai";
-import type { ErrorParts } from "../errors.js";
+import { messageOf, type ErrorParts } from "../errors.js";
 import { printable } from "../formats/printable.js";
 import { JudgeError, type JudgeFailureKind } from "./judge-model.js";
 import { retryAfterMs } from "./retry.js";
@@ -29,7 +29,7 @@ export function endpointError(cause: unknown, context: EndpointContext, timedOut
   if (cause instanceof APIConnectionError) return unreachableError(cause, context);
   if (isStatusError(cause)) return statusError(cause, cause.status, context);
   // A body that breaks off or is no JSON although its header says so.
-  return garbageError(cause instanceof Error ? cause.message : String(cause), context);
+  return garbageError(messageOf(cause), context);
 }
 
 /** The error of an answer that is no chat completion. `seen`: what came instead. */

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { digest } from "../formats/digest.js";
 import type { ContextShape, Engine } from "../engine/engine.js";
 import { BoundaryError, EngineCrashError } from "../errors.js";
 import type { ChatFormatter } from "../tasks/chat.js";
@@ -40,7 +40,7 @@ export function localJudge(options: LocalJudgeOptions): JudgeModel {
       kind: "local",
       modelSha256,
       maxTokens,
-      format: createHash("sha256").update(format("?")).digest("hex"),
+      format: digest(format("?")),
       engine: { backend, devices, gpuLayers, threads, llamaCpp },
     },
     notes: [],

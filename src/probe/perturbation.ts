@@ -1,5 +1,5 @@
 import type { InputMoment } from "../engine/layer-passes.js";
-import { ggmlType } from "../formats/ggml-types.js";
+import { F32 } from "../formats/ggml-types.js";
 import type { GgufMetadata } from "../formats/gguf-value.js";
 import { writeGguf, type GgufTensorToWrite } from "../formats/gguf-writer.js";
 import type { RandomGenerator } from "../samples/shuffle.js";
@@ -76,10 +76,8 @@ export async function writePerturbations(
 }
 
 function floats(name: string, dims: readonly number[], values: Float32Array): GgufTensorToWrite {
-  const type = ggmlType(0);
-  if (!type) throw new RangeError("F32 is type 0");
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  return { name, dims, type, byteLength: bytes.byteLength, data: () => [bytes] };
+  return { name, dims, type: F32, byteLength: bytes.byteLength, data: () => [bytes] };
 }
 
 function signOf(generator: RandomGenerator): number {

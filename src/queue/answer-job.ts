@@ -1,5 +1,5 @@
 import type { Piece } from "../adapter/pieces.js";
-import { ANY_CELLS, type Engine, type Generation, type Prompt } from "../engine/engine.js";
+import { isAlone, type Engine, type Generation, type Prompt } from "../engine/engine.js";
 import { EngineCrashError, EngineError, QueueError } from "../errors.js";
 import { scaledPieces } from "./adapter-cache.js";
 import type { AnswersJob, JobSettings, Row } from "./messages.js";
@@ -79,9 +79,4 @@ async function answerWave(
       take(mask.boundary, generation);
     });
   }
-}
-
-/** Whether each answer is what a single run gives. */
-export function isAlone({ batchedCells = ANY_CELLS }: Pick<JobSettings, "batchedCells">): boolean {
-  return batchedCells < ANY_CELLS;
 }

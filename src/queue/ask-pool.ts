@@ -1,4 +1,5 @@
-import { canBeCut, type Ask } from "./ask.js";
+import { isAlone } from "../engine/engine.js";
+import type { Ask } from "./ask.js";
 
 /** Seconds that a job should take: long against handing it out, short against losing it. */
 const JOB_SECONDS = 20;
@@ -79,7 +80,7 @@ export class AskPool {
   /** How many asks like this one make a job. */
   private mostOf(ask: Ask, { secondsPerCost, guessedSecondsPerCost, workers }: JobSize): number {
     const each = Math.max(1e-9, this.costOf(ask) * (secondsPerCost ?? guessedSecondsPerCost));
-    const sequences = canBeCut(ask.settings) ? ask.settings.context.sequences : 1;
+    const sequences = isAlone(ask.settings) ? ask.settings.context.sequences : 1;
     const inTime = Math.max(
       Math.floor(JOB_SECONDS / each),
       Math.min(sequences, Math.floor(SECONDS_FOR_A_BATCH / each)),

@@ -1,6 +1,6 @@
 import type { Generation, Prompt } from "../engine/engine.js";
-import { isAlone } from "./answer-job.js";
-import { digest } from "./digest.js";
+import { digest } from "../formats/digest.js";
+import type { NamedText } from "./content-store.js";
 import type { JobPiece, JobSettings } from "./messages.js";
 
 /** Decoding a token costs about so many times what reading one does, when several sequences share a step. */
@@ -26,6 +26,11 @@ export interface AskSettings extends Pick<JobSettings, "context" | "maxTokens" |
 /** A prompt with the hash of its tokens' text. */
 export interface AskedPrompt extends Pick<Prompt, "id" | "tokens"> {
   readonly sha256: string;
+}
+
+/** What a job names by that hash. */
+export function tokensText({ sha256, tokens }: Omit<AskedPrompt, "id">): NamedText {
+  return { sha256, text: () => JSON.stringify(tokens) };
 }
 
 /** Prompts that are to be answered under all masks of some settings. Where company counts they stay together, in one call of the engine. */
@@ -100,11 +105,6 @@ export function askSettings(settings: Omit<AskSettings, "key" | "passes">, layer
     ]),
   );
   return { ...settings, key, passes: passesOf(masks, full !== undefined, layerCount) };
-}
-
-/** Whether the prompts of asks with these settings may go to the engine in any company. */
-export function canBeCut(settings: AskSettings): boolean {
-  return isAlone(settings);
 }
 
 function passesOf(masks: AskSettings["masks"], isShared: boolean, layerCount: number): number {

@@ -1,4 +1,5 @@
-import { canBeCut, type Ask, type AskedPiece, type AskedPrompt } from "./ask.js";
+import { isAlone } from "../engine/engine.js";
+import type { Ask, AskedPiece } from "./ask.js";
 import type { AnswersJob, JobPiece, JobSettings } from "./messages.js";
 
 /** A job's list of pieces, each of them once. */
@@ -54,11 +55,6 @@ export function composeJob(
   return { kind: "answers", run, adapter, timeoutMs, pieces: list.pieces, settings, waves };
 }
 
-/** The prompts that a job needs. */
-export function promptsOf(asks: readonly Ask[]): AskedPrompt[] {
-  return asks.flatMap(({ prompts }) => prompts);
-}
-
 function jobSettings({ settings }: Ask, list: PieceList, shares: boolean): JobSettings {
   const { masks, full, context, maxTokens, stop, batchedCells } = settings;
   return {
@@ -74,7 +70,7 @@ function jobSettings({ settings }: Ask, list: PieceList, shares: boolean): JobSe
 /** Asks of the same settings in waves of as many prompts as there are sequences; ids are those of different prompts in each. */
 function wavesOf(asks: readonly Ask[]): Ask[][] {
   const [first] = asks;
-  if (!first || !canBeCut(first.settings)) return asks.map((ask) => [ask]);
+  if (!first || !isAlone(first.settings)) return asks.map((ask) => [ask]);
   const waves: { asks: Ask[]; ids: Set<string> }[] = [];
   for (const ask of asks) {
     const ids = ask.prompts.map(({ id }) => id);

@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Redis, type RedisOptions } from "ioredis";
-import { QueueError, UsageError } from "../errors.js";
+import { QueueError, UsageError, messageOf } from "../errors.js";
+import { redact } from "../formats/redact.js";
 
 /** How long the first connection may take, in milliseconds; later ones are tried for as long as it takes. */
 const FIRST_CONNECTION_MS = 10_000;
@@ -52,7 +54,7 @@ export async function connectRedis(url: string): Promise<Redis> {
         redis.disconnect();
         throw redisFailure(url, cause);
       }
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      await sleep(PAUSE_MS);
     }
   }
   connected = true;
@@ -76,11 +78,11 @@ export function anotherConnection(redis: Redis): Redis {
 export function tellOutages(redis: Redis, url: string, onLine: (line: string) => void): void {
   let isGone = false;
   redis.on("reconnecting", () => {
-    if (!isGone) onLine(`Redis at ${withoutSecrets(url)} is gone; trying again`);
+    if (!isGone) onLine(`Redis at ${redact(url)} is gone; trying again`);
     isGone = true;
   });
   redis.on("ready", () => {
-    if (isGone) onLine(`Redis at ${withoutSecrets(url)} is back`);
+    if (isGone) onLine(`Redis at ${redact(url)} is back`);
     isGone = false;
   });
 }
@@ -102,19 +104,14 @@ export function isOutOfMemory(error: unknown): boolean {
 /** An error of the connection or the server as one that says what to do; errors that are told already stay as they are. */
 export function redisFailure(url: string, error: unknown): QueueError {
   if (error instanceof QueueError) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   return new QueueError({
-    what: `the queue at ${withoutSecrets(url)} cannot be used`,
+    what: `the queue at ${redact(url)} cannot be used`,
     actual: message === "" ? code : message,
     fix: fixOf(`${code} ${message}`),
     cause: error,
   });
-}
-
-/** The address without user and password. */
-export function withoutSecrets(url: string): string {
-  return url.replace(/\/\/[^/\s]*@/, "//***@");
 }
 
 /** Whether nobody listens at that address, or somebody who reads his files first. */
@@ -142,7 +139,7 @@ function assertAddress(url: string): void {
   if (["redis:", "rediss:"].includes(protocol) && hostname !== "") return;
   throw new UsageError({
     what: "--redis is not the address of a Redis server",
-    actual: JSON.stringify(withoutSecrets(url)),
+    actual: JSON.stringify(redact(url)),
     expected: "redis://host:6379, or rediss:// for TLS",
   });
 }

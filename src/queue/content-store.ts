@@ -5,7 +5,7 @@ import { z } from "zod";
 import { QueueError } from "../errors.js";
 import { ensureFolder, exists, writeFileAtomic } from "../formats/atomic-file.js";
 import { sha256File, withFileSource } from "../formats/file-source.js";
-import { digest } from "./digest.js";
+import { digest } from "../formats/digest.js";
 import { keys } from "./keys.js";
 import { checked, LIMITS, tooLarge } from "./messages.js";
 
@@ -17,6 +17,12 @@ const fileSchema = z.strictObject({ bytes: z.number().int().min(0).max(LIMITS.fi
 /** What a job names by its hash is not in Redis (any more). */
 export class MissingContentError extends QueueError {}
 
+/** A text by its hash; it is only made where it is not in Redis yet. */
+export interface NamedText {
+  readonly sha256: string;
+  readonly text: () => string;
+}
+
 /** Texts and files in Redis by the SHA-256 of their content. */
 export class ContentStore {
   private readonly known = new Set<string>();
@@ -24,28 +30,24 @@ export class ContentStore {
 
   constructor(private readonly redis: Redis) {}
 
-  /** Puts texts, unless this store did before. @returns their hashes. @throws QueueError for one that is too long. */
-  async putTexts(texts: readonly string[]): Promise<string[]> {
-    const hashes = texts.map(digest);
+  /** Puts texts, unless this store did before. @throws QueueError for one that is too long. */
+  async putTexts(texts: readonly NamedText[]): Promise<void> {
     const pipeline = this.redis.pipeline();
-    let added = 0;
-    for (const [i, hash] of hashes.entries()) {
-      const text = texts[i] ?? "";
-      if (text.length > LIMITS.text) throw tooLarge("a text", text.length, LIMITS.text);
-      if (this.known.has(hash)) continue;
-      this.known.add(hash);
-      pipeline.set(keys.text(hash), text, "EX", KEPT_SECONDS);
-      added += 1;
+    const added: string[] = [];
+    for (const { sha256, text } of texts) {
+      if (this.known.has(sha256)) continue;
+      const content = text();
+      if (content.length > LIMITS.text) throw tooLarge("a text", content.length, LIMITS.text);
+      this.known.add(sha256);
+      pipeline.set(keys.text(sha256), content, "EX", KEPT_SECONDS);
+      added.push(sha256);
     }
-    if (added > 0) {
-      const replies = (await pipeline.exec()) ?? [];
-      const failed = replies.find(([error]) => error !== null)?.[0];
-      if (failed) {
-        for (const hash of hashes) this.known.delete(hash);
-        throw failed;
-      }
-    }
-    return hashes;
+    if (added.length === 0) return;
+    const replies = (await pipeline.exec()) ?? [];
+    const failed = replies.find(([error]) => error !== null)?.[0];
+    if (!failed) return;
+    for (const sha256 of added) this.known.delete(sha256);
+    throw failed;
   }
 
   /** @throws MissingContentError, QueueError when what is there has another hash. */

@@ -1,11 +1,12 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
-import { EngineError, InterruptedError, QueueError, type BoundaryError } from "../errors.js";
-import type { Ask } from "./ask.js";
+import { EngineError, InterruptedError, QueueError, messageOf, type BoundaryError } from "../errors.js";
+import { tokensText, type Ask } from "./ask.js";
 import { AskPool } from "./ask-pool.js";
-import { composeJob, promptsOf } from "./compose-job.js";
+import { composeJob } from "./compose-job.js";
 import { anotherConnection, BLOCK_MS, redisFailure } from "./connection.js";
-import type { ContentStore } from "./content-store.js";
-import { digest } from "./digest.js";
+import type { ContentStore, NamedText } from "./content-store.js";
+import { digest } from "../formats/digest.js";
 import { keys } from "./keys.js";
 import { EarlyRows } from "./early-rows.js";
 import { Flights, type Flight } from "./flights.js";
@@ -13,6 +14,7 @@ import type { Lane } from "./lane.js";
 import { Lanes } from "./lanes.js";
 import { LIMITS, tooLarge, type Entry, type Job, type Row } from "./messages.js";
 import type { Announcement } from "./presence.js";
+import { Rounds } from "./rounds.js";
 import { RunClaim } from "./run-claim.js";
 import { ResultReader } from "./result-stream.js";
 import type { ChosenWorker } from "./worker-choice.js";
@@ -59,8 +61,11 @@ export class Dispatcher {
   private readonly reader: ResultReader;
   private following: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
-  private isPumping = false;
-  private isPumpAsked = false;
+  private readonly handingOut = new Rounds(async () => {
+    const submitted = this.submitSome();
+    await Promise.all(submitted);
+    return submitted.length > 0;
+  });
   private isClosed = false;
   private failure: BoundaryError | undefined;
 
@@ -78,7 +83,7 @@ export class Dispatcher {
         this.receive(entry);
       },
       (error) => {
-        if (!this.isClosed) options.onNote(error instanceof Error ? error.message : String(error));
+        if (!this.isClosed) options.onNote(messageOf(error));
       },
     );
   }
@@ -110,7 +115,7 @@ export class Dispatcher {
       else open.push(ask);
     }
     this.pool.add(open);
-    this.pump();
+    this.handingOut.ask();
     await Promise.all(asks.map((ask) => ask.whenEnded()));
   }
 
@@ -119,10 +124,10 @@ export class Dispatcher {
    * @param texts what the job names by hash.
    * @returns its result. @throws as {@link answer}.
    */
-  async call(job: Job, texts: readonly string[]): Promise<unknown> {
+  async call(job: Job, texts: readonly NamedText[]): Promise<unknown> {
     this.assertOpen();
     const lane = await this.anyLane();
-    const flight = { id: jobId(job), lane, cost: 0, asks: undefined, job, texts: () => texts, tries: 0 };
+    const flight = { id: jobId(job), lane, cost: 0, asks: undefined, job, texts, tries: 0 };
     return new Promise((resolve, reject) => {
       void this.submit({ ...flight, resolve, reject });
     });
@@ -176,7 +181,7 @@ export class Dispatcher {
     } catch (error) {
       if (!this.isClosed) this.options.onNote(redisFailure(this.options.url, error).message);
     }
-    this.pump();
+    this.handingOut.ask();
   }
 
   private tell(): void {
@@ -189,32 +194,8 @@ export class Dispatcher {
     for (;;) {
       const lane = this.lanes.leastBusy;
       if (lane) return lane;
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      await sleep(LOOK_MS);
       this.assertOpen();
-    }
-  }
-
-  /** Asks for a round of handing out: many calls in a row make one. */
-  private pump(): void {
-    if (this.isPumpAsked || this.isClosed) return;
-    this.isPumpAsked = true;
-    setImmediate(() => {
-      this.isPumpAsked = false;
-      void this.handOut();
-    });
-  }
-
-  private async handOut(): Promise<void> {
-    if (this.isPumping) return;
-    this.isPumping = true;
-    try {
-      for (;;) {
-        const submitted = this.submitSome();
-        if (submitted.length === 0) return;
-        await Promise.all(submitted);
-      }
-    } finally {
-      this.isPumping = false;
     }
   }
 
@@ -240,7 +221,7 @@ export class Dispatcher {
     const job = composeJob(asks, { run, adapter: adapter.sha256, timeoutMs }, { shares: !lane.isOther });
     // The time limit is no part of what is asked.
     const id = jobId({ ...job, timeoutMs: 0 });
-    const texts = (): string[] => promptsOf(asks).map(({ tokens }) => JSON.stringify(tokens));
+    const texts = asks.flatMap(({ prompts }) => prompts.map(tokensText));
     await this.submit({ id, lane, cost, asks, job, texts, tries: 0 });
   }
 
@@ -251,7 +232,7 @@ export class Dispatcher {
       if (bytes > LIMITS.job) throw tooLarge("a job", bytes, LIMITS.job);
       await this.flights.takeOff(flight, async () => {
         await store.putFile(adapter.path, adapter.sha256);
-        await store.putTexts(flight.texts());
+        await store.putTexts(flight.texts);
       });
     } catch (error) {
       this.failAll(redisFailure(url, error));
@@ -273,7 +254,7 @@ export class Dispatcher {
       if (flight.asks) this.again(flight.asks);
       else flight.resolve?.(result);
     }
-    this.pump();
+    this.handingOut.ask();
   }
 
   private takeRow(row: Row, worker: string): void {

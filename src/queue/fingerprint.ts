@@ -3,7 +3,7 @@ import type { BaseModel } from "../adapter/base-model.js";
 import { withFileSource } from "../formats/file-source.js";
 import { readGgufHeader } from "../formats/gguf-reader.js";
 import { stableJson } from "../formats/stable-json.js";
-import { digest } from "./digest.js";
+import { digest } from "../formats/digest.js";
 
 /** Blocks that are sampled of each file, evenly spread, and their bytes: 4 MiB of a model of any size. */
 const BLOCKS = 64;
@@ -22,8 +22,10 @@ export interface ModelFingerprint {
 /** @throws FileError, FormatError when a file of the model cannot be read. */
 export async function fingerprintOf(model: BaseModel): Promise<ModelFingerprint> {
   const hash = createHash("sha256");
-  for (const file of model.files) {
-    const { tensors } = await readGgufHeader(file);
+  const tokenizer: unknown[] = [];
+  for (const [i, file] of model.files.entries()) {
+    const { tensors, metadata } = await readGgufHeader(file);
+    if (i === 0) tokenizer.push(...[...metadata].filter(([name]) => name.startsWith("tokenizer.")));
     const data = Math.min(...tensors.map(({ offset }) => offset));
     await withFileSource(file, async (source) => {
       const start = Number.isFinite(data) ? data : source.size;
@@ -38,14 +40,12 @@ export async function fingerprintOf(model: BaseModel): Promise<ModelFingerprint>
   }
   return {
     sampled: hash.digest("hex"),
-    family: digest(stableJson(await familyOf(model))),
+    family: digest(stableJson(familyOf(model, tokenizer))),
     template: digest(model.chatTemplate ?? ""),
   };
 }
 
-async function familyOf(model: BaseModel): Promise<unknown> {
-  const { metadata } = await readGgufHeader(model.path);
-  const tokenizer = [...metadata].filter(([name]) => name.startsWith("tokenizer."));
+function familyOf(model: BaseModel, tokenizer: readonly unknown[]): unknown {
   return {
     architecture: model.architecture,
     shapes: [...model.shapes],

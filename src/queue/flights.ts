@@ -1,5 +1,6 @@
 import type { Redis } from "ioredis";
 import type { Ask } from "./ask.js";
+import type { NamedText } from "./content-store.js";
 import { keys } from "./keys.js";
 import type { Lane } from "./lane.js";
 import type { Job } from "./messages.js";
@@ -16,7 +17,7 @@ export interface Flight {
   readonly asks: readonly Ask[] | undefined;
   readonly job: Job;
   /** What it names by hash. */
-  readonly texts: () => readonly string[];
+  readonly texts: readonly NamedText[];
   readonly resolve?: (result: unknown) => void;
   readonly reject?: (error: unknown) => void;
   /** How often it was handed out before. */

@@ -147,6 +147,7 @@ export type Call = z.output<typeof callSchema>;
 /** Masks and generation settings under which prompts are answered. */
 export type JobSettings = z.output<typeof settingsSchema>;
 export type JobPiece = z.output<typeof pieceSchema>;
+export type JobPrompt = z.output<typeof promptSchema>;
 
 const generationSchema = z.strictObject({
   id: z.string().max(1000),

@@ -1,10 +1,12 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { HashedAdapter } from "../adapter/adapter.js";
 import type { HashedBaseModel } from "../adapter/base-model.js";
 import type { GpuChoice } from "../engine/engine.js";
 import { InterruptedError } from "../errors.js";
-import { connectRedis, tellOutages, withoutSecrets } from "./connection.js";
+import { redact } from "../formats/redact.js";
+import { connectRedis, tellOutages } from "./connection.js";
 import { ContentStore } from "./content-store.js";
-import { digest } from "./digest.js";
+import { digest } from "../formats/digest.js";
 import { Dispatcher } from "./dispatcher.js";
 import { fingerprintOf } from "./fingerprint.js";
 import type { Announcement } from "./presence.js";
@@ -75,24 +77,11 @@ async function waitForLeader(
     if (leader) return leader;
     if (!isWaiting) {
       onNote(
-        `no worker at ${withoutSecrets(url)} fits yet; waiting for one (boundary worker --redis URL --model FILE on any machine)`,
+        `no worker at ${redact(url)} fits yet; waiting for one (boundary worker --redis URL --model FILE on any machine)`,
       );
     }
-    await pause(WAIT_MS, signal);
+    await sleep(WAIT_MS, undefined, signal ? { signal } : {}).catch(() => {
+      throw new InterruptedError({ what: "stopped" });
+    });
   }
-}
-
-function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => {
-      clearTimeout(timer);
-      reject(new InterruptedError({ what: "stopped" }));
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    }, milliseconds);
-    if (signal?.aborted) stop();
-    else signal?.addEventListener("abort", stop, { once: true });
-  });
 }

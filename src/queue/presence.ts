@@ -2,7 +2,7 @@ import type { Redis } from "ioredis";
 import { z } from "zod";
 import type { EngineInfo } from "../engine/engine.js";
 import { engineInfoSchema } from "../engine/engine-info-schema.js";
-import { digest } from "./digest.js";
+import { digest } from "../formats/digest.js";
 import { keys } from "./keys.js";
 
 /** Seconds between two signs of life of a worker, and after which a silent one counts as gone. */

@@ -1,7 +1,7 @@
 import { UnrecoverableError, WaitingError, Worker, type Job as QueuedJob } from "bullmq";
 import type { Redis } from "ioredis";
 import { z } from "zod";
-import { BoundaryError, QueueError } from "../errors.js";
+import { BoundaryError, QueueError, messageOf } from "../errors.js";
 import type { AdapterCache } from "./adapter-cache.js";
 import { answerJob, type JobContent } from "./answer-job.js";
 import { performCall } from "./call-job.js";
@@ -211,8 +211,4 @@ function doingOf(job: Job): string {
 
 function short(id: string): string {
   return id.slice(0, 9);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,28 +1,31 @@
 import { randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
-import type {
-  Engine,
-  EngineInfo,
-  GenerateRequest,
-  Generation,
-  HiddenRequest,
-  HiddenStates,
-  Likelihood,
-  LikelihoodRequest,
-  LogitsRequest,
-  Prompt,
-  SharedGeneration,
-  SharedRequest,
-  ShortcutRequest,
-  Shortcuts,
+import type { ScaledPiece } from "../adapter/pieces.js";
+import {
+  isAlone,
+  type Engine,
+  type EngineInfo,
+  type GenerateRequest,
+  type Generation,
+  type HiddenRequest,
+  type HiddenStates,
+  type Likelihood,
+  type LikelihoodRequest,
+  type LogitsRequest,
+  type Prompt,
+  type SharedGeneration,
+  type SharedRequest,
+  type ShortcutRequest,
+  type Shortcuts,
 } from "../engine/engine.js";
 import type { ModuleEnergy, PassRequest } from "../engine/layer-passes.js";
 import { EngineError } from "../errors.js";
-import { Ask, askSettings, canBeCut, type AskedPrompt, type AskSettings } from "./ask.js";
+import { Ask, askSettings, tokensText, type AskedPrompt, type AskSettings } from "./ask.js";
 import { PieceList } from "./compose-job.js";
-import { digest } from "./digest.js";
+import type { NamedText } from "./content-store.js";
+import { digest } from "../formats/digest.js";
 import type { Dispatcher } from "./dispatcher.js";
-import { callResults, checked, unpackFloats, type Call } from "./messages.js";
+import { callResults, checked, unpackFloats, type Call, type JobPrompt } from "./messages.js";
 import { PieceBook } from "./piece-book.js";
 
 /** Time limit of a single call, in milliseconds: trials on a large model take minutes. */
@@ -56,7 +59,9 @@ export class RemoteEngine implements Engine {
     const found: number[][] = [];
     for (const some of bundles(texts)) {
       const text = JSON.stringify(some);
-      const result = await this.call({ method: "tokenize", texts: digest(text) }, new PieceList(), [text]);
+      const sha256 = digest(text);
+      const named = { sha256, text: () => text };
+      const result = await this.call({ method: "tokenize", texts: sha256 }, new PieceList(), [named]);
       found.push(...checked(callResults.tokenize, result, "a tokenisation"));
     }
     return found;
@@ -85,7 +90,7 @@ export class RemoteEngine implements Engine {
 
   async shortcuts({ full, boundary, context, tokens }: ShortcutRequest): Promise<Shortcuts> {
     const list = new PieceList();
-    const [asked] = this.asked([{ id: "", tokens }]);
+    const asked = this.asked([{ id: "", tokens }]);
     const call: Call = {
       method: "shortcuts",
       full: list.mask(await this.book.asked(full)),
@@ -93,13 +98,9 @@ export class RemoteEngine implements Engine {
         ? { boundary: { boundary: boundary.boundary, pieces: list.mask(await this.book.asked(boundary.pieces)) } }
         : {}),
       context,
-      tokens: asked?.sha256 ?? "",
+      tokens: asked[0]?.sha256 ?? "",
     };
-    return checked(
-      callResults.shortcuts,
-      await this.call(call, list, [JSON.stringify(tokens)]),
-      "a trial of shortcuts",
-    );
+    return checked(callResults.shortcuts, await this.call(call, list, asked.map(tokensText)), "a trial of shortcuts");
   }
 
   work(): Promise<undefined> {
@@ -107,57 +108,39 @@ export class RemoteEngine implements Engine {
   }
 
   async nextTokenLogits({ pieces, context, tokens }: LogitsRequest): Promise<Float32Array> {
-    const list = new PieceList();
-    const mask = list.mask(await this.book.asked(pieces));
-    const [asked] = this.asked([{ id: "", tokens }]);
-    const call: Call = { method: "logits", mask, context, tokens: asked?.sha256 ?? "" };
-    const result = await this.call(call, list, [JSON.stringify(tokens)]);
+    const result = await this.callUnder(pieces, [{ id: "", tokens }], (mask, [asked]) => {
+      return { method: "logits", mask, context, tokens: asked?.tokens ?? "" };
+    });
     return unpackFloats(checked(callResults.logits, result, "logits"));
   }
 
   async logLikelihoods({ pieces, context, prompts }: LikelihoodRequest): Promise<Likelihood[]> {
-    const list = new PieceList();
-    const mask = list.mask(await this.book.asked(pieces));
-    const asked = this.asked(prompts);
-    const call: Call = {
-      method: "likelihoods",
-      mask,
-      context,
-      prompts: prompts.map(({ id, continuation }, i) => {
-        return { id, tokens: asked[i]?.sha256 ?? "", continuation: [...continuation] };
-      }),
-    };
-    const texts = prompts.map(({ tokens }) => JSON.stringify(tokens));
-    return checked(callResults.likelihoods, await this.call(call, list, texts), "likelihoods");
+    const result = await this.callUnder(pieces, prompts, (mask, asked) => {
+      const continued = asked.map((one, i) => ({ ...one, continuation: [...(prompts[i]?.continuation ?? [])] }));
+      return { method: "likelihoods", mask, context, prompts: continued };
+    });
+    return checked(callResults.likelihoods, result, "likelihoods");
   }
 
   /** A job each: what a large model has of a few prompts is larger than a worker may tell at once. */
   async hiddenStates({ pieces, context, prompts }: HiddenRequest): Promise<HiddenStates[]> {
-    const list = new PieceList();
-    const mask = list.mask(await this.book.asked(pieces));
     const found = await Promise.all(
-      prompts.map(async ({ id, tokens, positions }) => {
-        const asked = this.asked([{ id, tokens }]).map(({ sha256 }) => {
-          return { id, tokens: sha256, positions: [...positions] };
+      prompts.map(async (prompt) => {
+        const result = await this.callUnder(pieces, [prompt], (mask, asked) => {
+          const placed = asked.map((one) => ({ ...one, positions: [...prompt.positions] }));
+          return { method: "hidden", mask, context, prompts: placed };
         });
-        const call: Call = { method: "hidden", mask, context, prompts: asked };
-        return checked(
-          callResults.hidden,
-          await this.call(call, list, [JSON.stringify(tokens)]),
-          "hidden states of a prompt",
-        );
+        return checked(callResults.hidden, result, "hidden states of a prompt");
       }),
     );
     return found.flat().map(({ values, ...rest }) => ({ ...rest, values: unpackFloats(values) }));
   }
 
   async moduleEnergies({ pieces, context, prompts }: PassRequest): Promise<ModuleEnergy[]> {
-    const list = new PieceList();
-    const mask = list.mask(await this.book.asked(pieces));
-    const asked = this.asked(prompts).map(({ id, sha256 }) => ({ id, tokens: sha256 }));
-    const call: Call = { method: "energies", mask, context, prompts: asked };
-    const texts = prompts.map(({ tokens }) => JSON.stringify(tokens));
-    return checked(callResults.energies, await this.call(call, list, texts), "energies of modules");
+    const result = await this.callUnder(pieces, prompts, (mask, asked) => {
+      return { method: "energies", mask, context, prompts: asked };
+    });
+    return checked(callResults.energies, result, "energies of modules");
   }
 
   inputMoments(): Promise<never> {
@@ -192,7 +175,7 @@ export class RemoteEngine implements Engine {
       this.parts.layerCount,
     );
     const prompts = this.asked(request.prompts);
-    const groups = canBeCut(settings) ? prompts.map((prompt) => [prompt]) : [prompts];
+    const groups = isAlone(settings) ? prompts.map((prompt) => [prompt]) : [prompts];
     await this.parts.dispatcher.answer(groups.map((group) => new Ask(settings, group, onGeneration)));
   }
 
@@ -205,7 +188,20 @@ export class RemoteEngine implements Engine {
     });
   }
 
-  private async call(call: Call, list: PieceList, texts: readonly string[]): Promise<unknown> {
+  /** A call under one mask. @param callOf given the mask by places, and the prompts with the hash of their tokens. */
+  private async callUnder(
+    pieces: readonly ScaledPiece[],
+    prompts: readonly Pick<Prompt, "id" | "tokens">[],
+    callOf: (mask: [number, number][], asked: JobPrompt[]) => Call,
+  ): Promise<unknown> {
+    const list = new PieceList();
+    const mask = list.mask(await this.book.asked(pieces));
+    const asked = this.asked(prompts);
+    const named = asked.map(({ id, sha256 }) => ({ id, tokens: sha256 }));
+    return this.call(callOf(mask, named), list, asked.map(tokensText));
+  }
+
+  private async call(call: Call, list: PieceList, texts: readonly NamedText[]): Promise<unknown> {
     const { dispatcher, run, adapter } = this.parts;
     // Two calls alike are two jobs: nobody keeps the result of the first.
     const nonce = randomUUID();

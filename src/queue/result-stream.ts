@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { keys } from "./keys.js";
 import { entryText, parseEntry, type Entry } from "./messages.js";
@@ -46,7 +47,7 @@ export class ResultReader {
       } catch (error) {
         if (this.isStopped()) return;
         this.onError(error);
-        await new Promise((resolve) => setTimeout(resolve, 200));
+        await sleep(200);
       }
     }
   }

@@ -1,14 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { readBaseModel, withSha256, type BaseModel } from "../adapter/base-model.js";
+import { aborted } from "../engine/aborted.js";
 import type { ContextShape, Engine, GpuChoice } from "../engine/engine.js";
 import { openEngine } from "../engine/process-engine.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
+import { redact } from "../formats/redact.js";
 import { version } from "../version.js";
 import { AdapterCache } from "./adapter-cache.js";
-import { connectRedis, tellOutages, withoutSecrets } from "./connection.js";
+import { connectRedis, tellOutages } from "./connection.js";
 import { ContentStore } from "./content-store.js";
-import { digest } from "./digest.js";
+import { digest } from "../formats/digest.js";
 import { EngineSlot } from "./engine-slot.js";
 import { fingerprintOf } from "./fingerprint.js";
 import { queueName, type Announcement } from "./presence.js";
@@ -67,9 +69,9 @@ export async function runWorker(
     await worker.start();
     const { backend, llamaCpp, threads: used } = announcement.engine;
     onLine(
-      `worker ${announcement.name} at ${withoutSecrets(settings.redis)}: ${announcement.model.name}, ${backend}, llama.cpp ${llamaCpp}, ${used} threads`,
+      `worker ${announcement.name} at ${redact(settings.redis)}: ${announcement.model.name}, ${backend}, llama.cpp ${llamaCpp}, ${used} threads`,
     );
-    await fired(signal);
+    await aborted(signal);
     await worker.close();
   } finally {
     await engine.drop();
@@ -116,15 +118,4 @@ async function trial(engine: Engine): Promise<{ logits: string; tokensPerSecond:
   const seconds = (performance.now() - started) / 1000;
   const bytes = Buffer.from(logits.buffer, logits.byteOffset, logits.byteLength);
   return { logits: digest(bytes), tokensPerSecond: TRIAL_TOKENS / Math.max(1e-6, seconds) };
-}
-
-function fired(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else {
-      signal.addEventListener("abort", () => {
-        resolve();
-      });
-    }
-  });
 }

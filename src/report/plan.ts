@@ -3,7 +3,8 @@ import type { CostEstimate } from "../sweep/estimate.js";
 import { bareEntry } from "../sweep/entries.js";
 import { rankingPasses } from "../sweep/rank-layers.js";
 import type { SweepInputs } from "../sweep/inputs.js";
-import { isAlone, type SweepPlan } from "../sweep/plan.js";
+import { isAlone } from "../engine/engine.js";
+import type { SweepPlan } from "../sweep/plan.js";
 import { stableJson } from "../formats/stable-json.js";
 
 /** A plan with its cost. */

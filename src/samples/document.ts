@@ -1,4 +1,4 @@
-import { SampleError } from "../errors.js";
+import { SampleError, messageOf } from "../errors.js";
 import { jsonErrorPosition } from "./json-position.js";
 import { isRecord, placedError, shown, type PlacedRow } from "./place.js";
 
@@ -95,7 +95,7 @@ function tryParse(text: string): unknown {
 
 function reasonOf(cause: unknown): string {
   // V8 quotes the text around the fault in some of its messages; the error shows that itself.
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const message = messageOf(cause);
   return message
     .replace(/, (\.\.\.)?"[\s\S]*"(\.\.\.)? is not valid JSON$/, "")
     .replace(/( in JSON)? at position \d+.*$/, "");

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { digest } from "../formats/digest.js";
 import { SampleError, UsageError } from "../errors.js";
 import type { Place } from "./place.js";
 import type { LoadedSamples, Sample, SampleFormat } from "./sample.js";
@@ -55,7 +55,7 @@ export function loadedSamples(
 /** Of the files' own hashes in hexadecimal, a line each, in order. */
 export function jointSha256(files: readonly TextFile[]): string {
   const hashes = files.map(({ sha256 }) => `${sha256}\n`).join("");
-  return createHash("sha256").update(hashes).digest("hex");
+  return digest(hashes);
 }
 
 /** Throws {@link SampleError} when two samples have one id. */

@@ -1,6 +1,6 @@
 import { constants } from "node:buffer";
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { digest } from "../formats/digest.js";
 import { fileError, SampleError } from "../errors.js";
 
 /** A file of text, read whole. */
@@ -20,7 +20,7 @@ export async function readTextFile(path: string, expected = "JSON or JSONL"): Pr
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw fileError(path, "read", cause);
   });
-  return { path, text: decodeText(path, bytes, expected), sha256: createHash("sha256").update(bytes).digest("hex") };
+  return { path, text: decodeText(path, bytes, expected), sha256: digest(bytes) };
 }
 
 /**

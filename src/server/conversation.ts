@@ -1,5 +1,6 @@
 import { Template } from "@huggingface/jinja";
 import type { ChatModel } from "../tasks/chat.js";
+import { messageOf } from "../errors.js";
 import { ApiError } from "./api-error.js";
 
 /** A message of a conversation, its content as plain text. */
@@ -27,7 +28,7 @@ export function conversationFormatter(model: ChatModel): ConversationFormatter |
       const tokens = { bos_token: model.bosText, eos_token: model.eosText };
       return closeThought(template.render({ messages, ...values, ...tokens }));
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = messageOf(cause);
       throw new ApiError({
         status: 400,
         message: `The model's chat template refuses these messages: ${reason}`,

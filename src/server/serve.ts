@@ -5,7 +5,7 @@ import { availableMemory } from "../engine/machine.js";
 import { openServingEngine } from "../engine/serving-engine.js";
 import type { ServingEngine, ServingOptions } from "../engine/serving.js";
 import { EngineCrashError, InterruptedError, MemoryError } from "../errors.js";
-import { aborted } from "./aborted.js";
+import { aborted } from "../engine/aborted.js";
 import { assertPortFree, listen } from "./listen.js";
 import { openOffer, type Offer } from "./offer.js";
 import { createServer as createBoundaryServer, type BoundaryServer, type ServerParts } from "./server.js";

@@ -1,6 +1,6 @@
-import { homedir } from "node:os";
 import { closest } from "fastest-levenshtein";
 import { z } from "zod";
+import { redact } from "../formats/redact.js";
 import { engineSettings } from "../engine/engine-settings.js";
 import { UsageError } from "../errors.js";
 import { strategyForms } from "../strategy/strategy.js";
@@ -196,20 +196,6 @@ export function redactedConfig(config: Readonly<Record<string, unknown>>): Recor
 function redactedValue(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(redactedValue);
   return typeof value === "string" ? redact(value) : value;
-}
-
-/** Replaces the home folder by `~` and the credentials of an address, also those in its query, by `***`. */
-export function redact(value: string): string {
-  return withoutHome(value, homedir())
-    .replace(/\/\/[^/\s]+@/g, "//***@")
-    .replace(/([?&](?:[^=&\s]*(?:token|key|secret|password|sig|auth|credential)[^=&\s]*)=)[^&\s]+/gi, "$1***");
-}
-
-/** `~` for the home folder where a path begins with it: `/mnt/root/x` and `/root2/x` do not lie in `/root`. */
-function withoutHome(value: string, home: string): string {
-  if (home.length < 2) return value;
-  const pattern = home.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  return value.replace(new RegExp(`(?<![\\w.~-])${pattern}(?![\\w.-])`, "g"), "~");
 }
 
 /** The call that repeats this run, redacted. */

@@ -1,10 +1,10 @@
 import pLimit from "p-limit";
 import type { Candidate } from "../adapter/mask.js";
 import { piecesOf, type Piece } from "../adapter/pieces.js";
-import type { Engine, Generation } from "../engine/engine.js";
+import { isAlone, type Engine, type Generation } from "../engine/engine.js";
 import { EngineCrashError, InterruptedError } from "../errors.js";
 import type { Journal, JournalRow } from "./journal.js";
-import { cutWaves, isAlone, type SweepPlan, type PlannedSample, type Wave } from "./plan.js";
+import { cutWaves, type SweepPlan, type PlannedSample, type Wave } from "./plan.js";
 import { sharedMasks, sharesLayers } from "./shortcuts.js";
 
 /** Waves handed to an engine at once that does not say otherwise: the next waits at its door while this process writes down the one before. */

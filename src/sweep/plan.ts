@@ -1,6 +1,13 @@
-import { createHash } from "node:crypto";
+import { digest } from "../formats/digest.js";
 import { boundaryCandidates, maskCandidates, maskKey, type Candidate } from "../adapter/mask.js";
-import { ANY_CELLS, type ContextShape, type EngineInfo, type Prompt, type Shortcuts } from "../engine/engine.js";
+import {
+  ANY_CELLS,
+  isAlone,
+  type ContextShape,
+  type EngineInfo,
+  type Prompt,
+  type Shortcuts,
+} from "../engine/engine.js";
 import { availableMemory } from "../engine/machine.js";
 import { MemoryError, SampleError, UsageError } from "../errors.js";
 import type { Sample } from "../samples/sample.js";
@@ -142,11 +149,6 @@ export function decidingSettings(generation: GenerationSettings): object {
     : { ...rest, context: { ...context, sequences }, batchedCells };
 }
 
-/** Whether each answer is what a single run gives. */
-export function isAlone({ batchedCells }: GenerationSettings): boolean {
-  return batchedCells < ANY_CELLS;
-}
-
 function cellsInBatches(
   { sequences, fixedBatch }: SweepConfig,
   backend: EngineInfo["backend"],
@@ -179,7 +181,7 @@ export function cutWaves(plan: SweepPlan, candidate: Candidate, samples: readonl
 
 /** SHA-256 of a value's JSON, lower-case hex. */
 export function hash(value: unknown): string {
-  return createHash("sha256").update(JSON.stringify(value)).digest("hex");
+  return digest(JSON.stringify(value));
 }
 
 /** Most tokens of prompt and answer together; the engine needs one place more than a context of a given size offers. */

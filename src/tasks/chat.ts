@@ -1,5 +1,5 @@
 import { Template } from "@huggingface/jinja";
-import { TemplateError, UsageError } from "../errors.js";
+import { TemplateError, UsageError, messageOf } from "../errors.js";
 
 /** What a model brings for its chat template. */
 export interface ChatModel {
@@ -72,7 +72,7 @@ function closeThought(text: string): string {
 function templateError(path: string, what: string, cause: unknown): TemplateError {
   return new TemplateError({
     what: `the chat template of ${path} ${what}`,
-    actual: cause instanceof Error ? cause.message : String(cause),
+    actual: messageOf(cause),
     fix: "Some templates take no --system message. --template raw works without the model's template.",
     cause,
   });

@@ -1,4 +1,4 @@
-import { UsageError } from "../errors.js";
+import { UsageError, messageOf } from "../errors.js";
 
 /** Takes the answer out of an output: what is scored instead of the whole text. */
 export type Extraction = (output: string) => string;
@@ -27,7 +27,7 @@ function parse(pattern: string): RegExp {
   } catch (cause) {
     throw new UsageError({
       what: "the pattern of --extract is not a regular expression",
-      actual: cause instanceof Error ? cause.message : String(cause),
+      actual: messageOf(cause),
       expected: 'a pattern such as "answer is (.+)"',
       cause,
     });

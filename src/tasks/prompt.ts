@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { Template } from "@huggingface/jinja";
-import { fileError, SampleError, TemplateError } from "../errors.js";
+import { fileError, SampleError, TemplateError, messageOf } from "../errors.js";
 import type { Sample } from "../samples/sample.js";
 
 /** A prompt file, parsed. */
@@ -25,7 +25,7 @@ export async function loadPrompt(path: string): Promise<PromptTemplate> {
   } catch (cause) {
     throw new TemplateError({
       what: `${path} is not a valid jinja template`,
-      actual: cause instanceof Error ? cause.message : String(cause),
+      actual: messageOf(cause),
       fix: "Mend the template; prompts/qa.jinja is an example.",
       cause,
     });
@@ -50,7 +50,7 @@ export function renderPrompt(prompt: PromptTemplate, sample: Sample, dataPath: s
       { path: dataPath, sampleId: sample.id },
       {
         what: `the prompt ${prompt.path} cannot be rendered for sample ${sample.id}`,
-        actual: cause instanceof Error ? cause.message : String(cause),
+        actual: messageOf(cause),
         fix: `The sample has the variables ${Object.keys(sample.variables).join(", ")}.`,
         cause,
       },

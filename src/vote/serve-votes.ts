@@ -2,7 +2,7 @@ import { votesPath } from "../compare/vote-file.js";
 import { votePairs, votePart, type SystemPair, type VotePairs } from "../compare/vote-pairs.js";
 import { UsageError } from "../errors.js";
 import { isLoopback } from "../server/settings.js";
-import { aborted } from "../server/aborted.js";
+import { aborted } from "../engine/aborted.js";
 import { listen } from "../server/listen.js";
 import { loadRun } from "../sweep/load-run.js";
 import type { Part } from "../sweep/inputs.js";

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { QueueError } from "../../src/errors.js";
 import { Ask } from "../../src/queue/ask.js";
 import { ContentStore } from "../../src/queue/content-store.js";
-import { digest } from "../../src/queue/digest.js";
+import { digest } from "../../src/formats/digest.js";
 import { Dispatcher } from "../../src/queue/dispatcher.js";
 import { keys } from "../../src/queue/keys.js";
 import { failureOf } from "../support/failure.js";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MemoryError, SampleError, UsageError } from "../../src/errors.js";
-import { ANY_CELLS } from "../../src/engine/engine.js";
-import { cutWaves, hash, isAlone, planSweep, type SweepPlan } from "../../src/sweep/plan.js";
+import { ANY_CELLS, isAlone } from "../../src/engine/engine.js";
+import { cutWaves, hash, planSweep, type SweepPlan } from "../../src/sweep/plan.js";
 import { noShortcuts } from "../../src/sweep/shortcuts.js";
 import { failureOf } from "../support/failure.js";
 import { configWith, engineInfo, inputsWith, LAYERS, planWith, tokensFor } from "../support/planned-sweep.js";

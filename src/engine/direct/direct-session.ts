@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import type { ScaledPiece } from "../../adapter/pieces.js";
 import { readGgufHeader } from "../../formats/gguf-reader.js";
+import { messageOf } from "../../errors.js";
 import type { WaveVocabulary } from "../answer.js";
 import { answerPrompts } from "../answer-prompts.js";
 import type {
@@ -152,7 +153,7 @@ export class DirectSession {
         ? "answers put together from both parts differ from plain ones here"
         : undefined;
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return messageOf(error);
     }
   }
 

@@ -1,4 +1,5 @@
 import koffi from "koffi";
+import { messageOf } from "../../errors.js";
 import { field, GGML_TYPES, nameOf } from "./ggml-tensor.js";
 import type { TensorObserver } from "./graph-watch.js";
 import type { LlamaLibrary } from "./llama-library.js";
@@ -74,7 +75,7 @@ export class ModuleTap implements TensorObserver {
       if (product.kind === "update") this.sight.update?.(product.name, () => this.read(tensor));
       else this.sight.product?.(product.name, (which) => this.read(which === "output" ? tensor : operand(tensor, 1)));
     } catch (error) {
-      this.fault ??= error instanceof Error ? error.message : String(error);
+      this.fault ??= messageOf(error);
     }
   }
 

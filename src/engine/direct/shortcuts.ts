@@ -1,4 +1,5 @@
 import type { ScaledPiece } from "../../adapter/pieces.js";
+import { messageOf } from "../../errors.js";
 import type { ContextShape, ShortcutRequest } from "../engine.js";
 import type { DirectContext } from "./direct-context.js";
 import { mostProbable, type MaskAdapters } from "./direct-decoder.js";
@@ -38,7 +39,7 @@ export function tryBatches(model: DirectModel, { full, context, tokens }: Shortc
       ? { cells: context.contextSize }
       : { cells: CELL_BLOCK, refusal: "longer ones differ in company from steps alone here" };
   } catch (error) {
-    return { cells: 0, refusal: error instanceof Error ? error.message : String(error) };
+    return { cells: 0, refusal: messageOf(error) };
   } finally {
     opened.close();
   }

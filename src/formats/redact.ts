@@ -1,0 +1,15 @@
+import { homedir } from "node:os";
+
+/** Replaces the home folder by `~` and the credentials of an address, also those in its query, by `***`. */
+export function redact(value: string): string {
+  return withoutHome(value, homedir())
+    .replace(/\/\/[^/\s]+@/g, "//***@")
+    .replace(/([?&](?:[^=&\s]*(?:token|key|secret|password|sig|auth|credential)[^=&\s]*)=)[^&\s]+/gi, "$1***");
+}
+
+/** `~` for the home folder where a path begins with it: `/mnt/root/x` and `/root2/x` do not lie in `/root`. */
+function withoutHome(value: string, home: string): string {
+  if (home.length < 2) return value;
+  const pattern = home.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  return value.replace(new RegExp(`(?<![\\w.~-])${pattern}(?![\\w.-])`, "g"), "~");
+}
