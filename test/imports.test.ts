@@ -18,7 +18,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ["engine", "tasks", "statistics"],
   ["metrics", "samples", "adapter"],
   ["formats"],
-  ["errors", "version"],
+  ["assert", "errors", "version"],
 ];
 
 /** Packages with native code, which only the engine may load. */
