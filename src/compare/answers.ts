@@ -73,7 +73,10 @@ export async function answerLive(
       for (const system of systems) {
         const adapter =
           system.kind === "adapter" ? await openAdapter(await resolveModelPath(system.path), inputs.model) : undefined;
-        if (adapter) opened.push(adapter);
+        if (adapter) {
+          opened.push(adapter);
+          inputs.files.add(adapter.adapter.sources);
+        }
         const own = adapter ? { ...inputs, adapter: adapter.adapter } : inputs;
         const plan = await planWithShortcuts(engine, config, own, tokens, { sharing: false });
         jobs.push({ system, inputs: own, plan, candidate: candidateOf(system, own, plan) });

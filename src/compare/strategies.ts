@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { maskKey, type Candidate } from "../adapter/mask.js";
 import { writePieces, type Piece } from "../adapter/pieces.js";
@@ -280,7 +281,11 @@ async function writeTrimmed({ config, folder }: Session, { inputs, chosen }: Out
     boundary: inputs.strategy.kind === "prefix" ? chosen.candidate.boundary : undefined,
     command: `boundary strategies, ${inputs.strategyText}, --rule ${config.rule}`,
   };
-  await trimAdapter(inputs.adapter, mask, join(folder.path, file), provenance, { overwrite: true });
+  const path = join(folder.path, file);
+  await inputs.files.writeFrom(
+    () => trimAdapter(inputs.adapter, mask, path, provenance, { overwrite: true }),
+    () => rm(path, { force: true }),
+  );
   return file;
 }
 
