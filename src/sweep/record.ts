@@ -188,7 +188,7 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
     choice: choiceEntry(choice, { margin: config.margin, floors: inputs.floors, layers: plan.layerCount }),
     confirmation: confirmationEntry(confirmation),
     verdict: { kind: verdict.kind, sentences: [...verdict.sentences] },
-    notes: [...inputs.notes, ...record.economy.notes],
+    notes: [...inputs.notes, ...(record.ranking?.notes ?? []), ...record.economy.notes],
     trimmed,
     timings: record.timings,
   };
@@ -198,6 +198,10 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
 function strategyEntry({ inputs, ranking }: SweepRecord): Pick<SweepResult, "strategy"> {
   const { strategy, strategyText } = inputs;
   if (strategy.kind === "prefix") return {};
-  const own = ranking ? { ranking: { ...ranking, layers: [...ranking.layers], values: [...ranking.values] } } : {};
+  const own = ranking ? { ranking: rankingEntry(ranking) } : {};
   return { strategy: { name: redact(strategyText), nested: isNested(strategy), ...own } };
+}
+
+function rankingEntry({ by, layers, values, samples, layerTokens }: LayerRanking) {
+  return { by, layers: [...layers], values: [...values], samples, layerTokens };
 }
