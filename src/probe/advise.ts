@@ -132,7 +132,7 @@ async function layOut(config: AdviseConfig, inputs: BaseInputs, engine: Engine):
   const planned = inputs.samples.map(({ part, sample }, i) => ({
     part,
     sample,
-    prompt: { id: sample.id, tokens: tokens[i] ?? [] },
+    prompt: { id: sample.id, tokens: at(tokens, i) },
   }));
   const all = await continuedPrompts(engine, inputs, planned);
   const prompts = fitting(all, config, inputs);

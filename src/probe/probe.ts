@@ -1,3 +1,4 @@
+import { defined } from "../assert.js";
 import { boundaryMask, type Mask } from "../adapter/mask.js";
 import { layerSizes, updateSizes, type LayerUpdateSize } from "../adapter/update-size.js";
 import { piecesOf, writePieces, type ScaledPiece } from "../adapter/pieces.js";
@@ -136,7 +137,7 @@ async function measure(laidOut: LaidOut, measuring: Measuring): Promise<ProbeRes
     });
     readings.set(boundary, found);
   }
-  const of = (boundary: number): LensReading[] => readings.get(boundary) ?? [];
+  const of = (boundary: number): LensReading[] => defined(readings.get(boundary), `readings of K=${boundary}`);
   const full = of(plan.layerCount);
   const resampling = { seed: config.seed };
   const truth = layerCurves(full, "truth", settings.tokens, resampling);

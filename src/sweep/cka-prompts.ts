@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import type { Engine, HiddenRequest } from "../engine/engine.js";
 import type { CkaPosition } from "../strategy/layer-importance.js";
 import { continuedPrompts } from "./continuations.js";
@@ -48,7 +49,7 @@ async function publishedPrompts(
   });
   const [end = [], ...tokens] = await engine.tokenize([model.eosText, ...usable.map(({ whole }) => whole)]);
   return usable.flatMap(({ id }, i) => {
-    const all = tokens[i] ?? [];
+    const all = at(tokens, i);
     const read = model.eosText !== "" && all.at(-1) === end.at(-1) ? all.slice(0, -1) : all;
     return read.length > 0 ? [readAtEnd(id, read)] : [];
   });
