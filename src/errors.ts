@@ -54,6 +54,17 @@ export class FormatError extends BoundaryError {
   }
 }
 
+/** A file that the work rests on was written, replaced or removed meanwhile. */
+export class InputChangedError extends BoundaryError {
+  override readonly name = "InputChangedError";
+  constructor(
+    readonly path: string,
+    parts: ErrorParts,
+  ) {
+    super(parts);
+  }
+}
+
 /** The adapter cannot be used, or not with this model. */
 export class AdapterError extends BoundaryError {
   override readonly name = "AdapterError";

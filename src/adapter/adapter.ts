@@ -1,3 +1,4 @@
+import type { FileStamp, HashedStamp } from "../formats/file-stamp.js";
 import type { GgufMetadata } from "../formats/gguf-value.js";
 import type { GgufTensor } from "../formats/gguf-reader.js";
 
@@ -32,11 +33,15 @@ export interface Adapter {
   readonly coverage: readonly number[];
   /** Size of the file in bytes. */
   readonly byteLength: number;
+  /** Of the file, from before its header was read. */
+  readonly stamp: FileStamp;
 }
 
 /** An adapter with the hash of its file's bytes, lower-case hex. Hashing reads the whole file, so only those who need it pay for it. */
 export interface HashedAdapter extends Adapter {
   readonly sha256: string;
+  /** The files that it came in: itself, or those of the PEFT folder that it was converted from. */
+  readonly sources: readonly HashedStamp[];
 }
 
 /** Bytes of tensor data that a module adds to a file. */

@@ -1,5 +1,6 @@
 import { AdapterError, FormatError } from "../errors.js";
-import { sha256File } from "../formats/file-source.js";
+import { withStamp, type FileStamp, type HashedStamp } from "../formats/file-stamp.js";
+import { hashStamped } from "../formats/input-files.js";
 import { readGgufHeader } from "../formats/gguf-reader.js";
 import { metadataArray, metadataNumber, metadataString, type GgufMetadata } from "../formats/gguf-value.js";
 
@@ -8,6 +9,8 @@ export interface BaseModel {
   readonly path: string;
   /** The files of the model: one, unless it is split over several. */
   readonly files: readonly string[];
+  /** Of the files, from before their headers were read. */
+  readonly stamps: readonly FileStamp[];
   readonly byteLength: number;
   readonly architecture: string;
   readonly name: string | undefined;
@@ -35,7 +38,8 @@ export interface BaseModel {
  * @throws FileError, FormatError when the file is not a sound GGUF model; AdapterError when it is an adapter.
  */
 export async function readBaseModel(path: string): Promise<BaseModel> {
-  const header = await readGgufHeader(path);
+  const first = await withStamp(path, readGgufHeader);
+  const header = first.value;
   const { metadata } = header;
   if (metadataString(metadata, "general.type") === "adapter") {
     throw new AdapterError(path, {
@@ -50,8 +54,9 @@ export async function readBaseModel(path: string): Promise<BaseModel> {
     const actual = architecture === undefined ? "no general.architecture" : blockCount(architecture, layerCount);
     throw notLanguageModel(path, actual);
   }
-  const others = await Promise.all(otherShards(path, metadata).map((shard) => readGgufHeader(shard)));
-  const files = [header, ...others];
+  const others = await Promise.all(otherShards(path, metadata).map((shard) => withStamp(shard, readGgufHeader)));
+  const stamped = [first, ...others];
+  const files = stamped.map(({ value }) => value);
   const shapes = new Map(files.flatMap(({ tensors }) => tensors.map((tensor) => [tensor.name, tensor.dims] as const)));
   // Every block has tensors of its own; a damaged count must not decide how much is allocated for the layers.
   if (layerCount > shapes.size) {
@@ -61,6 +66,7 @@ export async function readBaseModel(path: string): Promise<BaseModel> {
   return {
     path,
     files: files.map((file) => file.path),
+    stamps: stamped.map(({ stamp }) => stamp),
     byteLength: files.reduce((sum, file) => sum + file.fileSize, 0),
     architecture,
     name: metadataString(metadata, "general.name"),
@@ -113,13 +119,17 @@ function otherShards(path: string, metadata: GgufMetadata): string[] {
 export interface HashedBaseModel extends BaseModel {
   /** SHA-256 of each file, joined by "+" where the model is split over several. */
   readonly sha256: string;
+  readonly sources: readonly HashedStamp[];
 }
 
-/** Reads the whole model, which takes seconds for a large one. @throws FileError when a file cannot be read. */
+/**
+ * Reads the whole model, which takes seconds for a large one.
+ * @throws FileError when a file cannot be read, InputChangedError when it is not as it was when its header was read.
+ */
 export async function withSha256(model: BaseModel): Promise<HashedBaseModel> {
-  const digests: string[] = [];
-  for (const file of model.files) digests.push(await sha256File(file));
-  return { ...model, sha256: digests.join("+") };
+  const sources: HashedStamp[] = [];
+  for (const stamp of model.stamps) sources.push(await hashStamped(stamp));
+  return { ...model, sources, sha256: sources.map(({ sha256 }) => sha256).join("+") };
 }
 
 interface AttentionShape {

@@ -1,7 +1,8 @@
 import { AdapterError } from "../errors.js";
 import { readGgufHeader, type GgufHeader, type GgufTensor } from "../formats/gguf-reader.js";
 import { metadataNumber, metadataString } from "../formats/gguf-value.js";
-import { sha256File } from "../formats/file-source.js";
+import { withStamp } from "../formats/file-stamp.js";
+import { hashStamped } from "../formats/input-files.js";
 import type { Adapter, AdapterModule, HashedAdapter, Place } from "./adapter.js";
 
 /**
@@ -9,7 +10,7 @@ import type { Adapter, AdapterModule, HashedAdapter, Place } from "./adapter.js"
  * @throws FileError, FormatError when the file is not sound GGUF; AdapterError when it is not a usable LoRA adapter.
  */
 export async function readGgufAdapter(path: string): Promise<Adapter> {
-  const header = await readGgufHeader(path);
+  const { value: header, stamp } = await withStamp(path, readGgufHeader);
   checkKind(header);
   const alpha = metadataNumber(header.metadata, "adapter.lora.alpha");
   if (alpha === undefined || !Number.isFinite(alpha)) {
@@ -28,12 +29,19 @@ export async function readGgufAdapter(path: string): Promise<Adapter> {
     modules,
     coverage: [...new Set(layers)].sort((a, b) => a - b),
     byteLength: header.fileSize,
+    stamp,
   };
 }
 
-/** {@link readGgufAdapter} with the file's hash. */
+/** {@link readGgufAdapter} with the file's hash. @throws InputChangedError when the file changes meanwhile. */
 export async function loadGgufAdapter(path: string): Promise<HashedAdapter> {
-  return { ...(await readGgufAdapter(path)), sha256: await sha256File(path) };
+  return withSource(await readGgufAdapter(path));
+}
+
+/** The adapter with its file's hash. @throws InputChangedError when the file is not as it was when its header was read. */
+export async function withSource(adapter: Adapter): Promise<HashedAdapter> {
+  const source = await hashStamped(adapter.stamp);
+  return { ...adapter, sha256: source.sha256, sources: [source] };
 }
 
 function checkKind(header: GgufHeader): void {

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AdapterError, fileError } from "../errors.js";
 import { sha256File } from "../formats/file-source.js";
+import { withStamp, type FileStamp } from "../formats/file-stamp.js";
 import { readSafetensorsFolder } from "../formats/safetensors-folder.js";
 import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import type { Place } from "./adapter.js";
@@ -10,6 +11,8 @@ import { Findings, type Finding } from "./finding.js";
 import { examinePeftConfig, readPeftConfig, type PeftConfig } from "./peft-config.js";
 import { layerOfPath, parsePeftName, shortName } from "./peft-names.js";
 import { isTargeted, peftScale } from "./peft-scale.js";
+
+const CONFIG = "adapter_config.json";
 
 /** One adapted module of a PEFT adapter. */
 export interface PeftModule {
@@ -35,6 +38,8 @@ export interface PeftAdapter {
   readonly config: PeftConfig;
   /** Paths of the weights' files. */
   readonly files: readonly string[];
+  /** Of the configuration and the weights' files, from before they were read. */
+  readonly stamps: readonly FileStamp[];
   readonly modules: readonly PeftModule[];
   readonly coverage: readonly number[];
   /** Size of the weights' files in bytes. */
@@ -60,7 +65,7 @@ export async function loadPeftAdapter(folder: string): Promise<PeftAdapter> {
 
 /** {@link loadPeftAdapter} that reports what is wrong as findings instead of throwing, as far as the files can be read at all. */
 export async function examinePeftAdapter(folder: string): Promise<PeftAdapter> {
-  const config = await readPeftConfig(folder);
+  const { value: config, stamp } = await withStamp(join(folder, CONFIG), () => readPeftConfig(folder));
   const findings = new Findings();
   examinePeftConfig(config, findings);
   if (findings.all.some(({ code }) => code === "not-lora")) {
@@ -68,6 +73,7 @@ export async function examinePeftAdapter(folder: string): Promise<PeftAdapter> {
       folder,
       config,
       files: [],
+      stamps: [stamp],
       modules: [],
       coverage: [],
       byteLength: 0,
@@ -75,7 +81,7 @@ export async function examinePeftAdapter(folder: string): Promise<PeftAdapter> {
       metadata: new Map(),
     };
   }
-  const { files, tensors } = await readSafetensorsFolder(folder, "adapter_model");
+  const { files, stamps, tensors } = await readSafetensorsFolder(folder, "adapter_model");
   const modules = pairTensors(folder, config, tensors, findings);
   if (modules.length === 0 && findings.firstError() === undefined) {
     findings.error("empty", "The file holds no LoRA tensors.", "Export the adapter again.");
@@ -88,6 +94,7 @@ export async function examinePeftAdapter(folder: string): Promise<PeftAdapter> {
     folder,
     config,
     files: files.map(({ path }) => path),
+    stamps: [stamp, ...stamps],
     modules,
     coverage: [...new Set(layers)].sort((a, b) => a - b),
     byteLength: files.reduce((sum, { fileSize }) => sum + fileSize, 0),
@@ -98,7 +105,7 @@ export async function examinePeftAdapter(folder: string): Promise<PeftAdapter> {
 
 /** SHA-256 over configuration and weights together, lower-case hex. */
 export async function peftSha256({ folder, files }: PeftAdapter): Promise<string> {
-  const config = join(folder, "adapter_config.json");
+  const config = join(folder, CONFIG);
   const hash = createHash("sha256").update(
     await readFile(config).catch((cause: unknown) => {
       throw fileError(config, "read", cause);

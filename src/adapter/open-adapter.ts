@@ -6,9 +6,10 @@ import type { Adapter, HashedAdapter } from "./adapter.js";
 import type { BaseModel } from "./base-model.js";
 import { loadEither } from "./either-form.js";
 import { assertFits } from "./fit.js";
-import { loadGgufAdapter } from "./load-gguf-adapter.js";
+import { loadGgufAdapter, withSource } from "./load-gguf-adapter.js";
 import type { PeftAdapter } from "./load-peft-adapter.js";
-import { sha256File, withFileSource } from "../formats/file-source.js";
+import { withFileSource } from "../formats/file-source.js";
+import { hashStamped } from "../formats/input-files.js";
 import { hasNonFinite } from "./finite.js";
 import { notFinite, writePeftAsGguf } from "./peft-to-gguf.js";
 
@@ -31,7 +32,7 @@ export async function openAdapter(path: string, model: BaseModel): Promise<Opene
     assertFits(either.adapter, model);
     await assertFinite(either.adapter);
     return {
-      adapter: { ...either.adapter, sha256: await sha256File(path) },
+      adapter: await withSource(either.adapter),
       peft: undefined,
       close: () => Promise.resolve(),
     };
@@ -45,7 +46,8 @@ export async function openAdapter(path: string, model: BaseModel): Promise<Opene
     await writePeftAsGguf(either.adapter, model, converted, { overwrite: false });
     const adapter = await loadGgufAdapter(converted);
     assertFits(adapter, model);
-    return { adapter, peft: either.adapter, close };
+    const sources = await Promise.all(either.adapter.stamps.map(hashStamped));
+    return { adapter: { ...adapter, sources }, peft: either.adapter, close };
   } catch (error) {
     await close();
     throw error;

@@ -9,6 +9,7 @@ import { openEngine } from "../engine/process-engine.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
 import { UsageError } from "../errors.js";
 import { writeTextAtomic } from "../formats/atomic-file.js";
+import { InputFiles } from "../formats/input-files.js";
 import { stableJson } from "../formats/stable-json.js";
 import { JudgeCache } from "../judge/cache.js";
 import { endpointJudge, judgeApiKey } from "../judge/endpoint.js";
@@ -18,6 +19,7 @@ import { judgeReport } from "../report/judge.js";
 import { parseMap } from "../samples/field-map.js";
 import { loadPredictions } from "../samples/predictions.js";
 import type { Sample } from "../samples/sample.js";
+import { guardedEngine, whileUnchanged } from "../sweep/guarded-engine.js";
 import { loadRun } from "../sweep/load-run.js";
 import { chatFormatter } from "../tasks/chat.js";
 import { wholeNumber } from "./values.js";
@@ -179,12 +181,15 @@ async function openJudge(spec: string, flags: JudgeFlags, engines: Engine[]): Pr
     });
   }
   const model = await withSha256(await readBaseModel(await resolveModelPath(spec)));
-  const engine = await openEngine({
-    modelPath: model.path,
-    gpu: flags.gpu,
-    gpuLayers: "auto",
-    ...(flags.threads === undefined ? {} : { threads: flags.threads }),
-  });
+  const files = new InputFiles(model.sources);
+  const open = (): Promise<Engine> =>
+    openEngine({
+      modelPath: model.path,
+      gpu: flags.gpu,
+      gpuLayers: "auto",
+      ...(flags.threads === undefined ? {} : { threads: flags.threads }),
+    });
+  const engine = guardedEngine(await whileUnchanged(files, open), files);
   engines.push(engine);
   return localJudge({
     engine,

@@ -8,6 +8,7 @@ import { kneeMethods, type KneeMethod } from "../probe/knee.js";
 import type { ProbePlan, ProbeSettings } from "../probe/lay-out.js";
 import { planProbe, probe } from "../probe/probe.js";
 import { probeReport } from "../report/probe.js";
+import { ckaPositions, type CkaPosition } from "../strategy/layer-importance.js";
 import { resolveConfig, type SweepSettings } from "../sweep/config.js";
 import { PassBar } from "./pass-bar.js";
 import { settingFlag } from "./scoring-flags.js";
@@ -19,7 +20,7 @@ interface ProbeFlags extends Omit<SweepSettings, "out"> {
   readonly knee: KneeMethod;
   readonly confidence: readonly number[];
   readonly difference: readonly number[];
-  readonly cka?: boolean;
+  readonly cka?: CkaPosition;
   readonly norms?: boolean;
   readonly card?: boolean;
   readonly cardWith?: readonly CardPart[];
@@ -49,7 +50,14 @@ export function probeCommand(signal: AbortSignal): Command {
       boundaryList,
       [],
     )
-    .option("--cka", "layer importance: 1 - CKA of each layer's input and output, on the base model")
+    .addOption(
+      new Option(
+        "--cka [token]",
+        "layer importance: 1 - CKA of each layer's input and output on the base model, read at the token that the published script reads, or at the last one of the reference or the prompt",
+      )
+        .choices(ckaPositions)
+        .preset(ckaPositions[0]),
+    )
     .option("--norms", "how large each layer's update s * B * A is beside the weights that it is added to")
     .option("--card", "layer card: sizes, activation and update energy, time of every layer")
     .option(
@@ -102,7 +110,7 @@ function settingsOf({
   knee,
   confidence,
   difference,
-  cka = false,
+  cka,
   norms = false,
   card,
   cardWith,

@@ -9,7 +9,7 @@ import { assertPeftFits } from "../adapter/peft-to-gguf.js";
 import { selectModules, type KeepRules } from "../adapter/select-modules.js";
 import { trimAdapter, type TrimReport } from "../adapter/trim.js";
 import { trimPeftAdapter } from "../adapter/trim-peft.js";
-import { sha256File } from "../formats/file-source.js";
+import { hashStamped } from "../formats/input-files.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
 import { UsageError } from "../errors.js";
 import { assertFree, writeTextAtomic } from "../formats/atomic-file.js";
@@ -69,7 +69,7 @@ async function trimToGguf(
   const modelfile = `${out}.Modelfile`;
   if (!overwrite) for (const path of [out, modelfile]) await assertFree(path);
   const provenance = {
-    sourceSha256: sha256File(adapter.path),
+    sourceSha256: hashStamped(adapter.stamp).then(({ sha256 }) => sha256),
     boundary: rules.keep,
     command: commandLine(adapter.path, out, rules),
   };

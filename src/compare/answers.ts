@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { at, defined } from "../assert.js";
 import { boundaryCandidates, type Candidate } from "../adapter/mask.js";
 import { moduleBytes } from "../adapter/adapter.js";
 import { openAdapter, type OpenedAdapter } from "../adapter/open-adapter.js";
@@ -73,7 +74,10 @@ export async function answerLive(
       for (const system of systems) {
         const adapter =
           system.kind === "adapter" ? await openAdapter(await resolveModelPath(system.path), inputs.model) : undefined;
-        if (adapter) opened.push(adapter);
+        if (adapter) {
+          opened.push(adapter);
+          inputs.files.add(adapter.adapter.sources);
+        }
         const own = adapter ? { ...inputs, adapter: adapter.adapter } : inputs;
         const plan = await planWithShortcuts(engine, config, own, tokens, { sharing: false });
         jobs.push({ system, inputs: own, plan, candidate: candidateOf(system, own, plan) });
@@ -82,7 +86,7 @@ export async function answerLive(
       journal = await Journal.open(folder?.file("journal") ?? join(scratch, "journal.jsonl"));
       const answers: SystemAnswers[] = [];
       for (const job of jobs) answers.push(await answerOne(job, engine, journal, join(scratch, "pieces"), hooks));
-      const samples = jobs[0]?.plan.selection.map(({ sample }) => sample) ?? [];
+      const samples = at(jobs, 0).plan.selection.map(({ sample }) => sample);
       return { inputs, samples, info: engine.info, answers };
     } finally {
       await journal?.close();
@@ -154,6 +158,6 @@ async function answerOne(
   return {
     name: system.name,
     adapterBytes: kept.reduce((sum, module) => sum + moduleBytes(module), 0),
-    rows: answers?.rows ?? [],
+    rows: defined(answers, "the answers of a system").rows,
   };
 }

@@ -1,3 +1,4 @@
+import { at, defined } from "../assert.js";
 import { UsageError } from "../errors.js";
 import type { Metric, Score } from "../metrics/metric.js";
 import type { Sample } from "../samples/sample.js";
@@ -209,7 +210,7 @@ function mostChanged(
   count: number,
 ): ComparisonResult["changed"] {
   const changes = samples.map((sample, i) => {
-    const values = systems.map(({ scores }) => mustGet(scores, metric).perSample[i] ?? 0);
+    const values = systems.map(({ scores }) => at(mustGet(scores, metric).perSample, i));
     return { sample, i, values, spread: Math.max(...values) - Math.min(...values) };
   });
   return changes
@@ -219,8 +220,8 @@ function mostChanged(
     .map(({ sample, i, values }) => ({
       sampleId: sample.id,
       references: [...sample.references],
-      answers: Object.fromEntries(systems.map(({ name, texts }) => [name, texts[i] ?? ""])),
-      values: Object.fromEntries(systems.map(({ name }, at) => [name, values[at] ?? 0])),
+      answers: Object.fromEntries(systems.map(({ name, texts }) => [name, at(texts, i)])),
+      values: Object.fromEntries(systems.map(({ name }, at) => [name, defined(values[at], "a value")])),
     }));
 }
 

@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import { containsTokens } from "../metrics/contains.js";
 import { normalizeAnswer } from "../metrics/normalize.js";
 
@@ -29,7 +30,7 @@ export function analyseErrors(
   const fallen = scores.system.flatMap((value, i) => (value < (scores.reference[i] ?? value) ? [i] : []));
   const facts = fallen.map((i) => {
     const [own = "", other = ""] = [answers.system[i], answers.reference[i]];
-    const expected = labels[i] ?? [];
+    const expected = at(labels, i);
     const containsOther = holds(own, other);
     const containedInOther = holds(other, own);
     const bothRight = [own, other].every((answer) => containsTokens(answer, expected) === 1);

@@ -1,3 +1,4 @@
+import { at, defined } from "../assert.js";
 import { pairedJudgeScores, type JudgeScore } from "../judge/score.js";
 import { judgePairs, type JudgedPairs } from "../judge/pairs.js";
 import { judgeScores, type JudgeOptions, type JudgedScores } from "../judge/scores.js";
@@ -87,7 +88,7 @@ export async function judgeRun(judges: readonly JudgeModel[], options: JudgeRunO
     const pairPrompt = await loadJudgePrompt("pair", judgedTask(task), options.pairPrompt);
     for (const system of systems.slice(1)) {
       const [own, others] = [textsOf(system), textsOf(first)];
-      const items = samples.map((sample, i) => ({ sample, a: own[i] ?? "", b: others[i] ?? "" }));
+      const items = samples.map((sample, i) => ({ sample, a: at(own, i), b: at(others, i) }));
       const compared = await judgePairs(judges, items, { ...options, prompt: pairPrompt, dataPath });
       failure ??= compared.failure;
       pairs.push(pairEntry(system.name, first.name, compared));
@@ -105,7 +106,7 @@ export async function judgeRun(judges: readonly JudgeModel[], options: JudgeRunO
         ...(score === undefined || reference === undefined || at === 0
           ? {}
           : { against: pairedDifference(score, reference, seed) }),
-        stats: judged[at]?.stats ?? [],
+        stats: defined(judged[at], "a judged system").stats,
       };
     }),
     pairs,

@@ -1,4 +1,6 @@
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { at } from "../assert.js";
 import { maskKey, type Candidate } from "../adapter/mask.js";
 import { writePieces, type Piece } from "../adapter/pieces.js";
 import { trimAdapter } from "../adapter/trim.js";
@@ -110,7 +112,7 @@ async function run(session: Session, named: readonly SweepInputs[], budget: Budg
   // In a fixed random order, of which a strategy that cannot afford all takes the beginning.
   const samples = shuffle(config.seed, plan.selection);
   const full = await answer(session, [plan.full], samples, "full");
-  const cost = samples.map((_, i) => layerTokens(plan.layerCount, (full[0]?.rows ?? []).slice(i, i + 1)));
+  const cost = samples.map((_, i) => layerTokens(plan.layerCount, at(full, 0).rows.slice(i, i + 1)));
   const allowed = budgetOf(budget, plan, cost);
   const outcomes: Outcome[] = [];
   const left: { strategy: string; reason: string }[] = [];
@@ -280,7 +282,11 @@ async function writeTrimmed({ config, folder }: Session, { inputs, chosen }: Out
     boundary: inputs.strategy.kind === "prefix" ? chosen.candidate.boundary : undefined,
     command: `boundary strategies, ${inputs.strategyText}, --rule ${config.rule}`,
   };
-  await trimAdapter(inputs.adapter, mask, join(folder.path, file), provenance, { overwrite: true });
+  const path = join(folder.path, file);
+  await inputs.files.writeFrom(
+    () => trimAdapter(inputs.adapter, mask, path, provenance, { overwrite: true }),
+    () => rm(path, { force: true }),
+  );
   return file;
 }
 

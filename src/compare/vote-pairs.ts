@@ -1,3 +1,4 @@
+import { defined } from "../assert.js";
 import { digest } from "../formats/digest.js";
 import { UsageError } from "../errors.js";
 import { stableJson } from "../formats/stable-json.js";
@@ -69,7 +70,7 @@ export function votePairs(run: FinishedRun, systems: SystemPair, part: Part): Vo
   const answers = [answersOf(run, boundaries[0], part), answersOf(run, boundaries[1], part)] as const;
   const samples = run.samples.filter((one) => one.part === part).map(({ sample }) => sample);
   const all = samples.map((sample, at): VotePair => {
-    const texts = [answers[0][at] ?? "", answers[1][at] ?? ""] as const;
+    const texts = [defined(answers[0][at], "an answer"), defined(answers[1][at], "an answer")] as const;
     const judged = systems.map((name, i) => ({ name, boundary: boundaries[i], text: texts[i] }));
     const { id, variables, references } = sample;
     return { key: digest(stableJson({ part, id, variables, references, judged })), sample, texts };

@@ -2,7 +2,8 @@ import { open, stat, type FileHandle } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { readSync } from "node:fs";
 import { Worker } from "node:worker_threads";
-import { fileError, FileError, FormatError } from "../errors.js";
+import { fileError, FileError, FormatError, InputChangedError } from "../errors.js";
+import { assertStillWritten, stampOf, type FileStamp } from "./file-stamp.js";
 
 /** Bytes read at once: large enough that calls cost little, small enough to stay in a core's own cache (1 MiB takes four times as long). */
 const STREAM_BYTES = 1 << 17;
@@ -15,6 +16,8 @@ export class FileSource {
   private constructor(
     readonly path: string,
     readonly size: number,
+    /** The file's as it was when it was opened. */
+    readonly stamp: FileStamp,
     private readonly handle: FileHandle,
   ) {}
 
@@ -28,7 +31,8 @@ export class FileSource {
       if (!kind.isFile())
         throw new FileError(path, { what: `${path} is not a plain file`, expected: "a file on a disk" });
       handle = await open(path, "r");
-      return new FileSource(path, (await handle.stat()).size, handle);
+      const stats = await handle.stat({ bigint: true });
+      return new FileSource(path, Number(stats.size), stampOf(path, stats), handle);
     } catch (cause) {
       await handle?.close();
       throw cause instanceof FileError ? cause : fileError(path, "read", cause);
@@ -37,10 +41,12 @@ export class FileSource {
 
   /**
    * Reads exactly `length` bytes from `offset`.
-   * @throws FormatError when the file ends before that.
+   * @throws FormatError when the file ends before that, InputChangedError when it was written or replaced since it was opened.
    */
-  read(offset: number, length: number): Promise<Buffer> {
-    return this.readInto(Buffer.allocUnsafe(length), offset);
+  async read(offset: number, length: number): Promise<Buffer> {
+    const bytes = await this.readInto(Buffer.allocUnsafe(length), offset);
+    assertStillWritten(this.stamp);
+    return bytes;
   }
 
   private async readInto(buffer: Buffer, offset: number): Promise<Buffer> {
@@ -68,6 +74,7 @@ export class FileSource {
   /**
    * Streams `length` bytes from `offset` in pieces of at most 128 KiB. Each piece lies in the same memory as the one before, and that
    * memory goes to the next stream: use a piece before asking for another, and copy what is to stay.
+   * @throws InputChangedError, behind the last piece, when the file was written or replaced since it was opened.
    */
   async *stream(offset: number, length: number): AsyncGenerator<Buffer> {
     const buffer = idleBuffers.pop() ?? Buffer.allocUnsafeSlow(STREAM_BYTES);
@@ -78,6 +85,7 @@ export class FileSource {
         const bytesRead = this.readNow(part, offset + done);
         yield bytesRead === part.byteLength ? part : await this.readInto(part, offset + done);
       }
+      assertStillWritten(this.stamp);
     } finally {
       idleBuffers.push(buffer);
     }
@@ -96,11 +104,18 @@ export class FileSource {
   }
 }
 
-/** Opens `path`, hands it to `use`, and closes it whatever happens. */
+/**
+ * Opens `path`, hands it to `use`, and closes it whatever happens.
+ * @throws InputChangedError in place of what `use` throws when the file was written or replaced meanwhile.
+ */
 export async function withFileSource<T>(path: string, use: (source: FileSource) => Promise<T>): Promise<T> {
   const source = await FileSource.open(path);
   try {
     return await use(source);
+  } catch (error) {
+    // What a half-written file is blamed for is not its fault.
+    if (!(error instanceof InputChangedError)) assertStillWritten(source.stamp);
+    throw error;
   } finally {
     await source.close();
   }

@@ -2,6 +2,7 @@ import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, relative, sep } from "node:path";
 import { fileError, FileError, FormatError } from "../errors.js";
 import { withFileSource } from "./file-source.js";
+import { withStamp, type FileStamp } from "./file-stamp.js";
 import { JsonCursor } from "./json-cursor.js";
 import { printable } from "./printable.js";
 import {
@@ -16,6 +17,8 @@ import {
 /** The tensors of a folder, and the files they lie in: one, or the shards in the order in which the index first names them. */
 export interface SafetensorsFolder {
   readonly files: readonly SafetensorsHeader[];
+  /** Of the index, where there is one, and of the files, from before they were read. */
+  readonly stamps: readonly FileStamp[];
   readonly tensors: readonly SafetensorsTensor[];
 }
 
@@ -30,8 +33,8 @@ export async function readSafetensorsFolder(folder: string, stem: string): Promi
   const index = `${single}.index.json`;
   if (await isThere(single)) {
     await checkPlainFile(single);
-    const header = await readSafetensorsHeader(single);
-    return { files: [header], tensors: header.tensors };
+    const { value: header, stamp } = await withStamp(single, readSafetensorsHeader);
+    return { files: [header], stamps: [stamp], tensors: header.tensors };
   }
   if (await isThere(index)) return readShards(folder, index);
   throw await missingError(folder, stem);
@@ -55,14 +58,16 @@ export function parseSafetensorsIndex(bytes: Uint8Array, path: string): Readonly
 }
 
 async function readShards(folder: string, index: string): Promise<SafetensorsFolder> {
-  const map = await readIndex(index);
+  const { value: map, stamp: indexStamp } = await withStamp(index, readIndex);
   const files: SafetensorsHeader[] = [];
+  const stamps = [indexStamp];
   const tensors = new Map<string, SafetensorsTensor>();
   for (const name of new Set(map.values())) {
     const path = join(folder, name);
     await checkInside(folder, path, index);
-    const header = await readSafetensorsHeader(path);
+    const { value: header, stamp } = await withStamp(path, readSafetensorsHeader);
     files.push(header);
+    stamps.push(stamp);
     for (const tensor of header.tensors) {
       const other = tensors.get(tensor.name);
       if (other) {
@@ -77,7 +82,7 @@ async function readShards(folder: string, index: string): Promise<SafetensorsFol
     const actual = found ? `it in ${basename(found.path)}` : "it nowhere";
     throw indexError(index, `tensor ${printable(tensor)} is not where the index says`, actual, `it in ${shard}`);
   }
-  return { files, tensors: [...tensors.values()] };
+  return { files, stamps, tensors: [...tensors.values()] };
 }
 
 async function readIndex(path: string): Promise<ReadonlyMap<string, string>> {

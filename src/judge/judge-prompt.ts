@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { closest } from "fastest-levenshtein";
+import { at } from "../assert.js";
 import { UsageError } from "../errors.js";
 import type { Sample } from "../samples/sample.js";
 import { bundledPrompt, loadPrompt, renderPrompt, type PromptTemplate } from "../tasks/prompt.js";
@@ -46,7 +47,7 @@ export function judgedTask(name: string): JudgedTask {
  */
 export function scoreQuestion(prompt: JudgePrompt, sample: Sample, prediction: string, dataPath: string): string {
   const { references } = sample;
-  return question(prompt, sample, { prediction, references, reference: references[0] ?? "" }, dataPath);
+  return question(prompt, sample, { prediction, references, reference: at(references, 0) }, dataPath);
 }
 
 /** The question which of two answers is better; the template sees `answer_a` and `answer_b` in the place of the prediction. */
@@ -57,7 +58,7 @@ export function pairQuestion(
   dataPath: string,
 ): string {
   const { references } = sample;
-  const answers = { answer_a: answerA, answer_b: answerB, references, reference: references[0] ?? "" };
+  const answers = { answer_a: answerA, answer_b: answerB, references, reference: at(references, 0) };
   return question(prompt, sample, answers, dataPath);
 }
 

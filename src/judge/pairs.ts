@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import type { Sample } from "../samples/sample.js";
 import { askAll, type Asked, type Outcome } from "./ask.js";
 import { pairQuestion } from "./judge-prompt.js";
@@ -76,7 +77,7 @@ export async function judgePairs(
     const own = verdicts.map((list) => list[index]);
     return { sampleId: sample.id, verdicts: own, preference: preferenceOf(own) };
   });
-  const stats = asked.map((one, judge) => pairStats(one, verdicts[judge] ?? []));
+  const stats = asked.map((one, judge) => pairStats(one, at(verdicts, judge)));
   const failure = openQuestions(asked, stats, cache);
   return {
     promptSha8: prompt.sha8,

@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import { BoundaryError } from "../errors.js";
 import type { Score } from "../metrics/metric.js";
 import { version } from "../version.js";
@@ -58,7 +59,7 @@ function scoreOf(judged: JudgedScores, samples: readonly MarkedSample[]): JudgeS
     );
   }
   const statistics = samples.map(({ value }) => [value]);
-  const corpusValue: Score["corpusValue"] = (sums, count) => (100 * (sums[0] ?? Number.NaN)) / count;
+  const corpusValue: Score["corpusValue"] = (sums, count) => (100 * at(sums, 0)) / count;
   return {
     metric: "judge",
     label: "LLM score",

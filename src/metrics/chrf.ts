@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import { UsageError } from "../errors.js";
 import { labelWithOptions, nameWithOptions, type NamedOption } from "./metric-name.js";
 import type { Metric } from "./metric.js";
@@ -78,9 +79,9 @@ export function chrfFromStatistics(statistics: ArrayLike<number>, { beta, epsSmo
   let sumOfPrecisions = 0;
   let sumOfRecalls = 0;
   for (let order = 0; order < orders; order++) {
-    const output = statistics[3 * order] ?? 0;
-    const reference = statistics[3 * order + 1] ?? 0;
-    const both = statistics[3 * order + 2] ?? 0;
+    const output = at(statistics, 3 * order);
+    const reference = at(statistics, 3 * order + 1);
+    const both = at(statistics, 3 * order + 2);
     const precision = output > 0 ? both / output : epsilon;
     const recall = reference > 0 ? both / reference : epsilon;
     const denominator = factor * precision + recall;

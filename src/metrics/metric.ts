@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import { BoundaryError } from "../errors.js";
 import { version } from "../version.js";
 
@@ -45,7 +46,7 @@ export function meanMetric({ perSample, ...rest }: MeanMetricParts): Metric {
     ...rest,
     statistics: (prediction, references) => [perSample(prediction, references)],
     sampleValue: ([value = Number.NaN]) => value,
-    corpusValue: (sums, count) => (100 * (sums[0] ?? Number.NaN)) / count,
+    corpusValue: (sums, count) => (100 * at(sums, 0)) / count,
   };
 }
 
@@ -86,7 +87,7 @@ export function score(
       expected: "as many of the one as of the other",
     });
   }
-  const statistics = predictions.map((prediction, index) => metric.statistics(prediction, references[index] ?? []));
+  const statistics = predictions.map((prediction, index) => metric.statistics(prediction, at(references, index)));
   const [first] = statistics;
   if (first === undefined) {
     throw new BoundaryError({
@@ -111,19 +112,19 @@ export function score(
 
 /** The same score over some of its samples, from their statistics alone. @param indexes places of the samples, at least one. */
 export function subsetScore(whole: Score, indexes: readonly number[]): Score {
-  const statistics = indexes.map((index) => whole.statistics[index] ?? []);
+  const statistics = indexes.map((index) => at(whole.statistics, index));
   return {
     ...whole,
     n: indexes.length,
     value: whole.corpusValue(sumOf(statistics, statistics[0]?.length ?? 0), indexes.length),
-    perSample: indexes.map((index) => whole.perSample[index] ?? Number.NaN),
+    perSample: indexes.map((index) => at(whole.perSample, index)),
     statistics,
   };
 }
 
 function sumOf(statistics: readonly (readonly number[])[], width: number): Float64Array {
   const sums = new Float64Array(width);
-  for (const row of statistics) for (let i = 0; i < width; i++) sums[i] = (sums[i] ?? 0) + (row[i] ?? Number.NaN);
+  for (const row of statistics) for (let i = 0; i < width; i++) sums[i] = at(sums, i) + at(row, i);
   return sums;
 }
 

@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import type { Objective } from "./advise-config.js";
 
 /** What a layer is worth for the next training run, and what a pass through it costs. */
@@ -50,7 +51,7 @@ export function chooseLayers(worths: readonly LayerWorth[], objective: Objective
     inference: () => worths.slice(0, count),
   }[objective]();
   const layers = [...chosen].sort((a, b) => a.layer - b.layer);
-  const lowest = layers[0]?.layer ?? 0;
+  const lowest = at(layers, 0).layer;
   const sum = (of: readonly LayerWorth[]): number => of.reduce((total, { worth }) => total + worth, 0);
   return {
     layers: layers.map(({ layer, words }) => {

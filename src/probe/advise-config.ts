@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { UsageError } from "../errors.js";
+import { ckaRankings, type CkaRanking } from "../strategy/layer-importance.js";
 import { sweepConfigSchema } from "../sweep/config.js";
 
 /** What the layers of the next training run are chosen for. */
@@ -7,7 +8,7 @@ export const objectives = ["quality", "cost", "inference"] as const;
 export type Objective = (typeof objectives)[number];
 
 /** What layers are measured by: [C]'s importance or [P]'s projected residual norm. */
-export const yardsticks = ["cka", "card"] as const;
+export const yardsticks = [...(Object.keys(ckaRankings) as CkaRanking[]), "card"] as const;
 export type Yardstick = (typeof yardsticks)[number];
 
 /** Share of the layers where the user does not say. */
@@ -32,7 +33,9 @@ export const adviseConfigSchema = sweepConfigSchema
     by: z
       .enum(yardsticks)
       .default("cka")
-      .describe("cka: layer importance, one pass; card: projected residual norm, many passes (--plan tells how many)"),
+      .describe(
+        "cka: layer importance at the published script's token, one pass; cka-response-end, cka-prompt-end: at the last token of the reference or of the prompt; card: projected residual norm, many passes (--plan says how many)",
+      ),
     layersShare: z
       .union([z.string(), z.number()])
       .optional()

@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import { openAdapter } from "../adapter/open-adapter.js";
 import type { BaseModel } from "../adapter/base-model.js";
 import type { Engine } from "../engine/engine.js";
@@ -13,7 +14,15 @@ import { measureBase, type BaseRow } from "./card.js";
 import { planCard, type CardCost, type CardPlan } from "./card-plan.js";
 import type { CardRun } from "./card-run.js";
 
-import { FEWEST_FOR_CKA, layerImportances, type LayerImportance } from "../strategy/layer-importance.js";
+import {
+  ckaRankings,
+  FEWEST_FOR_CKA,
+  importanceNotes,
+  isCkaRanking,
+  layerImportances,
+  type LayerImportance,
+} from "../strategy/layer-importance.js";
+import { ckaPrompts, type CkaPrompt } from "../sweep/cka-prompts.js";
 import { trainingSnippets, type TrainingSnippets, type TrainingTarget } from "./training-snippets.js";
 
 /** Tokens in one call of llama_decode. */
@@ -49,7 +58,7 @@ export interface Advice {
   readonly plan: AdvicePlan;
   /** What was measured of every layer of the base model. */
   readonly rows: readonly BaseRow[];
-  /** [C], with `by: cka`. */
+  /** [C], where layers are ranked by it. */
   readonly importances?: readonly LayerImportance[];
   readonly snippets: TrainingSnippets;
   readonly notes: readonly string[];
@@ -78,7 +87,7 @@ export async function advise(config: AdviseConfig, hooks: AdviseHooks = {}): Pro
       signal: hooks.signal,
       onPass,
     };
-    const importances = config.by === "cka" ? await importancesOf(run) : undefined;
+    const importances = isCkaRanking(config.by) ? await importancesOf(run, await laidOut.ckaPrompts()) : undefined;
     const rows = await measureBase(run, card);
     const worths = importances ? worthsByImportance(rows, importances) : worthsByResidual(rows);
     const choice = chooseLayers(worths, config.objective, count);
@@ -94,7 +103,7 @@ export async function advise(config: AdviseConfig, hooks: AdviseHooks = {}): Pro
       rows,
       ...(importances ? { importances } : {}),
       snippets: trainingSnippets({ ...target, architecture, layers: choice.layers.map(({ layer }) => layer) }),
-      notes: [...laidOut.notes, ...doubts(choice, rows, prompts, config)],
+      notes: [...laidOut.notes, ...doubts(choice, { rows, importances }, config)],
     };
   });
 }
@@ -107,6 +116,8 @@ export async function planAdvice(config: AdviseConfig, hooks: AdviseHooks = {}):
 interface LaidOut {
   readonly count: number;
   readonly prompts: readonly ContinuedPrompt[];
+  /** The same samples as CKA reads them. */
+  readonly ckaPrompts: () => Promise<readonly CkaPrompt[]>;
   readonly card: CardPlan;
   readonly plan: AdvicePlan;
   readonly target: Pick<TrainingTarget, "modules" | "rank" | "alpha">;
@@ -121,18 +132,29 @@ async function layOut(config: AdviseConfig, inputs: BaseInputs, engine: Engine):
   const planned = inputs.samples.map(({ part, sample }, i) => ({
     part,
     sample,
-    prompt: { id: sample.id, tokens: tokens[i] ?? [] },
+    prompt: { id: sample.id, tokens: at(tokens, i) },
   }));
   const all = await continuedPrompts(engine, inputs, planned);
   const prompts = fitting(all, config, inputs);
   assertEnough(prompts, config);
-  const parts = config.by === "card" ? (["gradient"] as const) : [];
+  const { by } = config;
+  const read = new Set(prompts.map(({ id }) => id));
+  const parts = by === "card" ? (["gradient"] as const) : [];
   const card = planCard({ parts, pairs: "adjacent", directions: config.directions }, model.layerCount, undefined);
-  const costs = [...(config.by === "cka" ? [{ part: "cka", passes: 1 } as const] : []), ...card.costs];
+  const costs = [...(isCkaRanking(by) ? [{ part: "cka", passes: 1 } as const] : []), ...card.costs];
   const [blank, long] = [planned.length - all.length, all.length - prompts.length];
   return {
     count,
     prompts,
+    ckaPrompts: () =>
+      isCkaRanking(by)
+        ? ckaPrompts(
+            engine,
+            inputs,
+            planned.filter(({ sample }) => read.has(sample.id)),
+            ckaRankings[by],
+          )
+        : Promise.resolve([]),
     card,
     target,
     plan: {
@@ -179,12 +201,12 @@ function fitting(
 }
 
 function assertEnough(prompts: readonly ContinuedPrompt[], { by }: AdviseConfig): void {
-  const fewest = by === "cka" ? FEWEST_FOR_CKA : 1;
+  const fewest = isCkaRanking(by) ? FEWEST_FOR_CKA : 1;
   if (prompts.length >= fewest) return;
   throw new UsageError({
     what: "there are too few samples with a reference",
     actual: `${prompts.length} samples`,
-    expected: by === "cka" ? `at least ${fewest}: with fewer, any two layers look alike` : "at least one",
+    expected: isCkaRanking(by) ? `at least ${fewest}: with fewer, any two layers look alike` : "at least one",
     fix: "Give more samples.",
   });
 }
@@ -200,21 +222,22 @@ function contextOf(prompts: readonly ContinuedPrompt[]): CardRun["context"] {
   };
 }
 
-/** At the last token of prompt and reference, as the published script takes it. */
-async function importancesOf({ engine, context, prompts, onPass }: CardRun): Promise<LayerImportance[]> {
-  const whole = prompts.map(({ id, tokens, continuation }) => {
-    const all = [...tokens, ...continuation];
-    return { id, tokens: all, positions: [all.length - 1] };
-  });
-  const states = await engine.hiddenStates({ pieces: [], context, prompts: whole });
+async function importancesOf(
+  { engine, context, onPass }: CardRun,
+  prompts: readonly CkaPrompt[],
+): Promise<LayerImportance[]> {
+  const contextSize = contextSizeFor(Math.max(...prompts.map(({ tokens }) => tokens.length)));
+  const states = await engine.hiddenStates({ pieces: [], context: { ...context, contextSize }, prompts });
   onPass();
   return layerImportances(states);
 }
 
 function worthsByImportance(rows: readonly BaseRow[], importances: readonly LayerImportance[]): LayerWorth[] {
   return rows.map(({ layer, microsecondsPerToken: time }) => {
-    const worth = importances[layer]?.published ?? Number.NaN;
-    return { layer, worth, time, words: `importance (1 - CKA) ${worth.toFixed(4)}` };
+    const { plain } = at(importances, layer);
+    const words =
+      plain === null ? "no importance: its input does not vary" : `importance (1 - CKA) ${plain.toFixed(4)}`;
+    return { layer, worth: plain ?? 0, time, words };
   });
 }
 
@@ -230,17 +253,10 @@ function worthsByResidual(rows: readonly BaseRow[]): LayerWorth[] {
 /** What makes the choice less sure than it looks. */
 function doubts(
   { layers }: LayerChoice,
-  rows: readonly BaseRow[],
-  prompts: readonly ContinuedPrompt[],
+  { rows, importances }: { readonly rows: readonly BaseRow[]; readonly importances: Advice["importances"] },
   { by, objective }: AdviseConfig,
 ): string[] {
-  if (by === "cka") {
-    return new Set(prompts.map(({ continuation }) => continuation.at(-1))).size === 1
-      ? [
-          "All references end in the same token: what layer 0 takes in does not vary there, and its importance is 1 whatever it does.",
-        ]
-      : [];
-  }
+  if (isCkaRanking(by)) return importanceNotes(importances ?? [], ckaRankings[by]);
   if (objective === "inference") return [];
   const chosen = new Set(layers.map(({ layer }) => layer));
   const norms = (of: boolean): NonNullable<BaseRow["residual"]>[] =>

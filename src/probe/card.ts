@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import { adapterStorage, baseStorage, type LayerStorage } from "./layer-storage.js";
 import type { CardPlan } from "./card-plan.js";
 import { wholePass, type AdapterRun, type CardRun } from "./card-run.js";
@@ -65,7 +66,7 @@ export async function measureBase(run: CardRun, { settings }: CardPlan): Promise
     layer,
     base: storage[layer] ?? { parameters: 0, bytes: 0 },
     activationEnergy: activation,
-    microsecondsPerToken: times[layer] ?? Number.NaN,
+    microsecondsPerToken: at(times, layer),
     ...residualEntry(norms?.[layer]),
   }));
 }
@@ -102,8 +103,8 @@ export async function measureCard(
         ...base,
         adapter: {
           ...storage,
-          updateEnergy: energies[layer]?.update ?? Number.NaN,
-          microsecondsPerToken: times[layer] ?? Number.NaN,
+          updateEnergy: at(energies, layer).update,
+          microsecondsPerToken: at(times, layer),
           ...(lossWithout ? { lossWithout } : {}),
           ...(scoreWithout ? { scoreWithout } : {}),
         },

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { f32CopyBytes, hasF32Layers, writeF32Copy } from "../adapter/f32-copy.js";
 import { availableMemory } from "../engine/machine.js";
 import { MemoryError } from "../errors.js";
+import { InputFiles } from "../formats/input-files.js";
 import { withTemporaryFolder } from "../formats/temporary-folder.js";
 import { openEngine } from "../engine/process-engine.js";
 import { withEngine } from "../sweep/session.js";
@@ -37,6 +38,7 @@ export async function withExactRun<T>(run: CardRun, use: (exact: CardRun) => Pro
     const options = { modelPath: path, gpu: "off", gpuLayers: 0, threads: engine.info.threads } as const;
     return withEngine(
       () => openEngine(options),
+      new InputFiles([]),
       signal,
       (exact) => use({ ...run, engine: exact, model: { ...model, path, files: [path] } }),
     );

@@ -5,7 +5,7 @@ import { continuedPrompts, type ContinuedPrompt } from "../sweep/continuations.j
 import type { SweepInputs } from "../sweep/inputs.js";
 import { contextSizeFor, planSweep, type SweepPlan } from "../sweep/plan.js";
 import { noShortcuts } from "../sweep/shortcuts.js";
-import { FEWEST_FOR_CKA } from "../strategy/layer-importance.js";
+import { FEWEST_FOR_CKA, type CkaPosition } from "../strategy/layer-importance.js";
 import { planCard, type CardCost, type CardPlan, type CardSettings } from "./card-plan.js";
 import type { KneeMethod } from "./knee.js";
 
@@ -18,7 +18,8 @@ export interface ProbeSettings {
   readonly confidence: readonly number[];
   /** Boundaries whose difference to the full adapter is shown. */
   readonly difference: readonly number[];
-  readonly cka: boolean;
+  /** Where layer importance is read, if it is. */
+  readonly cka: CkaPosition | undefined;
   /** How large each layer's update is. */
   readonly norms: boolean;
   readonly card?: CardSettings | undefined;
@@ -67,10 +68,11 @@ export async function layOut(
       expected: "references with at least one token",
     });
   }
-  if (settings.cka && plan.selection.length < FEWEST_FOR_CKA) {
+  const readByCka = settings.cka === "prompt-end" ? plan.selection.length : whole.length;
+  if (settings.cka && readByCka < FEWEST_FOR_CKA) {
     throw new UsageError({
       what: "there are too few samples for --cka",
-      actual: `${plan.selection.length} samples`,
+      actual: `${readByCka} samples`,
       expected: `at least ${FEWEST_FOR_CKA}: with fewer, any two layers look alike`,
       fix: "Give more samples, or a smaller --holdout.",
     });

@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import type { LensReading } from "../engine/engine.js";
 import { quantile, type Ends } from "../statistics/bootstrap-ends.js";
 import { eachResample, type ResampleOptions } from "../statistics/resample.js";
@@ -61,7 +62,7 @@ export function differenceCurve(
   options: ResampleOptions,
 ): LayerCurve | undefined {
   const [a, b] = [rowsOf(of, "truth", token), rowsOf(against, "truth", token)];
-  const rows = a.map((row, sample) => row.map((value, layer) => value - (b[sample]?.[layer] ?? Number.NaN)));
+  const rows = a.map((row, sample) => row.map((value, layer) => value - at(at(b, sample), layer)));
   return rows.length === 0 ? undefined : curveOf(rows, token, options);
 }
 
@@ -97,10 +98,7 @@ function rowsOf(readings: readonly LensReading[], value: LensValue, token: numbe
   return readings
     .filter(({ tokens }) => token < tokens)
     .map((reading) =>
-      Array.from(
-        { length: reading.layers },
-        (_, layer) => reading[value][layer * reading.tokens + token] ?? Number.NaN,
-      ),
+      Array.from({ length: reading.layers }, (_, layer) => at(reading[value], layer * reading.tokens + token)),
     );
 }
 
@@ -111,7 +109,7 @@ function curveOf(rows: readonly (readonly number[])[], token: number, options: R
     weightedMean(rows, counts, total).forEach((mean, layer) => resampled[layer]?.push(mean));
   });
   const points = means.map((mean, layer) => {
-    const sorted = Float64Array.from(resampled[layer] ?? []).sort();
+    const sorted = Float64Array.from(at(resampled, layer)).sort();
     return { layer, mean, low: quantile(sorted, TAIL), high: quantile(sorted, 1 - TAIL) };
   });
   return { token: token + 1, samples: rows.length, points };

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { at } from "../assert.js";
 import { maskCandidates } from "../adapter/mask.js";
 import { writePieces } from "../adapter/pieces.js";
 import type { Engine } from "../engine/engine.js";
@@ -71,7 +72,7 @@ export async function leaveOutMetric({
       if (!full) throw new RangeError("the full adapter has not answered");
       const layers = others.map((score, i): LayerScore => {
         const { estimate, low, high } = differenceInterval(score, full);
-        return { layer: adapter.coverage[i] ?? 0, change: { mean: estimate, low, high } };
+        return { layer: at(adapter.coverage, i), change: { mean: estimate, low, high } };
       });
       return { metric: primary.name, label: primary.label, full: full.value, layers };
     } finally {

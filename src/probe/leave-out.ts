@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import type { Adapter } from "../adapter/adapter.js";
 import type { Mask } from "../adapter/mask.js";
 import { UsageError } from "../errors.js";
@@ -42,7 +43,7 @@ export function maskWithout({ modules }: Pick<Adapter, "modules">, layers: reado
  * @throws UsageError for what is no pair, or names a layer without adapter.
  */
 export function parsePairs(text: string, { coverage }: Pick<Adapter, "coverage">): LayerPair[] {
-  if (text === "adjacent") return coverage.slice(1).map((layer, i) => [coverage[i] ?? 0, layer]);
+  if (text === "adjacent") return coverage.slice(1).map((layer, i) => [at(coverage, i), layer]);
   if (text === "all") return coverage.flatMap((low, i) => coverage.slice(i + 1).map((high): LayerPair => [low, high]));
   const pairs = text.split(",").map((part): LayerPair => {
     const [, low, high] = /^(\d+)-(\d+)$/.exec(part.trim()) ?? [];
@@ -91,7 +92,7 @@ export async function leaveOut(
   for (const layers of pairs) {
     const [low, high] = layers.map((layer) => alone.get(layer) ?? new Float64Array());
     const both = await without(layers);
-    const change = both.map((loss, i) => loss - (low?.[i] ?? Number.NaN) - (high?.[i] ?? Number.NaN) + (full[i] ?? 0));
+    const change = both.map((loss, i) => loss - (low?.[i] ?? Number.NaN) - (high?.[i] ?? Number.NaN) + at(full, i));
     couplings.push({ layers, change: meanInterval(change, resampling) });
   }
   return {
@@ -100,7 +101,7 @@ export async function leaveOut(
     layers: [...alone].map(([layer, own]) => ({
       layer,
       change: meanInterval(
-        own.map((loss, i) => loss - (full[i] ?? Number.NaN)),
+        own.map((loss, i) => loss - at(full, i)),
         resampling,
       ),
     })),

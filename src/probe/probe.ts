@@ -1,3 +1,4 @@
+import { defined } from "../assert.js";
 import { boundaryMask, type Mask } from "../adapter/mask.js";
 import { layerSizes, updateSizes, type LayerUpdateSize } from "../adapter/update-size.js";
 import { piecesOf, writePieces, type ScaledPiece } from "../adapter/pieces.js";
@@ -10,7 +11,14 @@ import { withSession } from "../sweep/session.js";
 import { measureCard, type LayerCard } from "./card.js";
 import { layOut, type LaidOut, type ProbePlan, type ProbeSettings } from "./lay-out.js";
 import { differenceCurve, kneeOfToken, layerCurves, type Knee, type LayerCurve } from "./layer-curves.js";
-import { layerImportances, rankedLayers, type LayerImportance } from "../strategy/layer-importance.js";
+import {
+  importanceNotes,
+  layerImportances,
+  rankedLayers,
+  type CkaPosition,
+  type LayerImportance,
+} from "../strategy/layer-importance.js";
+import { ckaPrompts } from "../sweep/cka-prompts.js";
 import { maskWithout } from "./leave-out.js";
 import { leaveOutMetric } from "./leave-out-metric.js";
 
@@ -40,11 +48,12 @@ export interface ProbeResult {
   readonly confidence: readonly BoundaryCurves[];
   /** [B] 6.2: the reference's first token, boundary minus full. */
   readonly differences: readonly { readonly boundary: number; readonly curve: LayerCurve }[];
-  /** [C]: on the base model. */
+  /** [C]: on the base model, and the token at which it was read. */
   readonly importances?: readonly LayerImportance[];
+  readonly ckaPosition?: CkaPosition;
   /** Of the adapter's file; it takes no pass. */
   readonly updates?: readonly LayerUpdateSize[];
-  /** Layers from the most important. */
+  /** Layers that have an importance, from the most important. */
   readonly ranking?: readonly number[];
   readonly card?: LayerCard;
   readonly notes: readonly string[];
@@ -128,12 +137,12 @@ async function measure(laidOut: LaidOut, measuring: Measuring): Promise<ProbeRes
     });
     readings.set(boundary, found);
   }
-  const of = (boundary: number): LensReading[] => readings.get(boundary) ?? [];
+  const of = (boundary: number): LensReading[] => defined(readings.get(boundary), `readings of K=${boundary}`);
   const full = of(plan.layerCount);
   const resampling = { seed: config.seed };
   const truth = layerCurves(full, "truth", settings.tokens, resampling);
   const knees = truth.map(({ token }) => kneeOfToken(full, token - 1, settings.knee, resampling) ?? null);
-  const importances = settings.cka ? await importancesOf(laidOut, measuring) : undefined;
+  const importances = settings.cka ? await importancesOf(laidOut, measuring, settings.cka) : undefined;
   if (importances) advance(cost.samples);
   const card = await cardOf(laidOut, measuring, advance);
   const differences = settings.difference.flatMap((boundary) => {
@@ -152,9 +161,15 @@ async function measure(laidOut: LaidOut, measuring: Measuring): Promise<ProbeRes
     })),
     differences,
     ...(settings.norms ? { updates: layerSizes(await updateSizes(inputs.adapter, inputs.model.path)) } : {}),
-    ...(importances ? { importances, ranking: rankedLayers(importances) } : {}),
+    ...(importances && settings.cka
+      ? { importances, ckaPosition: settings.cka, ranking: rankedLayers(importances) }
+      : {}),
     ...(card ? { card } : {}),
-    notes: [...laidOut.notes, ...(importances ? importanceNotes(plan) : []), ...trainingNotes(knees, differences)],
+    notes: [
+      ...laidOut.notes,
+      ...(importances && settings.cka ? importanceNotes(importances, settings.cka) : []),
+      ...trainingNotes(knees, differences),
+    ],
   };
 }
 
@@ -186,16 +201,6 @@ async function cardOf(
   return measureCard(run, card.plan, () => leaveOutMetric({ engine, config, inputs, signal: hooks.signal, onAnswer }));
 }
 
-/** Embeddings of one and the same token do not vary, so CKA has nothing to compare below layer 0. */
-function importanceNotes({ selection }: SweepPlan): string[] {
-  const last = new Set(selection.map(({ prompt }) => prompt.tokens.at(-1)));
-  return last.size === 1
-    ? [
-        "All prompts end in the same token, as chat templates make them: what layer 0 takes in does not vary, and its importance is 1 whatever it does.",
-      ]
-    : [];
-}
-
 /** [B] section 8: an adapter that was trained too little has no boundary below L. */
 function trainingNotes(knees: readonly (Knee | null)[], differences: ProbeResult["differences"]): string[] {
   const [first = null] = knees;
@@ -215,8 +220,12 @@ function trainingNotes(knees: readonly (Knee | null)[], differences: ProbeResult
   ];
 }
 
-async function importancesOf({ plan, context }: LaidOut, { engine }: Measuring): Promise<LayerImportance[]> {
-  const prompts = plan.selection.map(({ prompt }) => ({ ...prompt, positions: [prompt.tokens.length - 1] }));
+async function importancesOf(
+  { plan, context }: LaidOut,
+  { engine, inputs }: Measuring,
+  position: CkaPosition,
+): Promise<LayerImportance[]> {
+  const prompts = await ckaPrompts(engine, inputs, plan.selection, position);
   const longest = Math.max(...prompts.map(({ tokens }) => tokens.length));
   const contextSize = Math.max(context.contextSize, contextSizeFor(longest));
   return layerImportances(await engine.hiddenStates({ pieces: [], context: { ...context, contextSize }, prompts }));

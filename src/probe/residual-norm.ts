@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { at } from "../assert.js";
 import type { ScaledPiece } from "../adapter/pieces.js";
 import type { ModuleEnergy } from "../engine/layer-passes.js";
 import { EngineError } from "../errors.js";
@@ -61,9 +62,9 @@ export async function residualNorms(
       const drawn = await drawDirections(precise, energiesOf(energies, layer), { layer, directions, generator });
       const paths = drawn.map((_, i) => join(folder, `layer-${layer}-direction-${i}.gguf`));
       for (const [i, perturbations] of drawn.entries()) {
-        await writePerturbations(paths[i] ?? "", run.model.architecture, perturbations);
+        await writePerturbations(at(paths, i), run.model.architecture, perturbations);
       }
-      if (layer === 0) await assertAdapted(precise, paths[0] ?? "", drawn[0] ?? []);
+      if (layer === 0) await assertAdapted(precise, at(paths, 0), at(drawn, 0));
       const largest = Math.max(...drawn.flat().map((one) => shareOf(one, energies)));
       norms.push({ layer, ...(await estimate(precise, paths, STEP / largest)) });
     }
@@ -105,7 +106,7 @@ async function estimate(run: CardRun, paths: readonly string[], step: number): P
   };
   const derivatives: number[] = [];
   for (const path of paths) derivatives.push(await derivative(path, step));
-  const coarse = await derivative(paths[0] ?? "", 2 * step);
+  const coarse = await derivative(at(paths, 0), 2 * step);
   const root = rootMeanSquare(derivatives);
   return {
     norm: root.value,
@@ -113,7 +114,7 @@ async function estimate(run: CardRun, paths: readonly string[], step: number): P
     low: root.low,
     high: root.high,
     directions: derivatives.length,
-    stepError: root.value > 0 ? Math.abs(coarse - (derivatives[0] ?? 0)) / 3 / root.value : 0,
+    stepError: root.value > 0 ? Math.abs(coarse - at(derivatives, 0)) / 3 / root.value : 0,
   };
 }
 

@@ -1,3 +1,4 @@
+import { defined } from "../assert.js";
 import { score } from "../metrics/metric.js";
 import type { Sample } from "../samples/sample.js";
 import type { Part } from "../sweep/inputs.js";
@@ -76,8 +77,10 @@ function answersOf(run: FinishedRun, boundary: number, part: Part, samples: read
   const scores = metrics.map((metric) => score(metric, texts, references));
   return texts.map((text, at) => ({
     text,
-    ...(text.trim() === outputs[at]?.trim() ? {} : { output: outputs[at] ?? "" }),
-    values: Object.fromEntries(scores.map(({ metric, perSample }) => [metric, 100 * (perSample[at] ?? Number.NaN)])),
+    ...(text.trim() === outputs[at]?.trim() ? {} : { output: defined(outputs[at], "an output") }),
+    values: Object.fromEntries(
+      scores.map(({ metric, perSample }) => [metric, 100 * defined(perSample[at], "the value of a sample")]),
+    ),
   }));
 }
 
@@ -94,7 +97,7 @@ function comparedSample(
   return {
     sample,
     answers: present,
-    change: (own?.values[metric] ?? Number.NaN) - (other?.values[metric] ?? Number.NaN),
+    change: defined(own?.values[metric], metric) - defined(other?.values[metric], metric),
     isChanged: own?.text !== other?.text,
   };
 }
@@ -102,17 +105,17 @@ function comparedSample(
 /** Sorting is stable, so samples that change alike keep their order. */
 function byChange({ full }: Places, metric: string): (a: ComparedSample, b: ComparedSample) => number {
   const keys = ({ change, isChanged, answers }: ComparedSample): number[] => {
-    const values = answers.map((answer) => answer.values[metric] ?? 0);
+    const values = answers.map((answer) => defined(answer.values[metric], metric));
     return [
       Math.abs(change),
       -Math.sign(change),
       isChanged ? 1 : 0,
-      Math.max(...values.map((value) => Math.abs(value - (values[full] ?? 0)))),
+      Math.max(...values.map((value) => Math.abs(value - defined(values[full], "the value of the full adapter")))),
     ];
   };
   return (a, b) => {
     const [left, right] = [keys(a), keys(b)];
     const at = left.findIndex((key, i) => key !== right[i]);
-    return at < 0 ? 0 : (right[at] ?? 0) - (left[at] ?? 0);
+    return at < 0 ? 0 : defined(right[at], "a value") - defined(left[at], "a value");
   };
 }

@@ -1,4 +1,5 @@
 import pc from "picocolors";
+import { at, defined } from "../assert.js";
 import type { ComparisonResult } from "../compare/result.js";
 import { points, signed } from "../sweep/points.js";
 import { plainTable } from "./table.js";
@@ -10,7 +11,7 @@ const SHOWN_CHARACTERS = 300;
 
 /** A comparison for a terminal: scores, differences to the first system, groups, what became of the samples that fell, changed samples. */
 export function comparisonReport(result: ComparisonResult): string {
-  const first = result.systems[0]?.name ?? "";
+  const first = at(result.systems, 0).name;
   const parts = [
     pc.bold(`${result.samples} samples`),
     scoreTable(result),
@@ -30,7 +31,7 @@ export function comparisonReport(result: ComparisonResult): string {
 
 /** The same in Markdown, for pull requests. */
 export function comparisonMarkdown(result: ComparisonResult): string {
-  const first = result.systems[0]?.name ?? "";
+  const first = at(result.systems, 0).name;
   const names = Object.keys(result.labels);
   const header = ["system", ...names.map((name) => result.labels[name] ?? name), "adapter bytes"];
   const rows = result.systems.map((system) => [
@@ -148,7 +149,7 @@ function groupTables({ systems, labels, metric }: ComparisonResult): string[] {
 }
 
 function errorLines({ systems, labels }: ComparisonResult): string[] {
-  const first = systems[0]?.name ?? "";
+  const first = at(systems, 0).name;
   return systems.flatMap(({ name, errors }) => {
     if (!errors || errors.fell === 0) return [];
     const { metric, fell, containsOther, containedInOther, bothRight } = errors;
@@ -164,7 +165,8 @@ function changedLines({ changed, systems }: ComparisonResult): string[] {
   return changed.flatMap(({ sampleId, references, answers, values }) => [
     `${sampleId}  ${pc.dim(`reference: ${shown(references.join(" / "))}`)}`,
     ...systems.map(
-      ({ name }) => `  ${name} (${(100 * (values[name] ?? 0)).toFixed(0)}): ${shown(answers[name] ?? "")}`,
+      ({ name }) =>
+        `  ${name} (${(100 * defined(values[name], `the value of ${name}`)).toFixed(0)}): ${shown(defined(answers[name], `the answer of ${name}`))}`,
     ),
   ]);
 }

@@ -1,3 +1,4 @@
+import { defined } from "../assert.js";
 import { points, signed } from "../sweep/points.js";
 import { nameIn } from "../sweep/entry-names.js";
 import type { SweepResult } from "../sweep/result.js";
@@ -40,7 +41,7 @@ export function shortBytes(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
   const at = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
   const value = bytes / 1000 ** at;
-  return `${at > 0 && value < 10 ? value.toFixed(1) : value.toFixed(0)} ${units[at] ?? ""}`;
+  return `${at > 0 && value < 10 ? value.toFixed(1) : value.toFixed(0)} ${defined(units[at], "a unit")}`;
 }
 
 /** A time for a reader: 42 s, 9 min 33 s, 2 h 5 min. */

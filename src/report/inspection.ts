@@ -1,4 +1,5 @@
 import pc from "picocolors";
+import { at } from "../assert.js";
 import type { Finding } from "../adapter/finding.js";
 import type { InspectedModule, Inspection } from "../adapter/inspect.js";
 import { plainTable } from "./table.js";
@@ -11,7 +12,7 @@ export function inspectionReport(inspection: Inspection): string {
   const { path, form, architecture, baseName, modules, coverage, bytes, findings } = inspection;
   const head = [
     `${path}: ${form === "gguf" ? "GGUF adapter" : "PEFT adapter"}${architecture === undefined ? "" : ` for ${architecture}`}${baseName === undefined ? "" : `, trained on ${baseName}`}`,
-    `${modules.length} modules in ${coverage.length} layers${coverage.length > 0 ? ` (${coverage[0] ?? 0} to ${coverage.at(-1) ?? 0})` : ""}, ${bytes.toLocaleString("en-US")} bytes`,
+    `${modules.length} modules in ${coverage.length} layers${coverage.length > 0 ? ` (${at(coverage, 0)} to ${at(coverage, coverage.length - 1)})` : ""}, ${bytes.toLocaleString("en-US")} bytes`,
   ];
   return [...head, "", layerTable(modules), "", ...findings.map(findingLine)].join("\n").trimEnd();
 }

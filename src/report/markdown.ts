@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import { nameIn } from "../sweep/entry-names.js";
 import { candidateCell, subjectOf } from "./subject.js";
 import { points, signed } from "../sweep/points.js";
@@ -145,12 +146,12 @@ function changed(result: SweepResult, { samples, ends, full, subject, part }: Co
   const rows = shown.map(({ sample, answers, change }) => [
     code(sample.id),
     code(sample.references.join(" / ")),
-    code(answers[full]?.text ?? ""),
-    code(answers[subject]?.text ?? ""),
+    code(at(answers, full).text),
+    code(at(answers, subject).text),
     signed(change),
   ]);
   const label = labelOf(result, result.metric);
-  const body = table(["sample", "reference", ends[full]?.role ?? "", ends[subject]?.role ?? "", label], rows, 1);
+  const body = table(["sample", "reference", at(ends, full).role, at(ends, subject).role, label], rows, 1);
   return [details(`The most changed of ${samples.length} samples (${part})`, body)];
 }
 

@@ -93,12 +93,13 @@ function updateTable(updates: NonNullable<ProbeResult["updates"]>): string {
   return `Size of the update in percent of the weights' Frobenius norm\n${tableOf(heads, rows)}`;
 }
 
-function importanceTable({ importances = [], ranking = [] }: ProbeResult): string {
-  const rows = importances.map(({ layer, published, unbiased }) => [
+function importanceTable({ importances = [], ranking = [], ckaPosition = "published" }: ProbeResult): string {
+  const rows = importances.map(({ layer, plain, unbiased }) => [
     String(layer),
-    published.toFixed(4),
-    unbiased.toFixed(4),
-    String(ranking.indexOf(layer) + 1),
+    plain?.toFixed(4) ?? "-",
+    unbiased?.toFixed(4) ?? "-",
+    ranking.includes(layer) ? String(ranking.indexOf(layer) + 1) : "-",
   ]);
-  return `Layer importance (1 - CKA) on the base model\n${tableOf(["layer", "published", "unbiased", "rank"], rows)}`;
+  const title = `Layer importance (1 - CKA) on the base model, read at: ${ckaPosition}`;
+  return `${title}\n${tableOf(["layer", "plain", "unbiased", "rank"], rows)}`;
 }

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
+import { at } from "../assert.js";
 import { readVotes, votesPath } from "../compare/vote-file.js";
 import { voteResult, type VoteResult } from "../compare/vote-result.js";
 import { strategiesResultSchema, type StrategiesResult } from "../compare/strategies-result.js";
@@ -116,7 +117,7 @@ export async function loadReport(folder: string, extras: ReportExtras = {}): Pro
   const probe = await readExtra("probe", probeSchema, folder, extras.probe);
   const strategies = await readExtra("strategies", strategiesResultSchema, folder, extras.strategies);
   return {
-    name: runNames([folder])[0] ?? "",
+    name: at(runNames([folder]), 0),
     result: run.result,
     ...(samples === undefined ? {} : { samples }),
     ...(judge === undefined ? {} : { judge }),

@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import { score, type Score } from "../metrics/metric.js";
 import { differenceInterval } from "../statistics/difference.js";
 import { assertBoundaries, loadRun, type FinishedRun } from "../sweep/load-run.js";
@@ -67,7 +68,7 @@ export async function compareRuns(folders: readonly string[], margin: number): P
   const names = runNames(folders);
   const runs = await Promise.all(folders.map((folder) => loadRun(folder)));
   for (const run of runs) assertBoundaries(run, "stand on one axis with other runs");
-  const curves = runs.map((run, i) => ({ name: names[i] ?? "", result: run.result, points: relativePoints(run) }));
+  const curves = runs.map((run, i) => ({ name: at(names, i), result: run.result, points: relativePoints(run) }));
   return commonPlaces(curves, margin);
 }
 

@@ -39,6 +39,25 @@ export function unbiasedCka(x: Rows, y: Rows): number {
   return hsic(a, b, n) / Math.sqrt(Math.max(1e-24, hsic(a, a, n) * hsic(b, b, n)));
 }
 
+/** Share of a representation's squares below which what varies between samples is rounding. */
+const ROUNDING = 1e-12;
+
+/** Whether a representation is the same for every sample, so that there is nothing to compare it by. */
+export function isConstant({ samples, length, values }: Rows): boolean {
+  let [spread, size] = [0, 0];
+  for (let k = 0; k < length; k++) {
+    let sum = 0;
+    for (let i = 0; i < samples; i++) sum += values[i * length + k] ?? 0;
+    const mean = sum / samples;
+    for (let i = 0; i < samples; i++) {
+      const value = values[i * length + k] ?? 0;
+      spread += (value - mean) ** 2;
+      size += value ** 2;
+    }
+  }
+  return spread <= ROUNDING * size;
+}
+
 /** X X', [samples, samples]. */
 function innerProducts({ samples, length, values }: Rows): Float64Array {
   const products = new Float64Array(samples * samples);

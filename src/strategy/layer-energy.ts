@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import type { LayerTimes, ModuleEnergy } from "../engine/layer-passes.js";
 import { quantile } from "../statistics/bootstrap-ends.js";
 
@@ -30,7 +31,7 @@ export function energiesOf(energies: readonly ModuleEnergy[], layer: number): Mo
 /** Microseconds a token that each layer takes, from layer 0: the median over the prompts. */
 export function layerMicroseconds(times: readonly LayerTimes[], layerCount: number): number[] {
   return Array.from({ length: layerCount }, (_, layer) => {
-    const perToken = times.map(({ milliseconds, tokens }) => (1000 * (milliseconds[layer] ?? Number.NaN)) / tokens);
+    const perToken = times.map(({ milliseconds, tokens }) => (1000 * at(milliseconds, layer)) / tokens);
     return quantile(Float64Array.from(perToken).sort(), 0.5);
   });
 }

@@ -1,9 +1,16 @@
 import { closest } from "fastest-levenshtein";
 import { UsageError } from "../errors.js";
+import { ckaRankings, type CkaRanking } from "./layer-importance.js";
 
 /** What layers can be ranked by. */
-export const rankings = ["cka", "norm", "energy", "nll", "random"] as const;
-export type Ranking = (typeof rankings)[number];
+export type Ranking = CkaRanking | "norm" | "energy" | "nll" | "random";
+export const rankings: readonly Ranking[] = [
+  ...(Object.keys(ckaRankings) as CkaRanking[]),
+  "norm",
+  "energy",
+  "nll",
+  "random",
+];
 
 /** Which half of the modules a mask of `modules` keeps, and on which side of K. */
 export const moduleFamilies = ["attention-above", "mlp-above", "attention-below", "mlp-below"] as const;

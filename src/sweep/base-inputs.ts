@@ -1,4 +1,5 @@
 import { readBaseModel, withSha256, type BaseModel, type HashedBaseModel } from "../adapter/base-model.js";
+import { InputFiles } from "../formats/input-files.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
 import { parseMap } from "../samples/field-map.js";
 import { groupOf, groupSamples } from "../samples/grouping.js";
@@ -30,6 +31,8 @@ export interface BaseInputs extends Scoring {
   /** Field of the samples that scores are broken down by. */
   readonly groupBy: string | undefined;
   readonly model: HashedBaseModel;
+  /** The files of the model, and of the adapter where there is one. */
+  readonly files: InputFiles;
   readonly task: Task;
   readonly prompt: PromptTemplate;
   readonly template: TemplateChoice;
@@ -76,6 +79,7 @@ export async function loadBaseInputs(config: BaseConfig): Promise<BaseInputs> {
   if (config.groupBy !== undefined) assertGroups(samples, config.groupBy);
   return {
     model,
+    files: new InputFiles(model.sources),
     task,
     ...scoring,
     groupBy: config.groupBy,

@@ -28,6 +28,7 @@ export async function loadInputs(config: SweepConfig): Promise<SweepInputs> {
   const checked = checkStrategy(config, model.layerCount);
   // Last, because it may leave a temporary file that only the caller can remove.
   const { adapter, peft, close } = await openAdapter(await resolveModelPath(config.adapter), model);
+  base.files.add(adapter.sources);
   const strategy = await strategyInputs(checked, adapter, model.layerCount).catch(async (error: unknown) => {
     await close();
     throw error;

@@ -1,3 +1,4 @@
+import { at, defined } from "../assert.js";
 import { maskOf, type Mask } from "../adapter/mask.js";
 import { piecesOf, writePieces, type Piece } from "../adapter/pieces.js";
 import { layerSizes, updateSizes } from "../adapter/update-size.js";
@@ -5,8 +6,17 @@ import type { Engine } from "../engine/engine.js";
 import { UsageError } from "../errors.js";
 import { shuffle } from "../statistics/random.js";
 import { layerEnergies } from "../strategy/layer-energy.js";
-import { FEWEST_FOR_CKA, layerImportances } from "../strategy/layer-importance.js";
+import {
+  ckaRankings,
+  FEWEST_FOR_CKA,
+  importanceNotes,
+  isCkaRanking,
+  layerImportances,
+  rankedLayers,
+  type CkaRanking,
+} from "../strategy/layer-importance.js";
 import type { Ranking, Strategy } from "../strategy/strategy.js";
+import { ckaPrompts } from "./cka-prompts.js";
 import type { SweepConfig } from "./config.js";
 import type { SweepInputs } from "./inputs.js";
 import type { LikelihoodFile } from "./likelihood-file.js";
@@ -17,12 +27,17 @@ import { ReferenceWeigher } from "./reference-weigher.js";
 export interface LayerRanking {
   readonly by: Ranking | "greedy";
   readonly layers: readonly number[];
-  /** In the order of `layers`, the higher the more useful; empty where the order is all there is. */
+  /**
+   * In the order of `layers`, the higher the more useful; empty where the order is all there is, shorter than `layers` where the last of
+   * them could not be measured.
+   */
   readonly values: readonly number[];
   /** Samples of the selection that were looked at, 0 where none was. */
   readonly samples: number;
   /** Layers times tokens that it took. */
   readonly layerTokens: number;
+  /** What a user should know of it, one sentence each. */
+  readonly notes?: readonly string[];
 }
 
 /** What ranking takes. */
@@ -70,6 +85,7 @@ export function rankingPasses(
 export async function rankLayers(strategy: Strategy, input: RankInput): Promise<LayerRanking | undefined> {
   if (strategy.kind === "greedy") return greedy(strategy.step, input);
   if (strategy.kind !== "top") return undefined;
+  if (isCkaRanking(strategy.ranking)) return byCka(input, strategy.ranking);
   switch (strategy.ranking) {
     case "norm":
       return byNorm(input);
@@ -77,8 +93,6 @@ export async function rankLayers(strategy: Strategy, input: RankInput): Promise<
       const layers = shuffle(input.config.seed, input.inputs.adapter.coverage);
       return { by: "random", layers, values: [], samples: 0, layerTokens: 0 };
     }
-    case "cka":
-      return byCka(input);
     case "nll":
       return byLoss(input);
     case "energy":
@@ -94,28 +108,33 @@ async function byNorm({ inputs: { adapter, model } }: RankInput): Promise<LayerR
   });
 }
 
-/** [C] on the base model, at the last token of the prompts. */
-async function byCka({ inputs, plan, engine, onPass }: RankInput): Promise<LayerRanking> {
+/** [C] on the base model. Layers that have no importance come last. */
+async function byCka({ inputs, plan, engine, onPass }: RankInput, by: CkaRanking): Promise<LayerRanking> {
+  const position = ckaRankings[by];
   const { selection, layerCount, generation } = plan;
-  if (selection.length < FEWEST_FOR_CKA) {
+  const prompts = await ckaPrompts(engine, inputs, selection, position);
+  if (prompts.length < FEWEST_FOR_CKA) {
     throw new UsageError({
-      what: "there are too few samples to rank layers by cka",
-      actual: `${selection.length} samples in the selection`,
+      what: `there are too few samples to rank layers by ${by}`,
+      actual: `${prompts.length} samples ${position === "prompt-end" ? "" : "with a reference "}in the selection`,
       expected: `at least ${FEWEST_FOR_CKA}: with fewer, any two layers look alike`,
       fix: "Give more samples, or a smaller --holdout.",
     });
   }
-  const prompts = selection.map(({ prompt }) => ({ ...prompt, positions: [prompt.tokens.length - 1] }));
   const longest = Math.max(...prompts.map(({ tokens }) => tokens.length));
   const context = { ...generation.context, sequences: 1, contextSize: contextSizeFor(longest) };
   const importances = layerImportances(await engine.hiddenStates({ pieces: [], context, prompts }));
   onPass?.(1, 1);
-  const covered = new Set(inputs.adapter.coverage);
-  const values = importances.filter(({ layer }) => covered.has(layer));
-  return ranked("cka", new Map(values.map(({ layer, published }) => [layer, published])), {
-    samples: selection.length,
+  const covered = importances.filter(({ layer }) => inputs.adapter.coverage.includes(layer));
+  const measured = rankedLayers(covered);
+  return {
+    by,
+    layers: [...measured, ...covered.flatMap(({ layer, plain }) => (plain === null ? [layer] : []))],
+    values: measured.map((layer) => defined(at(importances, layer).plain, `the importance of layer ${layer}`)),
+    samples: prompts.length,
     layerTokens: layerCount * prompts.reduce((sum, { tokens }) => sum + tokens.length, 0),
-  });
+    notes: importanceNotes(covered, position),
+  };
 }
 
 /** How large the update is beside what it is added to, on what really goes through the layers. */

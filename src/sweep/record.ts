@@ -44,12 +44,16 @@ export interface SweepRecord {
 
 /**
  * Writes `outputs.jsonl`, `trimmed.gguf` (unless nothing of the adapter is kept) and, last, `result.json`, each atomically.
+ * @throws InputChangedError when model or adapter is not what was evaluated: neither of the last two is there then.
  * @returns the result as written.
  */
 export async function recordSweep(record: SweepRecord, folder: RunFolder): Promise<SweepResult> {
   await writeOutputs(record, folder.file("outputs"));
   await writeSamples(record, folder.file("samples"));
-  const trimmed = await writeTrimmed(record, folder);
+  const trimmed = await record.inputs.files.writeFrom(
+    () => writeTrimmed(record, folder),
+    () => removeTrimmed(folder),
+  );
   const result = sweepResultSchema.parse(asResult(record, trimmed));
   await writeTextAtomic(folder.file("result"), stableJson(result));
   return result;
@@ -83,12 +87,20 @@ async function writeSamples({ plan, inputs }: SweepRecord, path: string): Promis
   );
 }
 
+function trimmedFiles(folder: RunFolder): readonly [adapter: string, peft: string, modelfile: string] {
+  return [folder.file("trimmed"), folder.file("trimmedPeft"), folder.file("modelfile")];
+}
+
+async function removeTrimmed(folder: RunFolder): Promise<void> {
+  for (const path of trimmedFiles(folder)) await rm(path, { recursive: true, force: true });
+}
+
 async function writeTrimmed(record: SweepRecord, folder: RunFolder): Promise<SweepResult["trimmed"]> {
   const { choice, inputs, config, confirmation, plan } = record;
   const chosen = choice.chosen.candidate;
-  const [path, peftFolder, modelfile] = [folder.file("trimmed"), folder.file("trimmedPeft"), folder.file("modelfile")];
+  const [path, peftFolder, modelfile] = trimmedFiles(folder);
   // A run scored again under another metric may choose nothing where it chose something before.
-  for (const old of [path, peftFolder, modelfile]) await rm(old, { recursive: true, force: true });
+  await removeTrimmed(folder);
   if (chosen.mask.size === 0) return null;
   const scores = confirmation.comparisons.map(({ metric, chosen: value, full, base }) => {
     return [metric, { base, chosen: value, full }] as const;
@@ -176,7 +188,7 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
     choice: choiceEntry(choice, { margin: config.margin, floors: inputs.floors, layers: plan.layerCount }),
     confirmation: confirmationEntry(confirmation),
     verdict: { kind: verdict.kind, sentences: [...verdict.sentences] },
-    notes: [...inputs.notes, ...record.economy.notes],
+    notes: [...inputs.notes, ...(record.ranking?.notes ?? []), ...record.economy.notes],
     trimmed,
     timings: record.timings,
   };
@@ -186,6 +198,10 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
 function strategyEntry({ inputs, ranking }: SweepRecord): Pick<SweepResult, "strategy"> {
   const { strategy, strategyText } = inputs;
   if (strategy.kind === "prefix") return {};
-  const own = ranking ? { ranking: { ...ranking, layers: [...ranking.layers], values: [...ranking.values] } } : {};
+  const own = ranking ? { ranking: rankingEntry(ranking) } : {};
   return { strategy: { name: redact(strategyText), nested: isNested(strategy), ...own } };
+}
+
+function rankingEntry({ by, layers, values, samples, layerTokens }: LayerRanking) {
+  return { by, layers: [...layers], values: [...values], samples, layerTokens };
 }

@@ -113,7 +113,10 @@ const strategySchema = z.strictObject({
     .strictObject({
       by: z.string(),
       layers: z.array(z.number().int()),
-      /** In the order of `layers`; the higher the more useful. Of `random` and `greedy` there are none. */
+      /**
+       * In the order of `layers`; the higher the more useful. Of `random` and `greedy` there are none; layers at the end of the order that could
+       * not be measured have none.
+       */
       values: z.array(z.number()),
       /** Samples that were looked at, 0 where none was. */
       samples: z.number().int(),

@@ -47,6 +47,8 @@ export class RunFolder {
     const folder = new RunFolder(path, lock);
     try {
       await folder.claim(identity, fresh);
+      // A killed run leaves its pieces, and nothing says what the adapter held when they were cut.
+      await rm(folder.file("pieces"), { recursive: true, force: true });
       return folder;
     } catch (error) {
       await folder.release();

@@ -3,8 +3,10 @@ import type { Engine } from "../engine/engine.js";
 import { openEngine } from "../engine/process-engine.js";
 import { EngineCrashError, InterruptedError, UsageError } from "../errors.js";
 import { openRemoteEngine } from "../queue/open-remote.js";
+import type { InputFiles } from "../formats/input-files.js";
 import type { SweepConfig } from "./config.js";
 import { loadBaseInputs, type BaseConfig, type BaseInputs } from "./base-inputs.js";
+import { guardedEngine, whileUnchanged } from "./guarded-engine.js";
 import { loadInputs, type SweepInputs } from "./inputs.js";
 import { assertCanLeaveOut } from "./leaving-out.js";
 import { hash, type SweepPlan } from "./plan.js";
@@ -25,7 +27,7 @@ export async function withSession<T>(
   try {
     assertCanLeaveOut(config, inputs.samples);
     const open = (): Promise<Engine> => openFor(config, inputs, signal, onNote);
-    return await withEngine(open, signal, (engine) => use(inputs, engine));
+    return await withEngine(open, inputs.files, signal, (engine) => use(inputs, engine));
   } finally {
     await inputs.close();
   }
@@ -40,6 +42,7 @@ export async function withBaseSession<T>(
   const inputs = await loadBaseInputs(config);
   return withEngine(
     () => openHere(config, inputs),
+    inputs.files,
     signal,
     (engine) => use(inputs, engine),
   );
@@ -72,18 +75,23 @@ function openHere({ gpu, gpuLayers, threads }: BaseConfig, { model }: BaseInputs
   return openEngine({ modelPath: model.path, gpu, gpuLayers, ...(threads === undefined ? {} : { threads }) });
 }
 
-/** Uses an engine, closes it afterwards, and at once when the signal fires. */
+/**
+ * Uses an engine, closes it afterwards, and at once when the signal fires.
+ * @param files what its answers rest on: they are looked at once it is open, with each answer, and at the end.
+ * @throws InputChangedError when one of them changes.
+ */
 export async function withEngine<T>(
   open: () => Promise<Engine>,
+  files: InputFiles,
   signal: AbortSignal | undefined,
   use: (engine: Engine) => Promise<T>,
 ): Promise<T> {
-  const engine = await open();
+  const engine = await whileUnchanged(files, open);
   const stop = (): void => void engine.close();
   signal?.addEventListener("abort", stop);
   try {
     if (signal?.aborted) throw new InterruptedError({ what: "stopped" });
-    return await use(engine);
+    return await whileUnchanged(files, () => use(guardedEngine(engine, files)));
   } catch (error) {
     if (signal?.aborted && error instanceof EngineCrashError)
       throw new InterruptedError({ what: "stopped", cause: error });

@@ -39,5 +39,7 @@ export function adapterWith(modules: readonly AdapterModule[]): HashedAdapter {
     modules,
     coverage: [...new Set(layers)].sort((a, b) => a - b),
     byteLength: 1000,
+    stamp: { path: "adapter.gguf", content: "", changed: 0n },
+    sources: [],
   };
 }

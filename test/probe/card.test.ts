@@ -23,7 +23,7 @@ const settings: ProbeSettings = {
   knee: "kneedle",
   confidence: [],
   difference: [],
-  cka: false,
+  cka: undefined,
   norms: false,
   card,
 };

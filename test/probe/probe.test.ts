@@ -15,7 +15,7 @@ const settings: ProbeSettings = {
   knee: "kneedle",
   confidence: [1],
   difference: [0, 2],
-  cka: true,
+  cka: "prompt-end",
   norms: true,
 };
 
@@ -61,15 +61,15 @@ describe.skipIf(!hasDirectCalls)(`a probe of a tiny model ${skippedWithoutDirect
   });
 
   it("ranks every layer by CKA, and says nothing of it where it was not asked", async () => {
-    expect([...(result.ranking ?? [])].sort((a, b) => a - b)).toEqual([...Array(result.layers).keys()]);
-    for (const { published } of result.importances ?? []) {
-      expect(published).toBeGreaterThanOrEqual(-1e-9);
-      expect(published).toBeLessThanOrEqual(1 + 1e-9);
-    }
     // All prompts end in the same words, so that nothing varies below layer 0.
-    expect(result.importances?.[0]?.published).toBeCloseTo(1, 9);
-    expect(result.notes).toContainEqual(expect.stringContaining("end in the same token"));
-    expect(await probe(config(), { ...settings, cka: false, confidence: [], difference: [] })).not.toHaveProperty(
+    expect(result.importances?.[0]).toEqual({ layer: 0, plain: null, unbiased: null });
+    expect(result.notes).toContainEqual(expect.stringContaining("Layer 0 has no importance: CKA (prompt-end)"));
+    expect([...(result.ranking ?? [])].sort((a, b) => a - b)).toEqual([...Array(result.layers).keys()].slice(1));
+    for (const { plain } of result.importances?.slice(1) ?? []) {
+      expect(plain).toBeGreaterThanOrEqual(-1e-9);
+      expect(plain).toBeLessThanOrEqual(1 + 1e-9);
+    }
+    expect(await probe(config(), { ...settings, cka: undefined, confidence: [], difference: [] })).not.toHaveProperty(
       "ranking",
     );
   });

@@ -1,5 +1,6 @@
 import type { HashedBaseModel } from "../../src/adapter/base-model.js";
 import type { EngineInfo, Shortcuts } from "../../src/engine/engine.js";
+import { InputFiles } from "../../src/formats/input-files.js";
 import { metricByName } from "../../src/metrics/registry.js";
 import { Template } from "@huggingface/jinja";
 import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
@@ -25,6 +26,8 @@ export const engineInfo: EngineInfo = {
 const model: HashedBaseModel = {
   path: "base.gguf",
   files: ["base.gguf"],
+  stamps: [],
+  sources: [],
   sha256: "ba5e",
   byteLength: 5000,
   architecture: "llama",
@@ -58,6 +61,7 @@ export function inputsWith(parts: { selection?: number; holdout?: number } = {})
   const task = taskByName("qa");
   return {
     model,
+    files: new InputFiles([]),
     adapter: adapterWith(Array.from({ length: LAYERS }, (_, layer) => moduleAt(layer))),
     peft: undefined,
     close: () => Promise.resolve(),

@@ -1,3 +1,4 @@
+import { defined } from "../../assert.js";
 import { nameIn } from "../../sweep/entry-names.js";
 import { points, signed } from "../../sweep/points.js";
 import type { SweepResult } from "../../sweep/result.js";
@@ -52,7 +53,7 @@ function tiles(result: SweepResult): Html {
       tile(
         "Adapter tensors",
         `${Math.round(100 * bytes)} %`,
-        `${shortBytes(chosen.candidate.bytes)} of ${shortBytes(full?.candidate.bytes ?? 0)}`,
+        `${shortBytes(chosen.candidate.bytes)} of ${shortBytes(defined(full, "the full adapter").candidate.bytes)}`,
       ),
   ];
   return markup`<dl class="tiles">${shown}</dl>

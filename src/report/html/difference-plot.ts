@@ -1,3 +1,4 @@
+import { at } from "../../assert.js";
 import type { ChartOption } from "./chart.js";
 import { niceBounds } from "./ticks.js";
 
@@ -50,8 +51,8 @@ export function differenceOption(rows: readonly DifferenceRow[], margin: number 
         renderItem: ({ dataIndex }, api) => {
           const row = rows[dataIndex];
           if (!row) return null;
-          const x = (value: number): number => api.coord([value, dataIndex])[0] ?? 0;
-          const y = api.coord([row.difference, dataIndex])[1] ?? 0;
+          const x = (value: number): number => at(api.coord([value, dataIndex]), 0);
+          const y = at(api.coord([row.difference, dataIndex]), 1);
           const style = { stroke: "var(--curve-2)", lineWidth: 2, fill: "none" };
           const line = (x1: number, y1: number, x2: number, y2: number) =>
             ({ type: "line", shape: { x1, y1, x2, y2 }, style }) as const;

@@ -1,3 +1,4 @@
+import { defined } from "../../assert.js";
 import { candidateText } from "../subject.js";
 import type { SweepResult } from "../../sweep/result.js";
 import type { ComparedAnswer, ComparedSample, ComparedSamples } from "../compared-samples.js";
@@ -71,11 +72,14 @@ function card(
 ): Html {
   const { ends, subject, full } = compared;
   const kinds = [isChanged ? "changed" : "same", change < 0 ? "worse" : change > 0 ? "better" : ""].join(" ").trim();
-  const marks = wordDifferences(shortened(answers[full]?.text ?? ""), shortened(answers[subject]?.text ?? ""));
+  const marks = wordDifferences(
+    shortened(defined(answers[full], "an answer").text),
+    shortened(defined(answers[subject], "an answer").text),
+  );
   const texts = ends.map((_, i): Content => {
     if (isChanged && i === full) return stretches(marks.left, "del");
     if (isChanged && i === subject) return stretches(marks.right, "ins");
-    return shortened(answers[i]?.text ?? "");
+    return shortened(defined(answers[i], "an answer").text);
   });
   const label = change < 0 ? "fell" : change > 0 ? "rose" : isChanged ? "other words" : "same";
   return markup`<article class="sample" data-sample="${kinds}" aria-labelledby="sample-${at}">
