@@ -42,7 +42,7 @@ const judgeSchema = z.object({
       system: z.string(),
       against: z.string(),
       counts: z.object({ a: count, b: count, tie: count, missing: count }),
-      wins: share.optional(),
+      wins: z.object({ ...share.shape, p: z.number().optional() }).optional(),
       stats: z.array(judgeStats),
     }),
   ),

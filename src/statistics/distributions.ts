@@ -15,6 +15,13 @@ export function studentQuantile(p: number, degreesOfFreedom: number): number {
   return jStat.studentt.inv(p, degreesOfFreedom);
 }
 
+/** The probability that Student's t with so many degrees of freedom (at least 1) lies as far from 0 as t, on either side. */
+export function studentTwoSided(t: number, degreesOfFreedom: number): number {
+  if (t === 0) return 1;
+  // cdf(-|t|) rather than 1 - cdf(|t|), which keeps no digits of a small p.
+  return Math.min(1, 2 * jStat.studentt.cdf(-Math.abs(t), degreesOfFreedom));
+}
+
 /** The x that a chi-square variable with so many degrees of freedom (above 0) stays below with probability p, 0 < p < 1. */
 export function chiSquareQuantile(p: number, degreesOfFreedom: number): number {
   return jStat.chisquare.inv(p, degreesOfFreedom);

@@ -6,7 +6,10 @@ declare module "jstat" {
       cdf(x: number, mean: number, sd: number): number;
     };
     readonly chisquare: { inv(p: number, degreesOfFreedom: number): number };
-    readonly studentt: { inv(p: number, degreesOfFreedom: number): number };
+    readonly studentt: {
+      inv(p: number, degreesOfFreedom: number): number;
+      cdf(x: number, degreesOfFreedom: number): number;
+    };
   };
   export default jStat;
 }

@@ -22,17 +22,19 @@ export function smallestDetectable(a: Columns, b: Columns): number | undefined {
   if (kind !== "binary" && error > 1e-12) return Math.min(100, (levelQuantile() + powerQuantile()) * error);
   if (kind === "corpus") return undefined;
   const discordant = kind === "binary" ? momentsOf(a, b, once).changed / a.samples : 0;
-  return 100 * detectableShare(discordant, a.samples);
+  // Exact McNemar asks for one sample more than the score test, as Edwards' correction for continuity says (1948).
+  const spare = kind === "binary" ? 1 / a.samples : 0;
+  return 100 * detectableShare(discordant, a.samples, spare);
 }
 
 /** The difference of two paired proportions, 0-1, where that share of the samples differs. */
-function detectableShare(discordant: number, samples: number): number {
+function detectableShare(discordant: number, samples: number, spare: number): number {
   let [low, high] = [0, 1];
   for (let halving = 0; halving < HALVINGS; halving++) {
     const difference = (low + high) / 2;
     const differing = Math.max(discordant, difference);
     const needed = levelQuantile() * Math.sqrt(differing) + powerQuantile() * Math.sqrt(differing - difference ** 2);
-    if (Math.sqrt(samples) * difference < needed) low = difference;
+    if (Math.sqrt(samples) * (difference - spare) < needed) low = difference;
     else high = difference;
   }
   return high;
