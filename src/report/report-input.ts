@@ -55,7 +55,7 @@ const kneeSchema = z.object({
   method: z.enum(kneeMethods),
   layer: count,
   boundary: count,
-  interval: z.object({ low: z.number(), high: z.number() }),
+  interval: z.object({ low: z.number(), high: z.number() }).optional(),
   risingShare: z.number(),
 });
 
@@ -64,6 +64,8 @@ const probeSchema = z.object({
   layers: count,
   samples: count,
   truth: z.array(layerCurve),
+  /** Absent in probes of earlier versions. */
+  training: z.object({ highest: z.number(), least: z.number(), underTrained: z.boolean() }).optional(),
   knees: z.array(kneeSchema.nullable()),
   confidence: z.array(z.object({ boundary: count, curves: z.array(layerCurve) })),
   differences: z.array(z.object({ boundary: count, curve: layerCurve })),

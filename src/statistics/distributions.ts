@@ -27,6 +27,14 @@ export function chiSquareQuantile(p: number, degreesOfFreedom: number): number {
   return jStat.chisquare.inv(p, degreesOfFreedom);
 }
 
+/** The probability of at least so many successes in so many tries, each of probability `share`, 0-1. */
+export function binomialFrom(successes: number, tries: number, share: number): number {
+  if (successes <= 0) return 1;
+  if (successes > tries) return 0;
+  // The regularised incomplete beta function (Abramowitz and Stegun, 26.5.24).
+  return share <= 0 ? 0 : share >= 1 ? 1 : jStat.ibeta(share, successes, tries - successes + 1);
+}
+
 /** The probability of at most so many heads in `throws` throws of a fair coin, by summing up. */
 export function fairCoinCdf(heads: number, throws: number): number {
   if (heads >= throws) return 1;

@@ -122,11 +122,10 @@ describe("smallestDetectable", () => {
 
   it("is a few samples where none differs, not 0", () => {
     const [a, b] = pairOf(400, 0, 0, 100);
-    // (1.96 + 0.84)^2 / 400 of the samples, all one way, and one sample in 400 for the exact test (1.94 by the score test; 2.4 solves
-    // 20 (x - 1/400) = 1.96 sqrt(x) + 0.84 sqrt(x - x^2)).
-    expect(smallestDetectable(columnsOf(a), columnsOf(b))).toBeCloseTo(2.4, 1);
+    // Of 400 samples at least 6 must change, all for the better: 80 % likely (scipy.stats.binom.sf(5, 400, x) = 0.8) at x = 0.0196932.
+    expect(smallestDetectable(columnsOf(a), columnsOf(b))).toBeCloseTo(1.96932, 3);
     const still = columnsOf(meanScore(Array<number>(400).fill(0.5)));
-    expect(smallestDetectable(still, still)).toBeCloseTo(1.94, 1);
+    expect(smallestDetectable(still, still)).toBeCloseTo(1.96932, 3);
   });
 
   it("of other metrics is 2.8 standard errors; unknown where a corpus metric does not spread", () => {
