@@ -57,7 +57,7 @@ export interface Difference extends Interval {
  * test that the interval inverts, so that words, interval and p cannot contradict each other:
  * - shares of zeros and ones: exact McNemar, and Tango's score interval, which reaches to 0 wherever McNemar does not reject. Tango's own
  *   test rejects 4 better and 0 worse of 100 (p 0.046), although 4 samples that agree are as likely as 4 equal throws of a coin (0.125).
- *   The exact test holds its level for every number of samples; it never rejects where Tango's does not (eval/results/simulation.md);
+ *   The exact test holds its level for every number of samples; it never rejects where Tango's does not (eval/results/paired-tests.md);
  * - anything else: Student's t on the samples' changes with two more, one for the better and one for the worse, each by the root mean square
  *   of the changes that were seen, or by 1 where none was (after Bonett and Price, Adjusted Wald Confidence Interval for a Difference of
  *   Binomial Proportions Based on Paired Data, 2012, whose samples all change by 1). The changes of a metric that is no mean over samples are
