@@ -197,10 +197,10 @@ say(
       rows.push([kind, samples, ...methods.map((method) => spread(made.map((one) => one[method])))]);
     }
   }
-  table(["neighbours", "samples", "percentile", "BCa", "**Tango score**"], rows);
+  table(["neighbours", "samples", "percentile", "BCa", "**Tango score, McNemar**"], rows);
 }
 say(
-  "Tango's interval again, exact, by the share of samples that differ and the true difference (worst and best over 0, 1, 2, 3 and 5 points):",
+  "The last interval again, exact, by the share of samples that differ and the true difference (worst and best over 0, 1, 2, 3 and 5 points):",
   "",
 );
 {
@@ -237,7 +237,7 @@ say(
       rows.push([kind, samples, pooled("percentile"), pooled("bca"), spread(closed.map(({ analytic }) => analytic))]);
     }
   }
-  table(["neighbours", "samples", "percentile", "BCa", "**adjusted Wald**"], rows);
+  table(["neighbours", "samples", "percentile", "BCa", "**adjusted Student**"], rows);
 }
 done("c: differences of means");
 

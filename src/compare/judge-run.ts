@@ -7,7 +7,7 @@ import { judgedTask, loadJudgePrompt } from "../judge/judge-prompt.js";
 import { UsageError } from "../errors.js";
 import type { Sample } from "../samples/sample.js";
 import { scoreInterval } from "../statistics/interval.js";
-import { wilsonEnds } from "../statistics/proportions.js";
+import { preferenceShare, type PreferenceShare } from "../statistics/preference.js";
 import { pairedDifference, type PairedDifference } from "../sweep/confirm.js";
 import { scoredText } from "../sweep/scores.js";
 
@@ -57,8 +57,8 @@ export interface JudgeResult {
     readonly system: string;
     readonly against: string;
     readonly counts: JudgedPairs["counts"];
-    /** Share of the pairs with a preference in which the system wins, 0-100, with its 95 % Wilson interval; absent without preferences. */
-    readonly wins?: { readonly value: number; readonly low: number; readonly high: number; readonly n: number };
+    /** Share of the `n` pairs with a preference in which the system wins; absent without preferences. */
+    readonly wins?: PreferenceShare & { readonly n: number };
     readonly stats: JudgedPairs["stats"];
   }[];
   /** Set where questions are open that a rerun may close. Everything else stands all the same. */
@@ -126,15 +126,12 @@ function scoreEntry(score: JudgeScore, seed: number): NonNullable<JudgeResult["s
 }
 
 function pairEntry(system: string, against: string, { counts, stats }: JudgedPairs): JudgeResult["pairs"][number] {
-  const decided = counts.a + counts.b;
-  const { low, high } = wilsonEnds(counts.a, Math.max(1, decided), 0.95);
+  const share = preferenceShare(counts.a, counts.b);
   return {
     system,
     against,
     counts,
-    ...(decided === 0
-      ? {}
-      : { wins: { value: (100 * counts.a) / decided, low: 100 * low, high: 100 * high, n: decided } }),
+    ...(share === undefined ? {} : { wins: { ...share, n: counts.a + counts.b } }),
     stats,
   };
 }

@@ -1,7 +1,6 @@
 import { UsageError } from "../errors.js";
 import { nominalAgreement, type Agreement } from "../statistics/agreement.js";
-import { clopperPearsonEnds } from "../statistics/exact-binomial.js";
-import { exactMcNemar } from "../statistics/paired-tests.js";
+import { preferenceShare, type PreferenceShare } from "../statistics/preference.js";
 import type { Part } from "../sweep/inputs.js";
 import type { FinishedRun } from "../sweep/load-run.js";
 import type { VoteRow, Votes } from "./vote-file.js";
@@ -40,8 +39,6 @@ export interface VoteResult {
   readonly agreement?: string;
   readonly notes: readonly string[];
 }
-
-const LEVEL = 0.95;
 
 /** The votes on one pair of systems and one part. */
 interface Ballot {
@@ -141,7 +138,7 @@ function resultRow(
 ): VoteResultRow {
   const bySample = counts(samples.map(majority));
   const { wins, losses } = bySample;
-  const decided = wins + losses;
+  const share = preferenceShare(wins, losses);
   const agreement = nominalAgreement(samples);
   return {
     ...(criterion === "overall" ? {} : { criterion }),
@@ -149,14 +146,13 @@ function resultRow(
     against,
     ...(part === "selection" ? { part } : {}),
     ...bySample,
-    ...(decided === 0 ? {} : { preference: preferenceShare(wins, decided), p: exactMcNemar(wins, losses) }),
+    ...(share === undefined ? {} : shareEntry(share)),
     ...(agreement ? { votes: counts(samples.flat()), agreement: inPercent(agreement) } : {}),
   };
 }
 
-function preferenceShare(wins: number, decided: number): NonNullable<VoteResultRow["preference"]> {
-  const { low, high } = clopperPearsonEnds(wins, decided, LEVEL);
-  return { value: (100 * wins) / decided, low: 100 * low, high: 100 * high };
+function shareEntry({ p, ...preference }: PreferenceShare): Pick<VoteResultRow, "preference" | "p"> {
+  return { preference, p };
 }
 
 function inPercent({ units, raw, alpha }: Agreement): NonNullable<VoteResultRow["agreement"]> {

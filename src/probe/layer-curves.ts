@@ -2,7 +2,7 @@ import { at } from "../assert.js";
 import type { LensReading } from "../engine/engine.js";
 import { quantile, type Ends } from "../statistics/bootstrap-ends.js";
 import { eachResample, type ResampleOptions } from "../statistics/resample.js";
-import { kneeOf, type KneeMethod } from "./knee.js";
+import { kneeOf, largestRise, type KneeMethod } from "./knee.js";
 
 /** Ends of the middle 95 % of resamples. */
 const TAIL = 0.025;
@@ -30,10 +30,31 @@ export interface Knee {
   readonly layer: number;
   /** The boundary that keeps this layer and all below it. */
   readonly boundary: number;
-  /** Layers: the middle 95 % of the knees of resampled curves, and the share of resamples that rise at all. */
-  readonly interval: Ends;
+  /** 95 % interval in layers; absent below {@link FEWEST_FOR_INTERVAL} samples. */
+  readonly interval?: Ends;
+  /** Share of resamples that have a knee at all. */
   readonly risingShare: number;
 }
+
+/**
+ * Samples below which a knee has no interval: curves hang on the few samples whose token becomes probable early, and where none of these is
+ * among a dozen samples, no resample of them shows what is missing (eval/results/knees.md).
+ */
+export const FEWEST_FOR_INTERVAL = 30;
+
+/**
+ * The mean probability that a curve must reach to have a knee. Below it at most one sample in ten can find its reference's token more probable
+ * than all others together (Markov's inequality: 0.05 / 0.5), so that a rise, of whatever shape, leads to no answer: the adapter is trained
+ * too little, and all of its layers are to be kept ([B] section 8).
+ */
+export const LEAST_PROBABILITY = 0.05;
+
+/**
+ * Resamples of a knee hold a third of the samples, and a layer is added at both ends. A knee moves in whole layers and hangs on the curve's
+ * few largest steps, which resamples of all samples reproduce too faithfully: with 12 samples their middle 95 % held the true knee in 77 % of
+ * cases (m out of n bootstrap: Bickel, Götze and van Zwet, 1997; eval/results/knees.md has the coverage).
+ */
+const [RESAMPLED_SHARE, MARGIN_LAYERS] = [1 / 3, 1] as const;
 
 /** Which of a reading's values. */
 export type LensValue = "truth" | "highest";
@@ -66,7 +87,16 @@ export function differenceCurve(
   return rows.length === 0 ? undefined : curveOf(rows, token, options);
 }
 
-/** The knee of the curve of a token, and how sure it is: resampled curves have knees of their own. */
+/** The highest mean probability that a token's curve reaches by its {@link largestRise}; 0 where it does not rise. */
+export function heightOfRise(curve: ArrayLike<number>): number {
+  const rise = largestRise(curve);
+  return rise ? at(curve, rise.end) : 0;
+}
+
+/**
+ * The knee of the curve of a token, and how sure it is: resampled curves have knees of their own.
+ * @returns undefined where the curve does not rise, or stays below {@link LEAST_PROBABILITY}.
+ */
 export function kneeOfToken(
   readings: readonly LensReading[],
   token: number,
@@ -74,23 +104,31 @@ export function kneeOfToken(
   options: ResampleOptions,
 ): Knee | undefined {
   const rows = rowsOf(readings, "truth", token);
-  const layer = rows.length === 0 ? undefined : kneeOf(meanOf(rows), method);
+  const layer = rows.length === 0 ? undefined : kneeOfCurve(meanOf(rows), method);
   if (layer === undefined) return undefined;
   const knees: number[] = [];
   let all = 0;
-  eachResample(rows.length, options, ({ counts, total }) => {
+  const draws = Math.ceil(rows.length * RESAMPLED_SHARE);
+  eachResample(rows.length, { ...options, draws }, ({ counts, total }) => {
     all++;
-    const knee = kneeOf(weightedMean(rows, counts, total), method);
+    const knee = kneeOfCurve(weightedMean(rows, counts, total), method);
     if (knee !== undefined) knees.push(knee);
   });
-  const sorted = Float64Array.from(knees).sort();
+  const knee = { method, layer, boundary: layer + 1, risingShare: knees.length / all };
+  if (rows.length < FEWEST_FOR_INTERVAL) return knee;
+  const sorted = Float64Array.from([...knees, layer]).sort();
+  const [low, high] = [quantile(sorted, TAIL), quantile(sorted, 1 - TAIL)];
   return {
-    method,
-    layer,
-    boundary: layer + 1,
-    interval: { low: quantile(sorted, TAIL), high: quantile(sorted, 1 - TAIL) },
-    risingShare: knees.length / all,
+    ...knee,
+    interval: {
+      low: Math.max(0, Math.min(layer, Math.floor(low)) - MARGIN_LAYERS),
+      high: Math.min(at(rows, 0).length - 1, Math.max(layer, Math.ceil(high)) + MARGIN_LAYERS),
+    },
   };
+}
+
+function kneeOfCurve(curve: readonly number[], method: KneeMethod): number | undefined {
+  return heightOfRise(curve) < LEAST_PROBABILITY ? undefined : kneeOf(curve, method);
 }
 
 /** [samples][layers] of those samples that have the token. */

@@ -10,7 +10,16 @@ import { contextSizeFor, type SweepPlan } from "../sweep/plan.js";
 import { withSession } from "../sweep/session.js";
 import { measureCard, type LayerCard } from "./card.js";
 import { layOut, type LaidOut, type ProbePlan, type ProbeSettings } from "./lay-out.js";
-import { differenceCurve, kneeOfToken, layerCurves, type Knee, type LayerCurve } from "./layer-curves.js";
+import {
+  differenceCurve,
+  FEWEST_FOR_INTERVAL,
+  heightOfRise,
+  kneeOfToken,
+  layerCurves,
+  LEAST_PROBABILITY,
+  type Knee,
+  type LayerCurve,
+} from "./layer-curves.js";
 import {
   importanceNotes,
   layerImportances,
@@ -42,7 +51,9 @@ export interface ProbeResult {
   readonly plan: ProbePlan;
   /** [B] 3.1: the probability of the reference's tokens after each layer, under the full adapter. */
   readonly truth: readonly LayerCurve[];
-  /** For each token where its curve begins to rise; null where it does not. */
+  /** Whether the reference's first token becomes probable at all, 0-1: the highest mean of its curve, and what it must reach. */
+  readonly training: { readonly highest: number; readonly least: number; readonly underTrained: boolean };
+  /** For each token where its curve begins to rise; null where it does not, or stays below what it must reach. */
   readonly knees: readonly (Knee | null)[];
   /** [B] 3.2: the probability of the most probable token. */
   readonly confidence: readonly BoundaryCurves[];
@@ -141,6 +152,7 @@ async function measure(laidOut: LaidOut, measuring: Measuring): Promise<ProbeRes
   const full = of(plan.layerCount);
   const resampling = { seed: config.seed };
   const truth = layerCurves(full, "truth", settings.tokens, resampling);
+  const training = trainingOf(truth);
   const knees = truth.map(({ token }) => kneeOfToken(full, token - 1, settings.knee, resampling) ?? null);
   const importances = settings.cka ? await importancesOf(laidOut, measuring, settings.cka) : undefined;
   if (importances) advance(cost.samples);
@@ -154,6 +166,7 @@ async function measure(laidOut: LaidOut, measuring: Measuring): Promise<ProbeRes
     samples: prompts.length,
     plan: cost,
     truth,
+    training,
     knees,
     confidence: settings.confidence.map((boundary) => ({
       boundary,
@@ -168,7 +181,8 @@ async function measure(laidOut: LaidOut, measuring: Measuring): Promise<ProbeRes
     notes: [
       ...laidOut.notes,
       ...(importances && settings.cka ? importanceNotes(importances, settings.cka) : []),
-      ...trainingNotes(knees, differences),
+      ...kneeNotes(truth, knees),
+      ...trainingNotes(training, knees, differences),
     ],
   };
 }
@@ -201,13 +215,38 @@ async function cardOf(
   return measureCard(run, card.plan, () => leaveOutMetric({ engine, config, inputs, signal: hooks.signal, onAnswer }));
 }
 
+function trainingOf(truth: readonly LayerCurve[]): ProbeResult["training"] {
+  const highest = heightOfRise((truth[0]?.points ?? []).map(({ mean }) => mean));
+  return { highest, least: LEAST_PROBABILITY, underTrained: highest < LEAST_PROBABILITY };
+}
+
+/** Why knees have no interval, where they have none. */
+function kneeNotes(truth: readonly LayerCurve[], knees: readonly (Knee | null)[]): string[] {
+  const without = truth.filter((_, i) => knees[i] && !knees[i].interval);
+  if (without.length === 0) return [];
+  const tokens = without.map(({ token, samples }) => `token ${token} (${samples})`).join(", ");
+  return [
+    `Knees of fewer than ${FEWEST_FOR_INTERVAL} samples have no interval, as none holds what it promises there: ${tokens}.`,
+  ];
+}
+
 /** [B] section 8: an adapter that was trained too little has no boundary below L. */
-function trainingNotes(knees: readonly (Knee | null)[], differences: ProbeResult["differences"]): string[] {
+function trainingNotes(
+  { highest, least, underTrained }: ProbeResult["training"],
+  knees: readonly (Knee | null)[],
+  differences: ProbeResult["differences"],
+): string[] {
   const [first = null] = knees;
+  const percent = (value: number): string => `${Number((100 * value).toPrecision(2))} %`;
   const base = differences.find(({ boundary }) => boundary === 0)?.curve.points.at(-1);
   const gainsNothing = base !== undefined && base.high >= 0;
   return [
-    ...(first === null
+    ...(underTrained
+      ? [
+          `The reference's first token reaches a mean probability of ${percent(highest)} after any layer, below ${percent(least)}: at most one sample in ten could answer with it. The adapter looks under-trained for this task; keep all layers, K = L ([B] section 8).`,
+        ]
+      : []),
+    ...(first === null && !underTrained
       ? [
           "The reference's first token does not become more probable with the layers: there is no knee. The adapter looks under-trained for this task; expect K = L ([B] section 8).",
         ]

@@ -1,7 +1,8 @@
 import pc from "picocolors";
 import { at, defined } from "../assert.js";
 import type { ComparisonResult } from "../compare/result.js";
-import { points, signed } from "../sweep/points.js";
+import { points, signed, signedRange } from "../sweep/points.js";
+import { pOf } from "./figures.js";
 import { plainTable } from "./table.js";
 
 type System = ComparisonResult["systems"][number];
@@ -43,14 +44,13 @@ export function comparisonMarkdown(result: ComparisonResult): string {
     names.flatMap((name) => {
       const paired = system.against?.[name];
       if (!paired) return [];
-      const range = `${signed(paired.low)} to ${signed(paired.high)}`;
       return [
         [
           `${system.name} - ${first}`,
           result.labels[name] ?? name,
           signed(paired.difference),
-          range,
-          pText(paired),
+          signedRange(paired),
+          pOf(paired),
           `${paired.better}/${paired.worse}`,
         ],
       ];
@@ -115,8 +115,8 @@ function differenceTable({ systems, labels }: ComparisonResult): string {
         name,
         labels[metric] ?? metric,
         signed(paired.difference),
-        `${signed(paired.low)} to ${signed(paired.high)}`,
-        pText(paired),
+        signedRange(paired),
+        pOf(paired),
         effectText(paired),
         `${paired.better}/${paired.worse}/${paired.same}`,
       ]);
@@ -126,11 +126,6 @@ function differenceTable({ systems, labels }: ComparisonResult): string {
 }
 
 type Paired = NonNullable<System["against"]>[string];
-
-/** McNemar's exact p where samples are right or wrong, else that of approximate randomisation. */
-function pText({ p }: Paired): string {
-  return (p.mcnemar ?? p.randomization).toFixed(3);
-}
 
 function effectText({ effect }: Paired): string {
   if (effect.oddsRatio !== undefined) return `odds ${effect.oddsRatio.toFixed(2)}`;

@@ -1,29 +1,19 @@
 import { defined } from "../assert.js";
-import { points, signed } from "../sweep/points.js";
+import { points, pText } from "../sweep/points.js";
 import { nameIn } from "../sweep/entry-names.js";
 import type { SweepResult } from "../sweep/result.js";
 
 /** A paired difference of a result. */
 export type Paired = SweepResult["confirmation"]["comparisons"][number]["chosenMinusFull"];
 
-/** "-5.3 to +5.3". */
-export function signedRange({ low, high }: { readonly low: number; readonly high: number }): string {
-  return `${signed(low)} to ${signed(high)}`;
-}
-
 /** "76.5 to 93.2". */
 export function range({ low, high }: { readonly low: number; readonly high: number }): string {
   return `${points(low)} to ${points(high)}`;
 }
 
-/** A p value with three digits; those below say so. */
-export function pText(p: number): string {
-  return p < 0.001 ? "< 0.001" : p.toFixed(3);
-}
-
-/** The p value that is shown where there is room for one: McNemar's exact one where samples are right or wrong, else that of randomisation. */
-export function mainP({ p }: Paired): number {
-  return p.mcnemar ?? p.randomization;
+/** The p value that decides, in words. Results of earlier versions hold none: there it is that which they showed. */
+export function pOf({ p }: Pick<Paired, "p">): string {
+  return pText(p.value ?? p.mcnemar ?? p.randomization);
 }
 
 /** "1 sample", "85 samples". */

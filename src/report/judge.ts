@@ -1,6 +1,6 @@
 import pc from "picocolors";
 import type { JudgeResult } from "../compare/judge-run.js";
-import { points, signed } from "../sweep/points.js";
+import { points, pText, shareRange, signed, signedRange } from "../sweep/points.js";
 import { plainTable } from "./table.js";
 
 /** What judges said, for a terminal: marks with what became of the questions, then preferences. */
@@ -37,7 +37,7 @@ function markTable({ systems }: JudgeResult): string {
       score ? `${points(score.low)} to ${points(score.high)}` : "",
       String(score?.n ?? 0),
       against ? signed(against.difference) : "",
-      against ? `${signed(against.low)} to ${signed(against.high)}` : "",
+      against ? signedRange(against) : "",
       score?.signature ?? "",
     ]);
   }
@@ -53,6 +53,7 @@ function pairTable({ pairs }: JudgeResult): string {
     "no verdict",
     "win share",
     "95 % interval",
+    "p (sign test)",
     "order decided",
   ]);
   for (const { system, against, counts, wins, stats } of pairs) {
@@ -64,7 +65,8 @@ function pairTable({ pairs }: JudgeResult): string {
       String(counts.tie),
       String(counts.missing),
       wins ? points(wins.value) : "",
-      wins ? `${points(wins.low)} to ${points(wins.high)}` : "",
+      wins ? shareRange(wins) : "",
+      wins ? pText(wins.p) : "",
       bias.join(", "),
     ]);
   }

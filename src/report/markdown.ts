@@ -1,21 +1,11 @@
 import { at } from "../assert.js";
 import { nameIn } from "../sweep/entry-names.js";
 import { candidateCell, subjectOf } from "./subject.js";
-import { points, signed } from "../sweep/points.js";
+import { points, signed, signedRange } from "../sweep/points.js";
 import type { SweepResult } from "../sweep/result.js";
 import type { ComparedSamples } from "./compared-samples.js";
 import { endsOf } from "./ends.js";
-import {
-  confirmationText,
-  labelOf,
-  mainP,
-  metricsOf,
-  pText,
-  range,
-  shortBytes,
-  signedRange,
-  thousands,
-} from "./figures.js";
+import { confirmationText, labelOf, metricsOf, pOf, range, shortBytes, thousands } from "./figures.js";
 import { leftOut } from "./left-out.js";
 import type { RunReport, VoteResult } from "./report-input.js";
 import { goodRangeSentences, placeText } from "./run-comparison-words.js";
@@ -83,7 +73,7 @@ function confirmation(result: SweepResult): string {
         points(chosen),
         signed(paired.difference),
         signedRange(paired),
-        pText(mainP(paired)),
+        pOf(paired),
         `${paired.better}/${paired.worse}`,
       ]),
   );

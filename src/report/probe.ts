@@ -62,13 +62,13 @@ function interval(point: LayerCurve["points"][number] | undefined): string {
   return `${percent(point.mean)} [${percent(point.low)}, ${percent(point.high)}]`;
 }
 
-function kneeLines({ knees, truth, layers }: ProbeResult): string[] {
+function kneeLines({ knees, truth, layers, training }: ProbeResult): string[] {
   const lines = knees.map((knee, i) => {
     const token = truth[i]?.token ?? i + 1;
-    if (!knee) return `token ${token}: the curve does not rise`;
+    if (!knee) return `token ${token}: no knee, as the curve does not rise or stays below ${100 * training.least} %`;
     const { layer, boundary, interval: ends, method, risingShare } = knee;
-    const sure = risingShare < 1 ? `; ${(100 * risingShare).toFixed(0)} % of resampled curves rise at all` : "";
-    return `token ${token}: begins to rise behind layer ${layer} [${ends.low.toFixed(0)}, ${ends.high.toFixed(0)}] (${method}), which suggests K=${boundary}${sure}`;
+    const sure = risingShare < 1 ? `; ${(100 * risingShare).toFixed(0)} % of resampled curves have a knee` : "";
+    return `token ${token}: begins to rise behind layer ${layer}${ends ? ` [${ends.low}, ${ends.high}]` : ""} (${method}), which suggests K=${boundary}${sure}`;
   });
   const [first] = knees;
   return [
@@ -77,7 +77,9 @@ function kneeLines({ knees, truth, layers }: ProbeResult): string[] {
       ? [
           `Suggested by the first token: K=${first.boundary} of ${layers}. A suggestion, not a measurement of answers: \`boundary sweep\` tells.`,
         ]
-      : []),
+      : training.underTrained
+        ? [`Suggested: K=${layers} of ${layers}, the full adapter, as it looks under-trained.`]
+        : []),
   ];
 }
 

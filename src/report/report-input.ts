@@ -43,7 +43,7 @@ const judgeSchema = z.object({
       system: z.string(),
       against: z.string(),
       counts: z.object({ a: count, b: count, tie: count, missing: count }),
-      wins: share.optional(),
+      wins: z.object({ ...share.shape, p: z.number().optional() }).optional(),
       stats: z.array(judgeStats),
     }),
   ),
@@ -56,7 +56,7 @@ const kneeSchema = z.object({
   method: z.enum(kneeMethods),
   layer: count,
   boundary: count,
-  interval: z.object({ low: z.number(), high: z.number() }),
+  interval: z.object({ low: z.number(), high: z.number() }).optional(),
   risingShare: z.number(),
 });
 
@@ -65,6 +65,8 @@ const probeSchema = z.object({
   layers: count,
   samples: count,
   truth: z.array(layerCurve),
+  /** Absent in probes of earlier versions. */
+  training: z.object({ highest: z.number(), least: z.number(), underTrained: z.boolean() }).optional(),
   knees: z.array(kneeSchema.nullable()),
   confidence: z.array(z.object({ boundary: count, curves: z.array(layerCurve) })),
   differences: z.array(z.object({ boundary: count, curve: layerCurve })),

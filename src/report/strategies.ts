@@ -1,6 +1,6 @@
 import pc from "picocolors";
 import type { StrategiesResult, StrategyRow } from "../compare/strategies-result.js";
-import { points, signed } from "../sweep/points.js";
+import { points, signed, signedRange } from "../sweep/points.js";
 import { shortBytes } from "./figures.js";
 import { plainTable } from "./table.js";
 
@@ -44,7 +44,7 @@ export function strategyCells(row: StrategyRow, { budget }: Pick<StrategiesResul
     `${row.masks} x ${row.samples}`,
     points(row.selection),
     `${points(row.final.value)} (${range(row.final)})`,
-    `${signed(paired.difference)} (${signed(paired.low)} to ${signed(paired.high)})`,
+    `${signed(paired.difference)} (${signedRange(paired)})`,
     `${Math.round((100 * (spent.ranking + spent.answers)) / budget)} %`,
   ];
 }

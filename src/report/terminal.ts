@@ -3,9 +3,9 @@ import type { SweepResult } from "../sweep/result.js";
 import { isFullEntry, nameIn } from "../sweep/entry-names.js";
 import { subjectOf } from "./subject.js";
 import { curveChart } from "./chart.js";
-import { confirmationTitle } from "./figures.js";
+import { confirmationTitle, pOf } from "./figures.js";
 import { leftOut, selectionTitle } from "./left-out.js";
-import { points, signed } from "../sweep/points.js";
+import { points, signed, signedRange } from "../sweep/points.js";
 import { plainTable } from "./table.js";
 
 type Candidate = SweepResult["candidates"][number];
@@ -89,8 +89,8 @@ function confirmationTable(result: SweepResult): string {
       points(full),
       points(chosen),
       signed(paired.difference),
-      `${signed(paired.low)} to ${signed(paired.high)}`,
-      (paired.p.mcnemar ?? paired.p.randomization).toFixed(3),
+      signedRange(paired),
+      pOf(paired),
       `${paired.better}/${paired.worse}`,
     ]);
   }

@@ -1,7 +1,6 @@
 import pc from "picocolors";
 import type { VoteResult, VoteResultRow } from "../compare/vote-result.js";
-import { points } from "../sweep/points.js";
-import { pText, range } from "./figures.js";
+import { points, pText, shareRange } from "../sweep/points.js";
 import { plainTable } from "./table.js";
 
 /** A column of the table of votes: its head, and the text of a row in it. */
@@ -37,7 +36,7 @@ export function voteColumns(rows: readonly VoteResultRow[]): VoteColumn[] {
     ...shown(always, "losses", ({ losses }) => String(losses)),
     ...shown(always, "ties", ({ ties }) => String(ties)),
     ...shown(always, "preferred, %", ({ preference }) => (preference ? points(preference.value) : "")),
-    ...shown(always, "95 % interval", ({ preference }) => (preference ? range(preference) : "")),
+    ...shown(always, "95 % interval", ({ preference }) => (preference ? shareRange(preference) : "")),
     ...shown(
       ({ p }) => p,
       "p (sign test)",

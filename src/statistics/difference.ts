@@ -1,8 +1,10 @@
+import { at } from "../assert.js";
 import type { Score } from "../metrics/metric.js";
 import { bcaEnds, percentileEnds, type Ends } from "./bootstrap-ends.js";
 import { eachOnce, leaveOneOut, pairedColumns, weightedValue, type Columns, type Weights } from "./columns.js";
-import { normalQuantile, studentQuantile } from "./distributions.js";
+import { studentQuantile, studentTwoSided } from "./distributions.js";
 import type { Interval } from "./interval.js";
+import { exactMcNemar } from "./paired-tests.js";
 import { tangoEnds } from "./proportions.js";
 import { assertLevel, RESAMPLES, resampledValues, type ResampleOptions } from "./resample.js";
 
@@ -45,28 +47,41 @@ export function differenceInterval(a: Score, b: Score, options: DifferenceOption
   return { estimate, ...ends, level, method: words, allEqual };
 }
 
-/**
- * a - b on samples that count so often, with an interval in closed form, so that a choice can be repeated in every resample:
- * - shares of zeros and ones: Tango's score interval;
- * - means of values from 0 to 1: normal interval with two more samples, one changed for the better and one for the worse, each by the root
- *   mean square of the changes that were seen, or by 1 where none was (after Bonett and Price, Adjusted Wald Confidence Interval for a
- *   Difference of Binomial Proportions Based on Paired Data, 2012, whose samples all change by 1);
- * - anything else: Student's t with the standard error of the jackknife (Efron and Tibshirani 1993, chapter 11).
- */
-export function analyticDifference(a: Columns, b: Columns, weights: Weights, level: number): Interval {
-  const estimate = weightedValue(a, weights) - weightedValue(b, weights);
-  const kind = kindOf(a, b);
-  if (kind === "corpus") return jackknifeDifference(a, b, weights, level, estimate);
-  const moments = momentsOf(a, b, weights);
-  const allEqual = moments.changed === 0 || moments.squares * weights.total - moments.sum ** 2 < 1e-12;
-  if (kind === "binary") {
-    const { low, high } = tangoEnds(moments.up, moments.changed - moments.up, weights.total, level);
-    return { estimate, low: 100 * low, high: 100 * high, level, method: "Tango score interval", allEqual };
-  }
-  const step = moments.changed === 0 ? 1 : Math.sqrt(moments.squares / moments.changed);
-  const { low, high } = adjustedEnds(moments, weights.total, step, level);
-  return { estimate, low: 100 * low, high: 100 * high, level, method: "adjusted Wald interval", allEqual };
+/** A difference with the two-sided p of no difference. The interval leaves 0 out if and only if p is below 1 - level. */
+export interface Difference extends Interval {
+  readonly p: number;
 }
+
+/**
+ * a - b on samples that count so often, with an interval in closed form, so that a choice can be repeated in every resample, and the p of the
+ * test that the interval inverts, so that words, interval and p cannot contradict each other:
+ * - shares of zeros and ones: exact McNemar, and Tango's score interval, which reaches to 0 wherever McNemar does not reject. Tango's own
+ *   test rejects 4 better and 0 worse of 100 (p 0.046), although 4 samples that agree are as likely as 4 equal throws of a coin (0.125).
+ *   The exact test holds its level for every number of samples; it never rejects where Tango's does not (eval/results/paired-tests.md);
+ * - anything else: Student's t on the samples' changes with two more, one for the better and one for the worse, each by the root mean square
+ *   of the changes that were seen, or by 1 where none was (after Bonett and Price, Adjusted Wald Confidence Interval for a Difference of
+ *   Binomial Proportions Based on Paired Data, 2012, whose samples all change by 1). The changes of a metric that is no mean over samples are
+ *   the differences of its jackknife pseudo-values (Efron and Tibshirani 1993, chapter 11).
+ */
+export function analyticDifference(a: Columns, b: Columns, weights: Weights, level: number): Difference {
+  const moments = changesOf(a, b, weights);
+  const { sum, squares, changed, up } = moments;
+  const { total } = weights;
+  const estimate = weightedValue(a, weights) - weightedValue(b, weights);
+  const allEqual = changed === 0 || squares * total - sum ** 2 < 1e-12;
+  if (kindOf(a, b) === "binary") {
+    const { low, high, p, isExtended } = binaryEnds(up, changed - up, total, level);
+    const method = isExtended ? `${BINARY_METHOD}, extended to 0 by exact McNemar` : BINARY_METHOD;
+    return { estimate, low: 100 * low, high: 100 * high, p, level, method, allEqual };
+  }
+  const { low, high, p } = adjustedEnds(moments, total, seenStep(moments), level);
+  const method = kindOf(a, b) === "corpus" ? CORPUS_METHOD : MEAN_METHOD;
+  return { estimate, low: 100 * low, high: 100 * high, p, level, method, allEqual };
+}
+
+const BINARY_METHOD = "Tango score interval";
+const MEAN_METHOD = "adjusted Student's t interval";
+const CORPUS_METHOD = "adjusted Student's t interval of jackknife pseudo-values";
 
 /**
  * Lower end of the interval of a - b for a claim that a is no worse, 0-100. As {@link analyticDifference}, but a mean's two more samples
@@ -75,6 +90,70 @@ export function analyticDifference(a: Columns, b: Columns, weights: Weights, lev
 export function cautiousLow(a: Columns, b: Columns, weights: Weights, level: number): number {
   if (kindOf(a, b) !== "mean") return analyticDifference(a, b, weights, level).low;
   return 100 * adjustedEnds(momentsOf(a, b, weights), weights.total, 1, level).low;
+}
+
+/** Tango's ends with the p of exact McNemar. Counts that are expected rather than seen are rounded. */
+function binaryEnds(better: number, worse: number, samples: number, level: number): TestedEnds {
+  const p = exactMcNemar(Math.round(better), Math.round(worse));
+  return testedEnds(tangoEnds(better, worse, samples, level), p, level);
+}
+
+interface TestedEnds extends Ends {
+  readonly p: number;
+  /** Whether an end was moved to 0. */
+  readonly isExtended: boolean;
+}
+
+/** Ends that reach to 0 unless p rejects at 1 - level. */
+function testedEnds({ low, high }: Ends, p: number, level: number): TestedEnds {
+  const isExtended = p >= 1 - level && (low > 0 || high < 0);
+  return isExtended ? { low: Math.min(low, 0), high: Math.max(high, 0), p, isExtended } : { low, high, p, isExtended };
+}
+
+function seenStep({ squares, changed }: Moments): number {
+  return changed === 0 || squares < 1e-18 ? 1 : Math.sqrt(squares / changed);
+}
+
+/** Student's interval, -1 to 1, and p, after two more samples that change by `step`, one up and one down. */
+function adjustedEnds(
+  { sum, squares }: Pick<Moments, "sum" | "squares">,
+  total: number,
+  step: number,
+  level: number,
+): TestedEnds {
+  const count = total + 2;
+  const center = sum / count;
+  const spread = Math.max(0, squares + 2 * step ** 2 - count * center ** 2);
+  const error = Math.sqrt(spread / (count - 1) / count);
+  const freedom = Math.max(1, total - 1);
+  const half = studentQuantile((1 + level) / 2, freedom) * error;
+  const p = studentTwoSided(center / error, freedom);
+  return testedEnds({ low: Math.max(-1, center - half), high: Math.min(1, center + half) }, p, level);
+}
+
+/** {@link momentsOf} for a metric of any kind: by jackknife pseudo-values where it is not a mean over samples. */
+function changesOf(a: Columns, b: Columns, weights: Weights): Moments {
+  if (kindOf(a, b) !== "corpus") return momentsOf(a, b, weights);
+  const { counts, total } = weights;
+  const estimate = (weightedValue(a, weights) - weightedValue(b, weights)) / 100;
+  // From one sample nothing can be left out.
+  const leftOut = total < 2 ? new Float64Array(a.samples) : subtract(leaveOneOut(a, weights), leaveOneOut(b, weights));
+  const mean = leftOut.reduce((sum, value, sample) => sum + at(counts, sample) * value, 0) / total;
+  let [spread, changed, up] = [0, 0, 0];
+  for (let sample = 0; sample < a.samples; sample++) {
+    const count = at(counts, sample);
+    const deviation = ((total - 1) * (mean - at(leftOut, sample))) / 100;
+    spread += count * deviation ** 2;
+    if (count === 0 || isSame(a, b, sample)) continue;
+    changed += count;
+    if (deviation + estimate > 0) up += count;
+  }
+  return { sum: total * estimate, squares: spread + total * estimate ** 2, changed, up };
+}
+
+/** Whether both sides have the same statistics of a sample. */
+function isSame(a: Columns, b: Columns, sample: number): boolean {
+  return a.columns.every((column, i) => at(column, sample) === b.columns[i]?.[sample]);
 }
 
 /** Standard error of a - b on samples that count so often, in points: how far such differences spread. */
@@ -116,24 +195,6 @@ export function momentsOf(a: Columns, b: Columns, { counts }: Weights): Moments 
     if (change > 0) up += count;
   }
   return { sum, squares, changed, up };
-}
-
-function adjustedEnds({ sum, squares }: Moments, total: number, step: number, level: number): Ends {
-  const center = sum / (total + 2);
-  const variance = (squares + 2 * step ** 2) / (total + 2) - center ** 2;
-  const half = normalQuantile((1 + level) / 2) * Math.sqrt(Math.max(0, variance) / (total + 2));
-  return { low: Math.max(-1, center - half), high: Math.min(1, center + half) };
-}
-
-function jackknifeDifference(a: Columns, b: Columns, weights: Weights, level: number, estimate: number): Interval {
-  const error = differenceStandardError(a, b, weights);
-  if (error < 1e-12) {
-    const method = "none: all samples are equal, which says nothing of the spread";
-    return { estimate, low: estimate, high: estimate, level, method, allEqual: true };
-  }
-  const half = studentQuantile((1 + level) / 2, weights.total - 1) * error;
-  const method = "Student's t interval, standard error by the jackknife";
-  return { estimate, low: estimate - half, high: estimate + half, level, method, allEqual: false };
 }
 
 function jackknifeError(leftOut: Float64Array, { counts, total }: Weights): number {

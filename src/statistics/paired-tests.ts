@@ -1,3 +1,4 @@
+import { at, defined } from "../assert.js";
 import { weightedSums, weightedValue, eachOnce, type Columns } from "./columns.js";
 import { fairCoinCdf } from "./distributions.js";
 import { seededGenerator } from "./random.js";
@@ -17,20 +18,22 @@ export function exactMcNemar(better: number, worse: number): number {
 }
 
 /**
- * Two-sided p of no difference by the paired bootstrap: resampled differences, shifted so that their middle is the estimate's, that lie as far
- * from the estimate as it lies from 0.
+ * Two-sided p of no difference by the paired bootstrap: resampled differences that lie as far from the estimate as it lies from 0. They are
+ * centred on the estimate, not on their own mean, which differs from seed to seed: where a metric has few values, that moved whole ties in
+ * and out of the tail (4 better and 0 worse of 100: 0.027 to 0.055 over 20 seeds, where all resamples together give 0.064).
  * @param a of the same samples as b.
  * @returns (c + 1) / (resamples + 1), above 0.
  *
- * Source: Riezler and Maxwell, On Some Pitfalls in Automatic Evaluation and Significance Testing for MT (2005), figure 2.
+ * Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 16.4; Riezler and Maxwell, On Some Pitfalls in Automatic
+ * Evaluation and Significance Testing for MT (2005), figure 2, who centre on the mean.
  */
 export function pairedBootstrapTest(a: Columns, b: Columns, options: ResampleOptions): number {
   const once = eachOnce(a.samples);
   const estimate = weightedValue(a, once) - weightedValue(b, once);
-  const [ofA = new Float64Array(), ofB = new Float64Array()] = resampledValues([a, b], options);
-  const differences = ofA.map((value, i) => value - (ofB[i] ?? Number.NaN));
-  const middle = differences.reduce((sum, value) => sum + value, 0) / differences.length;
-  const extreme = differences.filter((value) => Math.abs(value - middle) >= Math.abs(estimate) - TIE).length;
+  const [ofA, ofB] = resampledValues([a, b], options);
+  const [left, right] = [defined(ofA, "resampled values of a"), defined(ofB, "resampled values of b")];
+  const differences = left.map((value, i) => value - at(right, i));
+  const extreme = differences.filter((value) => Math.abs(value - estimate) >= Math.abs(estimate) - TIE).length;
   return (extreme + 1) / (differences.length + 1);
 }
 

@@ -3,7 +3,7 @@ import { flips } from "./flips.js";
 import { eachOnce, pairedColumns, type Columns } from "./columns.js";
 import { analyticDifference, kindOf, momentsOf } from "./difference.js";
 import type { Interval } from "./interval.js";
-import { approximateRandomization, exactMcNemar, pairedBootstrapTest } from "./paired-tests.js";
+import { approximateRandomization, pairedBootstrapTest } from "./paired-tests.js";
 import { smallestDetectable } from "./power.js";
 import { assertLevel } from "./resample.js";
 
@@ -14,9 +14,12 @@ export interface PairedComparison extends Interval {
   readonly flips: { readonly better: number; readonly worse: number; readonly same: number };
   /** Two-sided p values of no difference. */
   readonly p: {
+    /** Of the test that decides: below 1 - level if and only if the interval leaves 0 out, see {@link analyticDifference}. */
+    readonly value: number;
+    /** Two others for comparison; nothing is decided by them. */
     readonly bootstrap: number;
     readonly randomization: number;
-    /** Exact McNemar; of metrics whose samples are right or wrong only. */
+    /** Exact McNemar, which is `value` for metrics whose samples are right or wrong only; absent for others. */
     readonly mcnemar?: number;
   };
   readonly effect: {
@@ -55,14 +58,16 @@ export function comparePaired(a: Score, b: Score, options: CompareOptions): Pair
   const isBinary = kindOf(left, right) === "binary";
   const standardized = standardizedChange(a.perSample, b.perSample);
   const detectable = smallestDetectable(left, right);
+  const { p, ...interval } = analyticDifference(left, right, eachOnce(left.samples), level);
   return {
-    ...analyticDifference(left, right, eachOnce(left.samples), level),
+    ...interval,
     samples: left.samples,
     flips: counts,
     p: {
+      value: p,
       bootstrap: pairedBootstrapTest(left, right, options),
       randomization: approximateRandomization(left, right, options),
-      ...(isBinary ? { mcnemar: exactMcNemar(counts.better, counts.worse) } : {}),
+      ...(isBinary ? { mcnemar: p } : {}),
     },
     effect: {
       ...(standardized === undefined ? {} : { standardized }),

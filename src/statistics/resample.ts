@@ -8,31 +8,34 @@ export interface ResampleOptions {
   readonly seed: number;
   /** Number of resamples; 2000 by default, enough for the ends of a 95 % interval to move by a few hundredths of its width. */
   readonly resamples?: number;
+  /** Samples of each resample; as many as there are by default. */
+  readonly draws?: number;
 }
 
 /** Resamples where the caller does not say. */
 export const RESAMPLES = 2000;
 
 /**
- * Draws resamples of so many samples, with replacement, and hands each to `visit` as weights, which it must not keep.
+ * Draws resamples of the samples, with replacement, and hands each to `visit` as weights, which it must not keep.
  * @throws BoundaryError without samples, UsageError for a seed or number of resamples out of range.
  */
 export function eachResample(
   samples: number,
-  { seed, resamples = RESAMPLES }: ResampleOptions,
+  { seed, resamples = RESAMPLES, draws = samples }: ResampleOptions,
   visit: (weights: Weights, resample: number) => void,
 ): void {
   if (samples === 0) {
     throw new BoundaryError({ what: "no values to resample", actual: "0 samples", expected: "at least 1" });
   }
   assertWhole("the number of resamples", resamples);
+  assertWhole("the size of a resample", draws);
   const generator = seededGenerator(seed);
-  const weights = { counts: new Float64Array(samples), total: samples };
+  const weights = { counts: new Float64Array(samples), total: draws };
   const { counts } = weights;
   // Not uniformInt, which takes ten times as long to be even to the last of 2^32 numbers.
   for (let resample = 0; resample < resamples; resample++) {
     counts.fill(0);
-    for (let draw = 0; draw < samples; draw++) {
+    for (let draw = 0; draw < draws; draw++) {
       const sample = Math.floor(((generator.unsafeNext() >>> 0) / 2 ** 32) * samples);
       counts[sample] = (counts[sample] ?? 0) + 1;
     }

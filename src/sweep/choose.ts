@@ -11,7 +11,7 @@ import {
   type RuleStep,
   type Ruling,
 } from "./rules.js";
-import { points, signed } from "./points.js";
+import { points, pointsBeside, signed, signedBeside } from "./points.js";
 import type { CandidateScores } from "./scores.js";
 
 /** Scores on the selection part and the rule that is to choose among them. */
@@ -136,7 +136,7 @@ function noWorseSentence(evidence: Evidence, ruling: Ruling, input: ChoiceInput)
   const reached = steps.find(({ boundary, passed }) => passed && boundary === evidence.boundary(chosen));
   const noun = nounOf(evidence.name(evidence.boundary(chosen)));
   const stop = failed
-    ? `at ${evidence.name(failed.boundary)} a loss of up to ${points(-failed.low)} is not ruled out (${signed(failed.difference)} points measured)`
+    ? `at ${evidence.name(failed.boundary)} a loss of up to ${pointsBeside(-failed.low, margin)} is not ruled out (${signed(failed.difference)} points measured)`
     : evidence.boundary(chosen) === 0
       ? "the base model is the smallest"
       : `no smaller ${noun} was evaluated`;
@@ -146,12 +146,12 @@ function noWorseSentence(evidence: Evidence, ruling: Ruling, input: ChoiceInput)
       `Keep everything: no smaller ${noun} shows that it loses less than ${points(margin)} points of ${metric}; ${stop}.` +
       (unseen < margin
         ? ""
-        : ` ${evidence.weights.total} samples cannot show it: even equal answers leave a loss of up to ${points(unseen)} possible.`)
+        : ` ${evidence.weights.total} samples cannot show it: even equal answers leave a loss of up to ${pointsBeside(unseen, margin)} possible.`)
     );
   }
   return (
     `${evidence.name(reached.boundary)} is the smallest ${noun} that shows, as all above it do, that it loses less than ${points(margin)} points of ${metric} ` +
-    `against the full adapter: ${signed(reached.difference)} points, at worst ${signed(reached.low)}; ${stop}.`
+    `against the full adapter: ${signed(reached.difference)} points, at worst ${signedBeside(reached.low, -margin)}; ${stop}.`
   );
 }
 
@@ -164,7 +164,7 @@ function noWorseApartSentence(evidence: Evidence, { chosen, steps }: Ruling, { m
   }
   return (
     `${evidence.name(own.boundary)} keeps the fewest bytes of the ${passed} masks that show that they lose less than ${points(margin)} points of ` +
-    `${metric} against the full adapter (${level}): ${signed(own.difference)} points, at worst ${signed(own.low)}.`
+    `${metric} against the full adapter (${level}): ${signed(own.difference)} points, at worst ${signedBeside(own.low, -margin)}.`
   );
 }
 

@@ -24,8 +24,14 @@ export interface PairedDifference {
   readonly better: number;
   readonly worse: number;
   readonly same: number;
-  /** Two-sided p values of no difference, by test; McNemar's exact one for metrics of right and wrong alone. */
-  readonly p: { readonly bootstrap: number; readonly randomization: number; readonly mcnemar?: number };
+  /** Two-sided p values of no difference. `value` is below 0.05 if and only if the interval leaves 0 out; the others decide nothing. */
+  readonly p: {
+    readonly value: number;
+    readonly bootstrap: number;
+    readonly randomization: number;
+    /** For metrics of right and wrong alone, where it is `value`. */
+    readonly mcnemar?: number;
+  };
   /** Effect sizes: Cohen's d_z, and for metrics of right and wrong the odds ratio of the samples that differ. */
   readonly effect: { readonly standardized?: number; readonly oddsRatio?: number };
   /** The smallest true difference that so many samples could have shown (two-sided 5 %, power 80 %). */

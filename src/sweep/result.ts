@@ -16,7 +16,13 @@ export const pairedSchema = z.strictObject({
   better: z.number().int(),
   worse: z.number().int(),
   same: z.number().int(),
-  p: z.strictObject({ bootstrap: z.number(), randomization: z.number(), mcnemar: z.number().optional() }),
+  p: z.strictObject({
+    /** Of the test that decides: below 0.05 if and only if low to high leaves out 0. Absent in results of earlier versions. */
+    value: z.number().optional(),
+    bootstrap: z.number(),
+    randomization: z.number(),
+    mcnemar: z.number().optional(),
+  }),
   effect: z.strictObject({ standardized: z.number().optional(), oddsRatio: z.number().optional() }),
   smallestDetectable: z.number().optional(),
 });

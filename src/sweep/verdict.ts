@@ -1,6 +1,6 @@
 import type { Candidate } from "../adapter/mask.js";
 import type { Comparison, Confirmation, PairedDifference } from "./confirm.js";
-import { points, signed } from "./points.js";
+import { points, pointsBeside, signed, signedRange } from "./points.js";
 import type { RuleName } from "./rules.js";
 
 /** The answer in words. */
@@ -134,7 +134,8 @@ function trust({ chosenMinusFull, label }: Comparison, { part, samples }: Confir
     smallestDetectable === undefined
       ? ""
       : ` A true difference of ${points(smallestDetectable)} points in ${label} would have been found four times in five.`;
-  return `No difference to the full adapter that ${countOf(samples)} can show; a loss of up to ${points(Math.max(0, -low))} points is not ruled out.${power}`;
+  const loss = low < 0 ? `; a loss of up to ${pointsBeside(-low, 0)} points is not ruled out` : "";
+  return `No difference to the full adapter that ${countOf(samples)} can show${loss}.${power}`;
 }
 
 function corrected({ corrected: own }: Confirmation, { label }: Comparison): string[] {
@@ -171,15 +172,11 @@ function besideSentences(
     // Not "gains" and "loses": of some metrics less is better.
     const way = change > 0 ? "rises" : "falls";
     const verb = Math.abs(change) < 0.05 ? "stays the same" : `${way} by ${points(Math.abs(change))}`;
-    return `${comparison.label} ${verb} (${range(difference)})`;
+    return `${comparison.label} ${verb} (${signedRange(difference)})`;
   });
   return [`Against ${against}, ${parts.join(", ")}.`];
 }
 
 function interval(difference: PairedDifference): string {
-  return `(${signed(difference.difference)}, 95 % interval ${range(difference)})`;
-}
-
-function range({ low, high }: PairedDifference): string {
-  return `${signed(low)} to ${signed(high)}`;
+  return `(${signed(difference.difference)}, 95 % interval ${signedRange(difference)})`;
 }

@@ -32,6 +32,15 @@ describe.each(kneeMethods)("the knee by %s", (method) => {
     ).toBe(kneeOf(curve, method));
   });
 
+  it("is not moved or removed by a spike of the first layers", () => {
+    const rise = [0, 0, 0, 0, 0, 0, 0.2, 0.4, 0.6];
+    for (const spike of [[0.5], [0.99], [0.99, 0.4], [0.3, 0.95, 0.2], [0.01, 0.99]]) {
+      expect(kneeOf([...spike, ...rise], method)).toBe(spike.length + 5);
+    }
+    // A spike that is a tenth of the rise is left in, as noise is.
+    expect(kneeOf([0.05, ...rise], method)).toBe(6);
+  });
+
   it("is missing where nothing rises", () => {
     expect(kneeOf([0.5, 0.4, 0.3, 0.2], method)).toBeUndefined();
     expect(kneeOf([0.2, 0.2, 0.2], method)).toBeUndefined();

@@ -1,6 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { LensReading } from "../../src/engine/engine.js";
-import { differenceCurve, kneeOfToken, layerCurves } from "../../src/probe/layer-curves.js";
+import { seededGenerator } from "../../src/statistics/random.js";
+import {
+  differenceCurve,
+  heightOfRise,
+  kneeOfToken,
+  layerCurves,
+  LEAST_PROBABILITY,
+} from "../../src/probe/layer-curves.js";
 
 const options = { seed: 1, resamples: 400 };
 
@@ -57,11 +64,56 @@ describe("curves over the layers", () => {
     }
   });
 
-  it("have a knee with the knees of their resamples around it", () => {
+  it("have a knee, with an interval from 30 samples on", () => {
     const knee = kneeOfToken(readings, 0, "kneedle", options);
-    expect(knee).toMatchObject({ layer: 2, boundary: 3, interval: { low: 2, high: 2 }, risingShare: 1 });
+    expect(knee).toEqual({ method: "kneedle", layer: 2, boundary: 3, risingShare: 1 });
+    const many = Array.from({ length: 10 }, () => readings).flat();
+    expect(kneeOfToken(many, 0, "kneedle", options)).toEqual({ ...knee, interval: { low: 1, high: 3 } });
+    expect(kneeOfToken(many.slice(1), 0, "kneedle", options)).toEqual(knee);
     expect(kneeOfToken([reading("flat", [[0.3, 0.3, 0.2]])], 0, "segments", options)).toBeUndefined();
     expect(kneeOfToken(readings, 3, "kneedle", options)).toBeUndefined();
+  });
+
+  it("have no knee where the reference never becomes probable, whatever their shape", () => {
+    const scaled = (highest: number): LensReading[] =>
+      Array.from({ length: 40 }, (_, i) =>
+        reading(`${i}`, [
+          [0.9, 0.8, 0, 0, 0, 0, 0.1, 0.5, 1].map((value, layer) => (layer < 2 ? value : highest * value)),
+        ]),
+      );
+    for (const method of ["kneedle", "segments"] as const) {
+      expect(kneeOfToken(scaled(0.004), 0, method, options)).toBeUndefined();
+      expect(kneeOfToken(scaled(LEAST_PROBABILITY - 1e-9), 0, method, options)).toBeUndefined();
+      // The spike of the first layers is no answer, and does not hide one.
+      expect(kneeOfToken(scaled(LEAST_PROBABILITY), 0, method, options)?.layer).toBe(6);
+      expect(kneeOfToken(scaled(0.6), 0, method, options)?.layer).toBe(6);
+    }
+    expect(heightOfRise([0.9, 0.1, 0.002, 0.001, 0.004])).toBe(0.004);
+    expect(heightOfRise([0.3, 0.2])).toBe(0);
+  });
+
+  // eval/results/knees.md has more shapes, sizes and trials.
+  it("have an interval that holds the true knee, also where few samples set it", () => {
+    const random = seededGenerator(5);
+    const uniform = (): number => (random.unsafeNext() >>> 0) / 2 ** 32;
+    // 6 samples in 100 rise one layer before all others, and the knee with them.
+    const draw = (count: number): LensReading[] =>
+      Array.from({ length: count }, (_, i) => {
+        const [isEarly, height] = [uniform() < 0.06, uniform()];
+        return reading(`${i}`, [
+          Array.from({ length: 30 }, (_, layer) => (layer === 29 || (isEarly && layer === 28) ? height : 0)),
+        ]);
+      });
+    const truth = kneeOfToken(draw(5000), 0, "kneedle", { seed: 1, resamples: 1 })?.layer ?? Number.NaN;
+    expect(truth).toBe(27);
+    const held = Array.from({ length: 60 }, (_, seed) => {
+      const { low, high } = kneeOfToken(draw(30), 0, "kneedle", { seed, resamples: 60 })?.interval ?? {
+        low: 99,
+        high: 99,
+      };
+      return low <= truth && truth <= high;
+    });
+    expect(held.filter(Boolean).length).toBeGreaterThanOrEqual(57);
   });
 
   it("are the same for the same seed", () => {

@@ -69,14 +69,12 @@ describe("the page of a run", () => {
       `${paired!.low.toFixed(1)} to +${paired!.high.toFixed(1)}`,
       "1 / 0 / 9",
       "1.000",
-      paired!.p.randomization.toFixed(3),
-      paired!.p.bootstrap.toFixed(3),
       paired!.effect.standardized?.toFixed(2),
       "3.00",
       paired!.smallestDetectable?.toFixed(1),
     ]);
     expect(textOf(page)).toContain(
-      "Intervals of differences: contains, EM by Tango score interval; F1 by adjusted Wald",
+      "Intervals of differences: contains, EM by Tango score interval; F1 by adjusted Student",
     );
   });
 
@@ -294,7 +292,7 @@ describe("runs of other kinds", () => {
           system: "chosen",
           against: "full",
           counts: { a: 3, b: 2, tie: 4, missing: 1 },
-          wins: { value: 60, low: 23, high: 88, n: 5 },
+          wins: { value: 60, low: 23, high: 88, n: 5, p: 1 },
           stats,
         },
       ],
@@ -329,6 +327,7 @@ describe("runs of other kinds", () => {
       "1",
       "60.0",
       "23.0 to 88.0",
+      "1.000",
       "25 %",
     ]);
     expect(tableOf(page, "What became of the questions")?.[1]).toEqual(["full", "j", "10", "8", "1", "1"]);

@@ -46,14 +46,15 @@ describe("differenceInterval", () => {
     expect(low).toBeCloseTo(-high, 9);
   });
 
-  it("of means that change by 1 is Bonett and Price's", () => {
-    // statsmodels has none; computed from the paper's formula in NumPy for 5 better and 12 worse in 80.
+  it("of means that change by 1 is Bonett and Price's with Student's quantile", () => {
+    // SciPy, for 5 better and 12 worse in 80: scipy.stats.t.interval of the 82 changes with df 79. By the paper's formula, which has the
+    // normal quantile and divides by 82 rather than 81, -18.7901 to 1.7169.
     const [a, b] = pairOf(80, 5, 12, 30);
     const [x, y] = [meanScore(a.perSample, false), meanScore(b.perSample, false)];
     const { low, high, method } = differenceInterval(x, y);
-    expect(method).toBe("adjusted Wald interval");
-    expect(low).toBeCloseTo(-18.790080563, 6);
-    expect(high).toBeCloseTo(1.716909831, 6);
+    expect(method).toBe("adjusted Student's t interval");
+    expect(low).toBeCloseTo(-19.013648876, 6);
+    expect(high).toBeCloseTo(1.940478144, 6);
   });
 
   it("of means is near the plain interval where many samples change a little", () => {
@@ -65,14 +66,21 @@ describe("differenceInterval", () => {
     expect(high).toBeGreaterThan(estimate);
   });
 
-  it("of a corpus metric is Student's t on the jackknife", () => {
-    // NumPy: difference, standard error and t as written here.
+  it("of a corpus metric is Student's t on the jackknife's pseudo-values and two more", () => {
+    // NumPy and SciPy: test/statistics/make_differences_fixture.py.
     const { estimate, low, high, method } = differenceInterval(left, right);
     expect(method).toContain("jackknife");
     expect(estimate).toBeCloseTo(4.1288828863592535, 9);
-    expect(high - estimate).toBeCloseTo(2.364624251592784 * 2.847008374373038, 5);
-    expect(estimate - low).toBeCloseTo(high - estimate, 9);
-    expect(differenceInterval(left, left)).toMatchObject({ estimate: 0, low: 0, high: 0, allEqual: true });
+    expect(low).toBeCloseTo(-3.186791393, 6);
+    expect(high).toBeCloseTo(9.793004011, 6);
+    // Equal sides do not show that they always would be: as for means.
+    const equal = differenceInterval(left, left);
+    const still = meanScore(Array<number>(8).fill(0.5));
+    expect(equal).toMatchObject({ estimate: 0, allEqual: true });
+    expect([equal.low, equal.high]).toEqual([
+      differenceInterval(still, still).low,
+      differenceInterval(still, still).high,
+    ]);
   });
 
   it.each(["percentile", "bca"] as const)("by the %s bootstrap is about as wide", (method) => {
@@ -130,7 +138,7 @@ describe("cautiousLow", () => {
     expect(low(a, b)).toBeLessThan(differenceInterval(a, b).low);
     // A hundred samples that change by nothing cannot rule out that two in a hundred lose everything.
     const still = meanScore(Array<number>(100).fill(0.5));
-    expect(low(still, still)).toBeCloseTo((-100 * 1.959964 * Math.sqrt(2)) / 102, 4);
+    expect(low(still, still)).toBeCloseTo((-100 * 1.9842169515 * Math.sqrt(2 / 101)) / Math.sqrt(102), 4);
   });
 });
 

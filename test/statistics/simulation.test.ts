@@ -72,7 +72,10 @@ describe("simulated sweeps with a known truth", () => {
       });
     });
     expect(Math.min(...coverage)).toBeGreaterThan(93);
-    expect(Math.max(...coverage)).toBeLessThan(97);
+    // Without a difference the exact test decides, which rejects more rarely than its level says.
+    const withDifference = coverage.filter((_, i) => i % 3 !== 0);
+    expect(Math.max(...withDifference)).toBeLessThan(97);
+    expect(Math.max(...coverage)).toBeLessThan(99.5);
   });
 
   it.each([

@@ -1,3 +1,5 @@
+import { studentQuantile } from "../../src/statistics/distributions.js";
+
 /** Intervals (95 %, in points) by formulas of their own, for comparison with what the statistics room computes by iteration. */
 
 /** 0.975 quantile of the normal distribution. */
@@ -17,13 +19,13 @@ export function tangoWithoutLosses(better: number, samples: number): { low: numb
   return { low: 100 * low, high: 100 * high };
 }
 
-/** Normal interval of a mean of changes (-1 to 1) after two more: up and down by the root mean square of those not 0, or by 1 without any. */
-export function adjustedWald(changes: readonly number[]): { low: number; high: number } {
+/** Student's interval of a mean of changes (-1 to 1) after two more: up and down by the root mean square of those not 0, or by 1 without any. */
+export function adjustedStudent(changes: readonly number[]): { low: number; high: number } {
   const mean = (values: readonly number[]): number => values.reduce((sum, one) => sum + one, 0) / values.length;
   const seen = changes.filter((change) => change !== 0);
   const step = seen.length === 0 ? 1 : Math.sqrt(mean(seen.map((change) => change ** 2)));
   const all = [...changes, step, -step];
-  const variance = mean(all.map((change) => change ** 2)) - mean(all) ** 2;
-  const half = Z * Math.sqrt(variance / all.length);
-  return { low: 100 * (mean(all) - half), high: 100 * (mean(all) + half) };
+  const variance = all.reduce((sum, change) => sum + (change - mean(all)) ** 2, 0) / (all.length - 1);
+  const half = studentQuantile(0.975, changes.length - 1) * Math.sqrt(variance / all.length);
+  return { low: Math.max(-100, 100 * (mean(all) - half)), high: Math.min(100, 100 * (mean(all) + half)) };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { confirm } from "../../src/sweep/confirm.js";
 import type { CandidateScores } from "../../src/sweep/scores.js";
-import { adjustedWald, tangoWithoutLosses } from "../support/closed-forms.js";
+import { adjustedStudent, tangoWithoutLosses } from "../support/closed-forms.js";
 import { scoredAt } from "../support/scored.js";
 
 const base = scoredAt(0, { em: [0, 0, 0, 0], f1: [0.5, 0, 0, 0] });
@@ -44,7 +44,7 @@ describe("confirming a choice", () => {
 
   it("has other means for values between 0 and 1", () => {
     const f1 = confirm("holdout", { chosen, full, base }, 1).comparisons[1]?.chosenMinusBase;
-    expect(f1).toMatchObject({ ...ends(adjustedWald([0.5, 1, 0.5, 0.5])), method: "adjusted Wald interval" });
+    expect(f1).toMatchObject({ ...ends(adjustedStudent([0.5, 1, 0.5, 0.5])), method: "adjusted Student's t interval" });
     expect(f1?.p).not.toHaveProperty("mcnemar");
     expect(f1?.effect).not.toHaveProperty("oddsRatio");
   });
@@ -67,15 +67,15 @@ describe("confirming a choice", () => {
         ...equal,
         ...ends(tangoWithoutLosses(0, 4)),
         method: "Tango score interval",
-        p: { bootstrap: 1, randomization: 1, mcnemar: 1 },
+        p: { value: 1, bootstrap: 1, randomization: 1, mcnemar: 1 },
         effect: {},
         smallestDetectable: expect.any(Number) as number,
       },
       {
         ...equal,
-        ...ends(adjustedWald([0, 0, 0, 0])),
-        method: "adjusted Wald interval",
-        p: { bootstrap: 1, randomization: 1 },
+        ...ends(adjustedStudent([0, 0, 0, 0])),
+        method: "adjusted Student's t interval",
+        p: { value: 1, bootstrap: 1, randomization: 1 },
         effect: {},
         smallestDetectable: expect.any(Number) as number,
       },

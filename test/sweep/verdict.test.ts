@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { confirm, type Confirmation } from "../../src/sweep/confirm.js";
 import { verdict, type Verdict } from "../../src/sweep/verdict.js";
 import type { RuleName } from "../../src/sweep/rules.js";
-import { adjustedWald, tangoWithoutLosses } from "../support/closed-forms.js";
+import { adjustedStudent, tangoWithoutLosses } from "../support/closed-forms.js";
 import { candidateAt, scoredAt } from "../support/scored.js";
 
 type Values = Readonly<Record<string, readonly number[]>>;
@@ -93,7 +93,7 @@ describe("a boundary below the full adapter", () => {
     const { kind, sentences } = verdictOf(2, { chosen: good, full: { em: all(0.5), contains: first(10) }, base });
     expect(kind).toBe("trim");
     expect(sentences[2]).toBe("The holdout confirms it: better than the full adapter.");
-    const gain = range(adjustedWald(all(0.5)));
+    const gain = range(adjustedStudent(all(0.5)));
     expect(sentences[3]).toBe(`Against the full adapter, EM rises by 50.0 (${gain}).`);
   });
 

@@ -1,9 +1,9 @@
 import { defined } from "../../assert.js";
 import { nameIn } from "../../sweep/entry-names.js";
-import { points, signed } from "../../sweep/points.js";
+import { points, signed, signedRange } from "../../sweep/points.js";
 import type { SweepResult } from "../../sweep/result.js";
 import { endsOf } from "../ends.js";
-import { labelOf, shortBytes, signedRange, thousands, valueText } from "../figures.js";
+import { labelOf, shortBytes, thousands, valueText } from "../figures.js";
 import { markup, type Content, type Html } from "./markup.js";
 import { facts } from "./table.js";
 

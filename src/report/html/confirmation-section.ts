@@ -1,8 +1,8 @@
 import { nameIn } from "../../sweep/entry-names.js";
-import { points, signed } from "../../sweep/points.js";
+import { points, signed, signedRange } from "../../sweep/points.js";
 import type { SweepResult } from "../../sweep/result.js";
 import { endsOf, type End } from "../ends.js";
-import { confirmationText, labelOf, metricsOf, pText, range, signedRange, type Paired } from "../figures.js";
+import { confirmationText, labelOf, metricsOf, pOf, range, type Paired } from "../figures.js";
 import { chartImage } from "./chart.js";
 import { differenceOption, type DifferenceRow } from "./difference-plot.js";
 import { markup, type Html } from "./markup.js";
@@ -27,7 +27,7 @@ export function confirmationSection(result: SweepResult): Html {
   return markup`<section id="confirmation" aria-labelledby="confirmation-title">
 <h2 id="confirmation-title">Before and after</h2>
 <p>${confirmationText(result)}.</p>
-${scoreTable(result, ordered)}${differenceFigure(result, ordered, isFull)}${!isFull && differenceTable("Chosen less full, paired over the samples, in points", ordered, (one) => one.chosenMinusFull)}${!isBase && differenceTable("Chosen less base, paired over the samples, in points", ordered, (one) => one.chosenMinusBase)}${correction}<p class="beside">Better, worse and same count samples. P values are two-sided, of no difference: exact McNemar where samples are right or wrong, approximate randomisation, paired bootstrap. Effect d is Cohen's, of the paired changes; the odds ratio that of the samples that differ. Detectable is the smallest true difference that so many samples would have shown four times in five. ${methodWords(ordered)}</p>
+${scoreTable(result, ordered)}${differenceFigure(result, ordered, isFull)}${!isFull && differenceTable("Chosen less full, paired over the samples, in points", ordered, (one) => one.chosenMinusFull)}${!isBase && differenceTable("Chosen less base, paired over the samples, in points", ordered, (one) => one.chosenMinusBase)}${correction}<p class="beside">Better, worse and same count samples. p is two-sided, of no difference, by the test that belongs to the interval: it is below 0.05 if and only if the 95 % interval leaves out 0. Effect d is Cohen's, of the paired changes; the odds ratio that of the samples that differ. Detectable is the smallest true difference that so many samples would have shown four times in five. ${methodWords(ordered)}</p>
 </section>
 `;
 }
@@ -101,9 +101,7 @@ function differenceTable(
       { head: "difference", cell: (one) => signed(differenceOf(one).difference) },
       { head: "95 % interval", cell: (one) => signedRange(differenceOf(one)) },
       { head: "better / worse / same", cell: (one) => countsText(differenceOf(one)) },
-      { head: "p McNemar", cell: (one) => optional(differenceOf(one).p.mcnemar, pText) },
-      { head: "p randomisation", cell: (one) => pText(differenceOf(one).p.randomization) },
-      { head: "p bootstrap", cell: (one) => pText(differenceOf(one).p.bootstrap) },
+      { head: "p", cell: (one) => pOf(differenceOf(one)) },
       { head: "effect d", cell: (one) => optional(differenceOf(one).effect.standardized, twoDigits) },
       { head: "odds ratio", cell: (one) => optional(differenceOf(one).effect.oddsRatio, twoDigits) },
       { head: "detectable", cell: (one) => optional(differenceOf(one).smallestDetectable, points) },

@@ -15,21 +15,24 @@ type Curves = ProbeMarks["truth"];
 
 /** What the layers show: where the reference becomes probable, and what a boundary changes of that. */
 export function probeSection(probe: ProbeMarks): Html {
-  const { truth, knees, differences, confidence, samples, layers, ranking, notes } = probe;
+  const { truth, training, knees, differences, confidence, samples, layers, ranking, notes } = probe;
   return markup`<section id="layers" aria-labelledby="layers-title">
 <h2 id="layers-title">What the layers show</h2>
 <p>After each layer, what would the model's own output head say? ${samples} samples of the selection, one pass each through the full adapter; nothing is generated. A suggestion of a boundary, not a measurement of answers.</p>
-${figure("truth", "Probability of the reference's tokens after each layer (%)", truth, { marks: kneeMarks(knees) })}
+${figure("truth", "Probability of the reference's tokens after each layer (%)", truth, { marks: kneeMarks(probe) })}
 ${table(
   "Where the curve of each token begins to rise",
   [
     { head: "token", cell: ({ token }) => token },
     { head: "samples", cell: ({ samples: own }) => own },
-    { head: "behind layer", cell: ({ knee }) => knee?.layer ?? "does not rise" },
-    { head: "95 % of resamples", cell: ({ knee }) => knee && `${knee.interval.low} to ${knee.interval.high}` },
+    { head: "behind layer", cell: ({ knee, isLow }) => knee?.layer ?? (isLow ? "too low" : "does not rise") },
+    { head: "95 % interval", cell: ({ knee }) => knee?.interval && `${knee.interval.low} to ${knee.interval.high}` },
     { head: "suggests", cell: ({ knee }) => knee && `K=${knee.boundary} of ${layers}` },
   ],
-  truth.map(({ token, samples: own }, i) => ({ token, samples: own, knee: knees[i] ?? undefined })),
+  truth.map(({ token, samples: own, points: curve }, i) => ({
+    ...{ token, samples: own, knee: knees[i] ?? undefined },
+    isLow: curve.every(({ mean }) => mean < (training?.least ?? 0)),
+  })),
 )}
 ${differences.map(({ boundary, curve }) => figure(`difference-${boundary}`, `K=${boundary} less full: probability of the first token (points)`, [curve], { limits: { least: -100, most: 100 } }))}
 ${confidence.map(({ boundary, curves }) => figure(`confidence-${boundary}`, `K=${boundary}: probability of the most probable token (%)`, curves, {}))}

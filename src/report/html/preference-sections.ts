@@ -1,5 +1,5 @@
-import { points, signed } from "../../sweep/points.js";
-import { range, signedRange } from "../figures.js";
+import { points, pText, shareRange, signed, signedRange } from "../../sweep/points.js";
+import { range } from "../figures.js";
 import type { JudgeMarks, VoteResult } from "../report-input.js";
 import { voteColumns, votersText } from "../votes.js";
 import { markup, type Content, type Html } from "./markup.js";
@@ -44,7 +44,8 @@ function pairTable(pairs: readonly JudgedPair[]): Html {
       { head: "ties", cell: ({ counts }) => counts.tie },
       { head: "no verdict", cell: ({ counts }) => counts.missing },
       { head: "win share", cell: ({ wins }) => wins && points(wins.value) },
-      { head: "95 % interval", cell: ({ wins }) => wins && range(wins) },
+      { head: "95 % interval", cell: ({ wins }) => wins && shareRange(wins) },
+      { head: "p (sign test)", cell: ({ wins }) => wins?.p !== undefined && pText(wins.p) },
       {
         head: "order decided",
         cell: ({ stats }) =>

@@ -1,5 +1,6 @@
-import type { LayerCurve } from "../../probe/layer-curves.js";
+import type { Knee, LayerCurve } from "../../probe/layer-curves.js";
 import type { ProbeResult } from "../../probe/probe.js";
+import type { ProbeMarks } from "../report-input.js";
 import { cardImage } from "./card-image.js";
 import { chartImage } from "./chart.js";
 import { curveOption, type Curve, type CurvePlot } from "./curve-plot.js";
@@ -19,7 +20,7 @@ const DASHES = [undefined, [6, 3], [2, 3], [8, 3, 2, 3]] as const;
 
 /** The curves of a probe as images that stand alone. */
 export function probeImages(result: ProbeResult): ProbeImage[] {
-  const marks = kneeMarks(result.knees);
+  const marks = kneeMarks(result);
   return [
     image("truth.svg", "Probability of the reference's tokens after each layer, full adapter (%)", result.truth, {
       marks,
@@ -74,10 +75,16 @@ export function layerPlot(
   };
 }
 
-/** The knee of the first token as a mark of a plot. */
-export function kneeMarks(knees: ProbeResult["knees"]): CurvePlot["marks"] {
+/** What a mark needs of a probe, as it was measured or as it was read. */
+interface KneeFacts extends Pick<ProbeMarks, "training" | "layers"> {
+  readonly knees: readonly (Pick<Knee, "layer" | "boundary"> | null)[];
+}
+
+/** The knee of the first token as a mark of a plot, or that there is none because the adapter looks under-trained. */
+export function kneeMarks({ knees, training, layers }: KneeFacts): CurvePlot["marks"] {
   const [first] = knees;
-  return first ? [{ x: first.layer, text: `knee: K=${first.boundary}` }] : [];
+  if (first) return [{ x: first.layer, text: `knee: K=${first.boundary}` }];
+  return training?.underTrained ? [{ x: layers - 1, text: `under-trained: keep K=${layers}` }] : [];
 }
 
 function curveOf({ token, points }: LayerCurve, index: number): Curve {

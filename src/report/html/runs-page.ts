@@ -1,5 +1,5 @@
-import { points, signed } from "../../sweep/points.js";
-import { confirmationText, labelOf, signedRange } from "../figures.js";
+import { points, signed, signedRange } from "../../sweep/points.js";
+import { confirmationText, labelOf } from "../figures.js";
 import { goodRangeSentences, placeText } from "../run-comparison-words.js";
 import { placeOf, type CommonPlace, type RunComparison, type RunCurve, type RunValue } from "../run-curves.js";
 import { chartImage } from "./chart.js";
