@@ -20,6 +20,7 @@ import { loadPredictions } from "../samples/predictions.js";
 import type { Sample } from "../samples/sample.js";
 import { loadRun } from "../sweep/load-run.js";
 import { chatFormatter } from "../tasks/chat.js";
+import { withoutThoughts } from "../tasks/thoughts.js";
 import { wholeNumber } from "./values.js";
 
 interface JudgeFlags {
@@ -137,10 +138,10 @@ async function workOfRun(folder: string, { systems: names, task, data }: JudgeFl
   return {
     task: task ?? taskOf(result.config),
     samples: answers[0]?.samples ?? [],
-    systems: answers.map(({ name, boundary, rows }) => ({
+    systems: answers.map(({ name, boundary, rows, thoughts }) => ({
       name: name.slice(basename(folder).length + 1),
       boundary,
-      answers: rows.map(({ output }) => output),
+      answers: rows.map(({ output }) => withoutThoughts(output, thoughts)),
     })),
     dataPath: folder,
     cachePath: join(folder, "judge.jsonl"),

@@ -73,11 +73,13 @@ async function scoreFile(flags: ScoreFlags): Promise<void> {
   const scores = scoreOutputs(loaded.predictions, {
     metrics,
     extract: flags.extract === undefined ? undefined : regexExtraction(flags.extract),
+    stripThoughts: flags.stripThoughts ?? false,
     groupBy: flags.groupBy,
     seed: flags.seed ?? 0,
   });
-  const { format, sha256, notes } = loaded;
-  if (json) process.stdout.write(stableJson({ data: { path: data, format, sha256 }, notes, ...scores }));
+  const { format, sha256 } = loaded;
+  const notes = [...loaded.notes, ...scores.notes];
+  if (json) process.stdout.write(stableJson({ data: { path: data, format, sha256 }, ...scores, notes }));
   else {
     for (const note of notes) process.stderr.write(`note: ${note}\n`);
     process.stdout.write(`${scoresReport(scores)}\n`);
