@@ -1,6 +1,7 @@
 import { closest } from "fastest-levenshtein";
 import { z } from "zod";
 import { redact } from "../formats/redact.js";
+import { shellWord } from "../formats/shell-word.js";
 import { engineSettings } from "../engine/engine-settings.js";
 import { UsageError } from "../errors.js";
 import { strategyForms } from "../strategy/strategy.js";
@@ -215,10 +216,6 @@ export function recipe(config: SweepConfig): string {
     return [value === true ? `--${name}` : `--${name} ${shellWord(String(value))}`];
   });
   return ["boundary sweep", ...flags, "--out RUN"].join(" ");
-}
-
-function shellWord(word: string): string {
-  return /^[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** `maxTokens` -> `max-tokens`. */

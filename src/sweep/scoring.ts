@@ -31,12 +31,8 @@ export interface ScoredData extends Pick<LoadedSamples, "format" | "targetLangua
  * The metrics of a task and a configuration. The primary metric and those with a floor are among the metrics, asked for or not.
  * @throws UsageError for unknown metrics and options, for a primary metric of which less is better, and for floors that cannot be read.
  */
-export function scoringOf(
-  config: ScoringConfig,
-  task: Task,
-  data: ScoredData,
-): Scoring {
-  const rules = rulesFor(config, data);
+export function scoringOf(config: ScoringConfig, task: Task, data: ScoredData): Scoring {
+  const rules = config.rules === "auto" ? rulesOfFormat(data.format) : config.rules;
   const context: MetricContext = { rules, targetLanguage: data.targetLanguage ?? config.targetLanguage };
   const asked = metricsByList(config.metrics ?? task.metrics.join(","), context);
   const usual = metricByName(task.primary, context);
@@ -97,8 +93,8 @@ function parseFloors(list: string, context: MetricContext): Floor[] {
     });
 }
 
-function rulesFor(config: ScoringConfig, data: Pick<LoadedSamples, "format">): QaRules {
-  if (config.rules !== "auto") return config.rules;
-  if (data.format === "hotpotqa") return "hotpotqa";
-  return data.format === "squad2.0" ? "squad2" : "squad";
+/** Whose script decides em and f1 unless it is named: that of the data's format, SQuAD v1.1's for any other data. */
+export function rulesOfFormat(format: string): QaRules {
+  if (format === "hotpotqa") return "hotpotqa";
+  return format === "squad2.0" ? "squad2" : "squad";
 }
