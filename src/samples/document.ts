@@ -44,9 +44,11 @@ export function noSamples(path: string): SampleError {
 
 function documentOf(path: string, value: unknown, line?: number): SampleDocument {
   if (isRecord(value)) {
-    const { data } = value;
+    const { data, version } = value;
+    const isVersion = typeof version === "string" && /^(v?1\.1|v2)/.test(version);
     const isSquad =
-      Array.isArray(data) && (data.length === 0 || data.some((one) => isRecord(one) && "paragraphs" in one));
+      Array.isArray(data) &&
+      (isVersion || data.length === 0 || data.some((one) => isRecord(one) && "paragraphs" in one));
     if (isSquad) return { kind: "squad", value };
     const inside = rowsInside(path, value);
     if (inside) return { kind: "rows", rows: placedRows(path, inside.rows), notes: inside.notes };

@@ -67,26 +67,32 @@ export function roleOfOurs(ours: string): FieldRole | undefined {
 
 /** Whether a field of that name may stand for one of ours: its name does not say that it is something else. */
 export function mayStandFor(name: string, ours: string): boolean {
-  const [theirs, role] = [roleOf(name), roleOfOurs(ours)];
+  const [theirs, role] = [clearRoleOf(name), roleOfOurs(ours)];
   if (role === "reference" || role === "prediction") return theirs !== "question" && theirs !== "context";
   return role === undefined || (theirs !== "reference" && theirs !== "prediction");
 }
 
 /**
  * What a field is by its name, in many spellings and languages, or undefined where the name does not say. A name that speaks of an answer
- * is never a question: `response_prompt` is neither.
+ * is never a question: `response_prompt` is neither. A name that says no more than that it is a text is a question's.
  */
 export function roleOf(name: string): FieldRole | undefined {
+  const clear = clearRoleOf(name);
+  if (clear !== undefined) return clear;
+  const tokens = tokensOf(name);
+  const isText = tokens.length > 0 && tokens.every((token) => meaningOf(token) === "generic");
+  return isText && !tokens.includes("model") ? "question" : undefined;
+}
+
+/** {@link roleOf}, undefined for names such as `text`. */
+function clearRoleOf(name: string): FieldRole | undefined {
   const tokens = tokensOf(name);
   if (about.has(tokens.at(-1) ?? "") && tokens.length > 1) return undefined;
   const said = tokens.flatMap((token) => meaningOf(token) ?? []);
   if (said.includes("never")) return undefined;
   const clear = said.filter((meaning) => meaning !== "generic" && meaning !== "never");
-  const last = clear.at(-1);
-  if (last === undefined) {
-    return said.length > 0 && said.length === tokens.length && !tokens.includes("model") ? "question" : undefined;
-  }
   if (clear.includes("prediction")) return "prediction";
+  const last = clear.at(-1);
   return clear.includes("reference") && last !== "reference" ? undefined : last;
 }
 

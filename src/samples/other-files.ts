@@ -42,10 +42,18 @@ const binaries: readonly OtherFile[] = [
 ];
 
 /** Throws {@link SampleError} for the bytes of a file that is known not to be a text in UTF-8, with the command that makes one of it. */
-export function assertNotBinary(path: string, bytes: Uint8Array): void {
+export function assertNotBinary(path: string, bytes: Uint8Array, expected: string): void {
   const start = Buffer.from(bytes.subarray(0, 16)).toString("hex");
   const known = binaries.find(({ magic }) => start.startsWith(magic));
-  if (known) throw notSamples(path, known.what, known.fix(path));
+  if (!known) return;
+  throw new SampleError(
+    { path },
+    {
+      what: `${path} is not a text file in UTF-8`,
+      expected: `${expected} in UTF-8`,
+      fix: `It is ${known.what}. ${known.fix(path)}`,
+    },
+  );
 }
 
 /**
@@ -95,7 +103,7 @@ function delimiterOf(path: string, first: string, second: string): string | unde
 }
 
 function notSamples(path: string, what: string, fix: string): SampleError {
-  const is = what.startsWith("a ") || what.startsWith("an ") || what.startsWith("compressed") ? "is" : "holds";
+  const is = what.startsWith("a ") ? "is" : "holds";
   return new SampleError({ path }, { what: `${path} ${is} ${what}`, expected: "JSON or JSONL in UTF-8", fix });
 }
 

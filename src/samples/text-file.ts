@@ -48,7 +48,7 @@ function decodeText(path: string, bytes: Uint8Array, expected: string): string {
       },
     );
   }
-  assertNotBinary(path, bytes);
+  assertNotBinary(path, bytes, expected);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
