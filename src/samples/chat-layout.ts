@@ -29,6 +29,7 @@ export function chatLayout(path: string, rows: readonly Row[]): ChatLayout | und
   const field = ["messages", "conversations", "contents"].find((name) => names.includes(name)) ?? names[0];
   if (field === undefined || names.includes("prompt") || names.includes("chosen")) return undefined;
   const talks = rows.map((row) => talkOf(turnsOf(row[field])));
+  if (talks.every((talk) => talk === undefined)) return undefined;
   const turns = talks.flatMap((talk) => talk?.turns ?? []);
   const isShareGpt = firstTurn(first?.[field])?.["from"] !== undefined;
   return {
@@ -101,6 +102,7 @@ function systemOf(rows: readonly Row[], field: string): boolean {
 }
 
 function firstTurn(value: unknown): Row | undefined {
-  const [first]: readonly unknown[] = Array.isArray(value) ? value : [];
+  const turns: readonly unknown[] = Array.isArray(value) ? value : [];
+  const [first] = turns;
   return isRecord(first) ? first : undefined;
 }

@@ -109,7 +109,7 @@ export function clarityOf(name: string): number {
 /** Whether a name is one of ours with a slip of the pen in it: one letter or two, by its length. */
 export function isMisspelt(name: string, ours: string): boolean {
   const [theirs, own] = [plain(name), plain(ours)];
-  return theirs === own || (own.length >= 4 && distance(theirs, own) <= (own.length >= 7 ? 2 : 1));
+  return theirs === own || (own.length >= 4 && isNear(theirs, own, own.length >= 7 ? 2 : 1));
 }
 
 function meaningOf(token: string): WordMeaning | undefined {
@@ -118,7 +118,18 @@ function meaningOf(token: string): WordMeaning | undefined {
   const inside = unspaced.find(([word]) => token.includes(word));
   if (inside) return inside[1];
   if (token.length < 5) return undefined;
-  return [...meanings].find(([word]) => word.length >= 5 && distance(word, token) <= (word.length >= 8 ? 2 : 1))?.[1];
+  return [...meanings].find(([word]) => word.length >= 5 && isNear(token, word, word.length >= 8 ? 2 : 1))?.[1];
+}
+
+/** Whether two words differ in at most so many letters; two that changed places count as one. */
+function isNear(left: string, right: string, letters: number): boolean {
+  const difference = distance(left, right);
+  if (difference <= letters) return true;
+  return difference === 2 && left.length === right.length && sortedLetters(left) === sortedLetters(right);
+}
+
+function sortedLetters(word: string): string {
+  return Array.from(word).sort().join("");
 }
 
 function tokensOf(name: string): readonly string[] {

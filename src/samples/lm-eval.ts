@@ -1,4 +1,4 @@
-import { SampleError, UsageError } from "../errors.js";
+import { UsageError } from "../errors.js";
 import type { FieldMap } from "./field-map.js";
 import { isRecord, placedError, shown, type Place, type PlacedRow } from "./place.js";
 import type { Prediction } from "./prediction.js";

@@ -41,8 +41,8 @@ export function mapAdvice(row: AdvisedRow, ours: string): string {
   const isMapped = Object.keys(row.map).some((name) => row.isReference(name));
   const answer = reference === undefined || isAnswered || isMapped ? undefined : bestField(row, reference, own);
   const map = answer === undefined || reference === undefined ? own : { ...own, [reference]: answer };
-  if (found !== undefined) return `If the field has another name, say which: ${mapOption(map)}`;
-  return `If the field has another name, say which: ${mapOption(map)}, with its name for NAME.`;
+  const place = found === undefined ? " in place of NAME" : "";
+  return `If the field has another name, say which${place}: ${mapOption(map)}`;
 }
 
 /** The row's field that is most clearly what we call `ours`, of those that no other of our names has taken. */

@@ -1,4 +1,4 @@
-import { SampleError, UsageError } from "../errors.js";
+import { UsageError } from "../errors.js";
 import { parseDocument } from "./document.js";
 import { applyMap, type FieldMap } from "./field-map.js";
 import { isHotpotRow } from "./hotpot.js";

@@ -231,7 +231,10 @@ describe("files that wrap their rows", () => {
       { columns: ["question", "answer"], index: [0, 1], data: rows.map((row) => Object.values(row)) },
     ],
     ["lists by column", { question: ASKED, answer: ANSWERED }],
-    ["cells by column", { question: { ...ASKED }, answer: { ...ANSWERED } }],
+    [
+      "cells by column",
+      { question: Object.fromEntries(ASKED.entries()), answer: Object.fromEntries(ANSWERED.entries()) },
+    ],
     ["rows by id", { a: rows[0], b: rows[1] }],
   ])("are read: %s", async (name, document) => {
     for (const text of [JSON.stringify(document), JSON.stringify(document, null, 1)]) {
