@@ -32,6 +32,8 @@ export function compareCommand(signal: AbortSignal): Command {
     .addOption(settingFlag("--metric <name>", "metric"))
     .addOption(settingFlag("--group-by <field>", "groupBy"))
     .addOption(settingFlag("--extract <regex>", "extract"))
+    .addOption(settingFlag("--strip-thoughts", "stripThoughts"))
+    .addOption(new Option("--no-strip-thoughts", "score outputs with their thoughts"))
     .addOption(settingFlag("--rules <script>", "rules").choices(["auto", "squad", "squad2", "hotpotqa"]))
     .addOption(own("--fail-if <condition>", "failIf").argParser(collect))
     .addOption(own("--show <n>", "show").argParser(wholeNumber))

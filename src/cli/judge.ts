@@ -22,6 +22,7 @@ import type { Sample } from "../samples/sample.js";
 import { guardedEngine, whileUnchanged } from "../sweep/guarded-engine.js";
 import { loadRun } from "../sweep/load-run.js";
 import { chatFormatter } from "../tasks/chat.js";
+import { withoutThoughts } from "../tasks/thoughts.js";
 import { wholeNumber } from "./values.js";
 
 interface JudgeFlags {
@@ -139,10 +140,10 @@ async function workOfRun(folder: string, { systems: names, task, data }: JudgeFl
   return {
     task: task ?? taskOf(result.config),
     samples: answers[0]?.samples ?? [],
-    systems: answers.map(({ name, boundary, rows }) => ({
+    systems: answers.map(({ name, boundary, rows, thoughts }) => ({
       name: name.slice(basename(folder).length + 1),
       boundary,
-      answers: rows.map(({ output }) => output),
+      answers: rows.map(({ output }) => withoutThoughts(output, thoughts)),
     })),
     dataPath: folder,
     cachePath: join(folder, "judge.jsonl"),

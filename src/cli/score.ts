@@ -5,9 +5,11 @@ import { stableJson } from "../formats/stable-json.js";
 import { metricNames, metricsByList } from "../metrics/registry.js";
 import { scoresReport } from "../report/scores.js";
 import { parseMap } from "../samples/field-map.js";
+import { ANSWERABLE } from "../samples/prediction-pairs.js";
 import { loadPredictions } from "../samples/predictions.js";
 import { languageOfPath } from "../samples/languages.js";
 import { rescore } from "../sweep/rescore.js";
+import { rulesOfFormat } from "../sweep/scoring.js";
 import { sweepReport } from "../report/terminal.js";
 import { regexExtraction } from "../tasks/extraction.js";
 import { scoringFlags, type ScoringFlags } from "./scoring-flags.js";
@@ -17,6 +19,7 @@ interface ScoreFlags extends ScoringFlags {
   readonly data?: string;
   readonly references?: string;
   readonly map?: string;
+  readonly filter?: string;
   readonly seed?: number;
   readonly json?: boolean;
 }
@@ -28,8 +31,15 @@ export function scoreCommand(): Command {
       "score outputs, ours or not, or a finished run again under other metrics or another rule; generates nothing",
     )
     .argument("[run]", "folder of a finished sweep, instead of --data")
-    .option("-d, --data <file>", "JSONL with `prediction` and `references`, or plain text with --references")
-    .option("--references <files>", "plain text with the references, line for line with --data")
+    .option(
+      "-d, --data <file>",
+      "JSONL with `prediction` and `references`, samples of lm-evaluation-harness, or with --references: predictions by id, or plain text",
+    )
+    .option(
+      "--references <files>",
+      "data set that predictions by id answer (SQuAD, HotpotQA, JSONL), or plain text, line for line with --data",
+    )
+    .option("--filter <name>", "of samples of lm-evaluation-harness: the filter whose outputs are scored")
     .option("--map <fields>", "fields of other JSONL: prediction=output,references=gold")
     .addOption(new Option("--seed <n>", "seed of the bootstrap").argParser(wholeNumber))
     .option("--json", "one JSON document on stdout with every sample's values, nothing else")
@@ -45,7 +55,7 @@ export function scoreCommand(): Command {
 }
 
 async function scoreFile(flags: ScoreFlags): Promise<void> {
-  const { data, references, map, json } = flags;
+  const { data, references, map, filter, json } = flags;
   if (data === undefined) {
     throw new UsageError({ what: "nothing to score", expected: "--data FILE, or the folder of a finished run" });
   }
@@ -64,29 +74,36 @@ async function scoreFile(flags: ScoreFlags): Promise<void> {
   const loaded = await loadPredictions(data, {
     ...(map === undefined ? {} : { map: parseMap(map) }),
     ...(paths === undefined ? {} : { references: paths }),
+    ...(filter === undefined ? {} : { filter }),
   });
   const language = flags.targetLanguage ?? (paths?.[0] === undefined ? undefined : languageOfPath(paths[0]));
-  const metrics = metricsByList(flags.metrics ?? "em,f1", {
-    rules: flags.rules === undefined || flags.rules === "auto" ? "squad" : flags.rules,
+  const usual = loaded.format === "hotpotqa" ? "em,f1,precision,recall" : "em,f1";
+  const metrics = metricsByList(flags.metrics ?? usual, {
+    rules: flags.rules === undefined || flags.rules === "auto" ? rulesOfFormat(loaded.format) : flags.rules,
     targetLanguage: language,
   });
   const scores = scoreOutputs(loaded.predictions, {
     metrics,
     extract: flags.extract === undefined ? undefined : regexExtraction(flags.extract),
-    groupBy: flags.groupBy,
+    stripThoughts: flags.stripThoughts ?? false,
+    groupBy: flags.groupBy ?? (loaded.format === "squad2.0" ? ANSWERABLE : undefined),
     seed: flags.seed ?? 0,
   });
-  const { format, sha256, notes } = loaded;
-  if (json) process.stdout.write(stableJson({ data: { path: data, format, sha256 }, notes, ...scores }));
+  const { format, sha256 } = loaded;
+  const notes = [...loaded.notes, ...scores.notes];
+  if (json) process.stdout.write(stableJson({ data: { path: data, format, sha256 }, ...scores, notes }));
   else {
     for (const note of notes) process.stderr.write(`note: ${note}\n`);
     process.stdout.write(`${scoresReport(scores)}\n`);
   }
 }
 
-async function scoreRun(folder: string, { json, data, references, map, ...flags }: ScoreFlags): Promise<void> {
-  if (data !== undefined || references !== undefined || map !== undefined) {
-    throw new UsageError({ what: "a run has its own samples", fix: "Leave --data, --references and --map out." });
+async function scoreRun(folder: string, { json, data, references, map, filter, ...flags }: ScoreFlags): Promise<void> {
+  if ([data, references, map, filter].some((given) => given !== undefined)) {
+    throw new UsageError({
+      what: "a run has its own samples",
+      fix: "Leave --data, --references, --map and --filter out.",
+    });
   }
   const result = await rescore(folder, flags);
   process.stdout.write(json ? stableJson(result) : `${sweepReport(result)}\n`);

@@ -7,7 +7,7 @@ import { numberOrText } from "./values.js";
 export type ScoringFlags = Partial<
   Pick<
     SweepConfig,
-    "rule" | "margin" | "floor" | "metric" | "metrics" | "groupBy" | "extract" | "rules" | "targetLanguage"
+    "rule" | "margin" | "floor" | "metric" | "metrics" | "groupBy" | "extract" | "stripThoughts" | "rules" | "targetLanguage"
   >
 >;
 
@@ -26,6 +26,8 @@ export function scoringFlags(): Option[] {
     settingFlag("--floor <bounds>", "floor"),
     settingFlag("--group-by <field>", "groupBy"),
     settingFlag("--extract <regex>", "extract"),
+    settingFlag("--strip-thoughts", "stripThoughts"),
+    new Option("--no-strip-thoughts", "score outputs with their thoughts"),
     settingFlag("--rules <script>", "rules").choices(["auto", "squad", "squad2", "hotpotqa"]),
     settingFlag("--target-language <tag>", "targetLanguage"),
   ];

@@ -5,8 +5,10 @@ import type { Sample } from "../samples/sample.js";
 import { scoreIntervals } from "../statistics/interval.js";
 import { pairedDifference } from "../sweep/confirm.js";
 import { redactedConfig } from "../sweep/config.js";
-import { answerFacts, scoredText, scoreTexts, type AnswerScoring, type TextScores } from "../sweep/scores.js";
+import { answerFacts, scoreTexts, type AnswerScoring, type TextScores } from "../sweep/scores.js";
 import { scoringOf } from "../sweep/scoring.js";
+import { answerText } from "../tasks/answer-text.js";
+import type { ThoughtMarks } from "../tasks/thoughts.js";
 import { taskByName } from "../tasks/task.js";
 import { version } from "../version.js";
 import { answerLive, type CompareHooks, type SystemAnswers } from "./answers.js";
@@ -40,7 +42,7 @@ export async function compare(config: CompareConfig, hooks: CompareHooks = {}): 
   const { scoring, primary, samples } = gathered;
   const conditions = conditionsOn(scoring.metrics);
   const scored = gathered.answers.map((own) => {
-    const texts = own.rows.map(({ output }) => scoredText(output, scoring.extract));
+    const texts = own.rows.map(({ output }) => answerText(output, scoring.reading));
     return { ...own, texts, ...scoreTexts(texts, samples, scoring) };
   });
   const valueOf = (metric: string, system: string): number =>
@@ -80,7 +82,7 @@ async function gather(
   const [firstRun] = runs;
   if (live.length === 0 && firstRun) {
     const task = taskByName(config.task ?? firstRun.task);
-    const { primary, ...scoring } = scoringOf(config, task, firstRun);
+    const { primary, ...scoring } = scoringOf(config, task, { ...firstRun, thoughts: jointThoughts(runs) });
     assertSameSamples(firstRun.samples, runs);
     return aligned(runs, firstRun.samples, { ...scoring, groupBy: config.groupBy }, primary, []);
   }
@@ -96,7 +98,14 @@ async function gather(
   assertSameSamples(samples, runs);
   const all = systems.flatMap(({ name }) => [...answers, ...runs].filter((own) => own.name === name));
   const notes = inputs.notes.filter((note) => !note.includes("holdout"));
-  return aligned(all, samples, inputs, inputs.primary, notes);
+  const thoughts = jointThoughts([...runs, inputs.reading]);
+  const scoring = scoringOf(sweepConfig, inputs.task, { ...inputs.data, thoughts });
+  return aligned(all, samples, { ...scoring, groupBy: inputs.groupBy }, scoring.primary, notes);
+}
+
+/** The thoughts of all that are compared: what one of them does not score, none does. */
+function jointThoughts(all: readonly { readonly thoughts: readonly ThoughtMarks[] }[]): readonly ThoughtMarks[] {
+  return [...new Set(all.flatMap(({ thoughts }) => thoughts))];
 }
 
 /** @throws UsageError where a run answered another sample under an id of these. */

@@ -1,17 +1,16 @@
-import { at, defined } from "../assert.js";
 import { pairedJudgeScores, type JudgeScore } from "../judge/score.js";
 import { judgePairs, type JudgedPairs } from "../judge/pairs.js";
 import { judgeScores, type JudgeOptions, type JudgedScores } from "../judge/scores.js";
 import type { JudgeError, JudgeModel } from "../judge/judge-model.js";
 import { judgedTask, loadJudgePrompt } from "../judge/judge-prompt.js";
+import { at } from "../assert.js";
 import { UsageError } from "../errors.js";
 import type { Sample } from "../samples/sample.js";
 import { scoreInterval } from "../statistics/interval.js";
 import { preferenceShare, type PreferenceShare } from "../statistics/preference.js";
 import { pairedDifference, type PairedDifference } from "../sweep/confirm.js";
-import { scoredText } from "../sweep/scores.js";
 
-/** Answers to be judged, of one system, in the order of the samples. */
+/** Answers to be judged as they are, of one system, in the order of the samples. */
 export interface JudgedSystem {
   readonly name: string;
   /** K of a run's answers. */
@@ -74,11 +73,10 @@ export async function judgeRun(judges: readonly JudgeModel[], options: JudgeRunO
   const [first] = systems;
   if (!first || samples.length === 0)
     throw new UsageError({ what: "there is nothing to judge", expected: "answers to at least one sample" });
-  const textsOf = ({ answers }: JudgedSystem): string[] => answers.map((answer) => scoredText(answer, undefined));
   const prompt = await loadJudgePrompt("score", judgedTask(task), options.scorePrompt);
   const judged: JudgedScores[] = [];
   for (const system of systems) {
-    const items = textsOf(system).flatMap((prediction, i) => (samples[i] ? [{ sample: samples[i], prediction }] : []));
+    const items = system.answers.flatMap((prediction, i) => (samples[i] ? [{ sample: samples[i], prediction }] : []));
     judged.push(await judgeScores(judges, items, { ...options, prompt, dataPath }));
   }
   const scores = commonScores(judged);
@@ -87,8 +85,7 @@ export async function judgeRun(judges: readonly JudgeModel[], options: JudgeRunO
   if (options.pairs) {
     const pairPrompt = await loadJudgePrompt("pair", judgedTask(task), options.pairPrompt);
     for (const system of systems.slice(1)) {
-      const [own, others] = [textsOf(system), textsOf(first)];
-      const items = samples.map((sample, i) => ({ sample, a: at(own, i), b: at(others, i) }));
+      const items = samples.map((sample, i) => ({ sample, a: at(system.answers, i), b: at(first.answers, i) }));
       const compared = await judgePairs(judges, items, { ...options, prompt: pairPrompt, dataPath });
       failure ??= compared.failure;
       pairs.push(pairEntry(system.name, first.name, compared));
@@ -96,17 +93,17 @@ export async function judgeRun(judges: readonly JudgeModel[], options: JudgeRunO
   }
   return {
     judges: judges.map(({ name }) => name),
-    systems: systems.map(({ name, boundary }, at) => {
-      const score = scores[at];
+    systems: systems.map(({ name, boundary }, place) => {
+      const score = scores[place];
       const reference = scores[0];
       return {
         name,
         ...(boundary === undefined ? {} : { boundary }),
         ...(score === undefined ? {} : { score: scoreEntry(score, seed) }),
-        ...(score === undefined || reference === undefined || at === 0
+        ...(score === undefined || reference === undefined || place === 0
           ? {}
           : { against: pairedDifference(score, reference, seed) }),
-        stats: defined(judged[at], "a judged system").stats,
+        stats: at(judged, place).stats,
       };
     }),
     pairs,

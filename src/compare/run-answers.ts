@@ -1,7 +1,8 @@
 import { UsageError } from "../errors.js";
 import type { Sample, SampleFormat } from "../samples/sample.js";
 import { isFullEntry, nameIn } from "../sweep/entry-names.js";
-import { assertBoundaries, loadRun, type FinishedRun } from "../sweep/load-run.js";
+import { assertBoundaries, loadRun, thoughtsOfRun, type FinishedRun } from "../sweep/load-run.js";
+import type { ThoughtMarks } from "../tasks/thoughts.js";
 import type { SystemAnswers } from "./answers.js";
 import type { System } from "./systems.js";
 
@@ -12,6 +13,8 @@ export interface RunAnswers extends SystemAnswers {
   readonly format: SampleFormat;
   /** Of translations: the language of the references. */
   readonly targetLanguage?: string;
+  /** What the run does not score of its outputs. */
+  readonly thoughts: readonly ThoughtMarks[];
   /** Name of the run's task. */
   readonly task: string;
 }
@@ -43,6 +46,7 @@ export async function runAnswers({ name, folder, which }: RunSystem): Promise<Ru
     rows,
     format: run.result.data.format,
     ...(run.result.data.targetLanguage === undefined ? {} : { targetLanguage: run.result.data.targetLanguage }),
+    thoughts: thoughtsOfRun(run.result),
     task: String(run.result.config["task"]),
     samples: run.samples.filter((one) => one.part === part).map(({ sample }) => sample),
   };

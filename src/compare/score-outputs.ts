@@ -1,13 +1,18 @@
 import type { Metric, Score } from "../metrics/metric.js";
 import type { Prediction } from "../samples/predictions.js";
 import { scoreInterval } from "../statistics/interval.js";
-import { scoredText, scoreTexts } from "../sweep/scores.js";
+import { at } from "../assert.js";
+import { scoreTexts } from "../sweep/scores.js";
+import { answerText, withReading, type AnswerReading } from "../tasks/answer-text.js";
 import type { Extraction } from "../tasks/extraction.js";
+import { stripThoughts, thoughtMarks } from "../tasks/thoughts.js";
 
 /** How outputs are scored. */
 export interface OutputScoring {
   readonly metrics: readonly Metric[];
   readonly extract: Extraction | undefined;
+  /** Leaves the thoughts of reasoning models out; otherwise outputs are scored as they are given. */
+  readonly stripThoughts?: boolean;
   /** Field to break scores down by. */
   readonly groupBy: string | undefined;
   /** Of the bootstrap. */
@@ -38,16 +43,24 @@ export interface OutputScores {
     readonly prediction: string;
     readonly values: Readonly<Record<string, number>>;
   }[];
+  /** What was done to the outputs before they were scored, one sentence each. */
+  readonly notes: readonly string[];
 }
 
 /**
- * Scores outputs, whoever made them. Thoughts of reasoning models are not scored.
+ * Scores outputs, whoever made them, as they are given: white space, a byte order mark and thoughts of reasoning models are part of
+ * them unless the options say otherwise.
  * @throws BoundaryError without predictions; UsageError when no sample has the field to group by.
  */
 export function scoreOutputs(predictions: readonly Prediction[], scoring: OutputScoring): OutputScores {
-  const { metrics, extract, groupBy, seed } = scoring;
-  const texts = predictions.map(({ prediction }) => scoredText(prediction, extract));
-  const { scores, groups } = scoreTexts(texts, predictions, { metrics, groupBy });
+  const { extract, groupBy, seed } = scoring;
+  const thoughts = scoring.stripThoughts === true ? thoughtMarks : [];
+  const reading: AnswerReading = { thoughts, extract, trim: false };
+  const texts = predictions.map(({ prediction, isMissing }) =>
+    isMissing === true ? undefined : answerText(prediction, reading),
+  );
+  const { scores, groups } = scoreTexts(texts, predictions, { metrics: withReading(scoring.metrics, reading), groupBy });
+  const touched = predictions.filter(({ prediction }) => stripThoughts(prediction, thoughts) !== prediction).length;
   return {
     scores: [...scores.values()].map((one) => reported(one, seed)),
     groups: Object.fromEntries(
@@ -56,8 +69,9 @@ export function scoreOutputs(predictions: readonly Prediction[], scoring: Output
     samples: predictions.map(({ id }, i) => ({
       id,
       prediction: texts[i] ?? "",
-      values: Object.fromEntries([...scores].map(([name, { perSample }]) => [name, perSample[i] ?? Number.NaN])),
+      values: Object.fromEntries([...scores].map(([name, { perSample }]) => [name, at(perSample, i)])),
     })),
+    notes: thoughts.length > 0 ? [`Thoughts were stripped from ${touched} of ${predictions.length} outputs.`] : [],
   };
 }
 

@@ -5,7 +5,7 @@ import { stableJson } from "../formats/stable-json.js";
 import type { Sample } from "../samples/sample.js";
 import { nameIn } from "../sweep/entry-names.js";
 import type { Part } from "../sweep/inputs.js";
-import type { FinishedRun } from "../sweep/load-run.js";
+import { thoughtsOfRun, type FinishedRun } from "../sweep/load-run.js";
 import { withoutThoughts } from "../tasks/thoughts.js";
 import { boundaryOf } from "./run-answers.js";
 
@@ -81,7 +81,7 @@ export function votePairs(run: FinishedRun, systems: SystemPair, part: Part): Vo
 
 function answersOf(run: FinishedRun, boundary: number, part: Part): readonly string[] {
   const rows = run.answers(boundary, part);
-  if (rows) return rows.map(({ output }) => withoutThoughts(output));
+  if (rows) return rows.map(({ output }) => withoutThoughts(output, thoughtsOfRun(run.result)));
   const there = run.result.candidates.filter((one) => run.answers(one.boundary, part)).map((one) => one.boundary);
   throw new UsageError({
     what: `${run.folder} has no answers of ${nameIn(run.result, boundary)} to its ${part}`,

@@ -1,6 +1,6 @@
 import { normalizeAnswer, normalizedTokens } from "./normalize.js";
 import { bestOverReferences } from "./references.js";
-import { tokenF1 } from "./squad.js";
+import { noOverlap, tokenOverlap, type TokenOverlap } from "./squad.js";
 
 /** Answers that HotpotQA counts as right or wrong as a whole. */
 const wholeAnswers: ReadonlySet<string> = new Set(["yes", "no", "noanswer"]);
@@ -12,10 +12,21 @@ const wholeAnswers: ReadonlySet<string> = new Set(["yes", "no", "noanswer"]);
  * Source: `f1_score` of hotpot_evaluate_v1.py.
  */
 export function hotpotF1(prediction: string, references: readonly string[]): number {
-  const predicted = normalizeAnswer(prediction);
-  return bestOverReferences(references, (reference) => {
-    const expected = normalizeAnswer(reference);
-    if (predicted !== expected && (wholeAnswers.has(predicted) || wholeAnswers.has(expected))) return 0;
-    return tokenF1(normalizedTokens(predicted), normalizedTokens(expected));
-  });
+  return bestOverReferences(references, (reference) => hotpotOverlap(prediction, reference).f1);
+}
+
+/** Token precision of the answer, 0-1, best over the references: `prec` of hotpot_evaluate_v1.py. */
+export function hotpotPrecision(prediction: string, references: readonly string[]): number {
+  return bestOverReferences(references, (reference) => hotpotOverlap(prediction, reference).precision);
+}
+
+/** Token recall of the answer, 0-1, best over the references: `recall` of hotpot_evaluate_v1.py. */
+export function hotpotRecall(prediction: string, references: readonly string[]): number {
+  return bestOverReferences(references, (reference) => hotpotOverlap(prediction, reference).recall);
+}
+
+function hotpotOverlap(prediction: string, reference: string): TokenOverlap {
+  const [predicted, expected] = [normalizeAnswer(prediction), normalizeAnswer(reference)];
+  if (predicted !== expected && (wholeAnswers.has(predicted) || wholeAnswers.has(expected))) return noOverlap;
+  return tokenOverlap(normalizedTokens(predicted), normalizedTokens(expected));
 }

@@ -25,6 +25,8 @@ export interface Metric {
    * metric's own source does. Throws {@link BoundaryError} without a reference.
    */
   statistics(prediction: string, references: readonly string[]): readonly number[];
+  /** The statistics of a sample without an answer, which scores nothing; absent where they are those of the empty answer. */
+  readonly missing?: readonly number[];
   /** The value of one sample from its statistics, 0-1 as far as the metric is bounded. */
   sampleValue(statistics: readonly number[]): number;
   /** The value over samples, on the 0-100 scale, from the sums of their statistics and their count (at least 1). */
@@ -45,6 +47,7 @@ export function meanMetric({ perSample, ...rest }: MeanMetricParts): Metric {
   return {
     ...rest,
     statistics: (prediction, references) => [perSample(prediction, references)],
+    ...(rest.lowerIsBetter ? {} : { missing: [0] }),
     sampleValue: ([value = Number.NaN]) => value,
     corpusValue: (sums, count) => (100 * at(sums, 0)) / count,
   };
@@ -77,7 +80,7 @@ export interface Score {
  */
 export function score(
   metric: Metric,
-  predictions: readonly string[],
+  predictions: readonly (string | undefined)[],
   references: readonly (readonly string[])[],
 ): Score {
   if (predictions.length !== references.length) {
@@ -87,7 +90,11 @@ export function score(
       expected: "as many of the one as of the other",
     });
   }
-  const statistics = predictions.map((prediction, index) => metric.statistics(prediction, at(references, index)));
+  const statistics = predictions.map((prediction, index) =>
+    prediction === undefined && metric.missing
+      ? metric.missing
+      : metric.statistics(prediction ?? "", at(references, index)),
+  );
   const [first] = statistics;
   if (first === undefined) {
     throw new BoundaryError({

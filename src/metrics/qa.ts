@@ -1,5 +1,5 @@
 import { containsPlain, containsTokens } from "./contains.js";
-import { hotpotF1 } from "./hotpot.js";
+import { hotpotF1, hotpotPrecision, hotpotRecall } from "./hotpot.js";
 import { meanMetric, type MeanMetricParts, type Metric } from "./metric.js";
 import { squad2ExactMatch, squad2F1, squadExactMatch, squadF1 } from "./squad.js";
 
@@ -39,6 +39,17 @@ export function f1Metric(rules: QaRules): Metric {
     signatureParts: [["rules", signature]],
     isBinary: false,
     perSample: f1,
+  });
+}
+
+/** Token precision or recall of short answers, which HotpotQA's script reports beside F1; by its rules whatever the others are. */
+export function overlapMetric(side: "precision" | "recall"): Metric {
+  return meanMetric({
+    name: side,
+    label: side,
+    signatureParts: [["rules", rulesTable.hotpotqa.signature]],
+    isBinary: false,
+    perSample: side === "precision" ? hotpotPrecision : hotpotRecall,
   });
 }
 

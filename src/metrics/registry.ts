@@ -7,7 +7,7 @@ import { chrfMetric } from "./chrf.js";
 import { gsm8kMetric } from "./gsm8k.js";
 import type { Metric } from "./metric.js";
 import { OptionReader } from "./metric-options.js";
-import { containsMetric, exactMatchMetric, f1Metric, type QaRules } from "./qa.js";
+import { containsMetric, exactMatchMetric, f1Metric, overlapMetric, type QaRules } from "./qa.js";
 import { rougeMetric, rougeTypes, type RougeType } from "./rouge.js";
 
 /** What decides a metric where its name leaves something open. */
@@ -40,6 +40,8 @@ const rouge = (type: RougeType): MetricEntry => ({
 const entries: ReadonlyMap<string, MetricEntry> = new Map<string, MetricEntry>([
   ["em", { options: [], make: (_, { rules }) => exactMatchMetric(rules) }],
   ["f1", { options: [], make: (_, { rules }) => f1Metric(rules) }],
+  ["precision", { options: [], make: () => overlapMetric("precision") }],
+  ["recall", { options: [], make: () => overlapMetric("recall") }],
   ["contains", { options: [], make: () => containsMetric("token") }],
   ["contains-plain", { options: [], make: () => containsMetric("plain") }],
   ["gsm8k-strict", { options: [], make: () => gsm8kMetric("strict") }],

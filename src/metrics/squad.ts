@@ -33,11 +33,26 @@ export function squad2F1(prediction: string, references: readonly string[]): num
   });
 }
 
+/** How far two lists of tokens overlap, each 0-1. */
+export interface TokenOverlap {
+  readonly precision: number;
+  readonly recall: number;
+  readonly f1: number;
+}
+
+/** Of lists that share nothing. */
+export const noOverlap: TokenOverlap = { precision: 0, recall: 0, f1: 0 };
+
+/** F1 of two token lists as bags: {@link tokenOverlap}. */
+export function tokenF1(predicted: readonly string[], expected: readonly string[]): number {
+  return tokenOverlap(predicted, expected).f1;
+}
+
 /**
- * F1 of two token lists as bags, 0-1; 0 when they share nothing, so also when one is empty.
+ * The overlap of two token lists as bags; nothing when they share nothing, so also when one is empty.
  * Source: `f1_score` of evaluate-v1.1.py, in the same order of operations.
  */
-export function tokenF1(predicted: readonly string[], expected: readonly string[]): number {
+export function tokenOverlap(predicted: readonly string[], expected: readonly string[]): TokenOverlap {
   const left = new Map<string, number>();
   for (const token of expected) left.set(token, (left.get(token) ?? 0) + 1);
   let same = 0;
@@ -47,10 +62,10 @@ export function tokenF1(predicted: readonly string[], expected: readonly string[
     left.set(token, count - 1);
     same += 1;
   }
-  if (same === 0) return 0;
+  if (same === 0) return noOverlap;
   const precision = same / predicted.length;
   const recall = same / expected.length;
-  return (2 * precision * recall) / (precision + recall);
+  return { precision, recall, f1: (2 * precision * recall) / (precision + recall) };
 }
 
 /** The v2.0 script leaves out references that normalise to nothing; when none is left the only right answer is the empty one. */

@@ -4,7 +4,7 @@ import type { Sample } from "../samples/sample.js";
 import type { Part } from "../sweep/inputs.js";
 import type { FinishedRun } from "../sweep/load-run.js";
 import type { SweepResult } from "../sweep/result.js";
-import { scoredText } from "../sweep/scores.js";
+import { answerText } from "../tasks/answer-text.js";
 import { endsOf, type End } from "./ends.js";
 import { runScoring } from "./run-scoring.js";
 
@@ -70,9 +70,9 @@ export function compareSamples(run: FinishedRun): ComparedSamples | undefined {
 }
 
 function answersOf(run: FinishedRun, boundary: number, part: Part, samples: readonly Sample[]): ComparedAnswer[] {
-  const { metrics, extract } = runScoring(run);
+  const { metrics, reading } = runScoring(run);
   const outputs = (run.answers(boundary, part) ?? []).map(({ output }) => output);
-  const texts = outputs.map((output) => scoredText(output, extract));
+  const texts = outputs.map((output) => answerText(output, reading));
   const references = samples.map((sample) => sample.references);
   const scores = metrics.map((metric) => score(metric, texts, references));
   return texts.map((text, at) => ({

@@ -3,7 +3,7 @@ import { score, type Score } from "../metrics/metric.js";
 import { differenceInterval } from "../statistics/difference.js";
 import { assertBoundaries, loadRun, type FinishedRun } from "../sweep/load-run.js";
 import type { SweepResult } from "../sweep/result.js";
-import { scoredText } from "../sweep/scores.js";
+import { answerText } from "../tasks/answer-text.js";
 import { endsOf } from "./ends.js";
 import { runNames } from "./report-input.js";
 import { runScoring } from "./run-scoring.js";
@@ -105,10 +105,10 @@ export function placeOf(boundary: number, { result }: Pick<RunCurve, "result">, 
 function relativePoints(run: FinishedRun): RelativePoint[] {
   const { result } = run;
   const full = endsOf(result).find(({ isFull }) => isFull)?.candidate;
-  const { primary, extract } = runScoring(run);
+  const { primary, reading } = runScoring(run);
   const references = run.samples.filter(({ part }) => part === "selection").map(({ sample }) => sample.references);
   const scoreAt = (boundary: number): Score | undefined => {
-    const texts = run.answers(boundary, "selection")?.map(({ output }) => scoredText(output, extract));
+    const texts = run.answers(boundary, "selection")?.map(({ output }) => answerText(output, reading));
     return texts && score(primary, texts, references);
   };
   const ofFull = full && scoreAt(full.boundary);

@@ -1,5 +1,5 @@
 import { resolveSettings, settingsFromFile, sweepConfigSchema } from "../sweep/config.js";
-import type { FinishedRun } from "../sweep/load-run.js";
+import { thoughtsOfRun, type FinishedRun } from "../sweep/load-run.js";
 import { scoringOf, type Scoring } from "../sweep/scoring.js";
 import { taskByName } from "../tasks/task.js";
 
@@ -11,6 +11,6 @@ export function runScoring({ result, folder }: Pick<FinishedRun, "result" | "fol
   const own = settingsFromFile(result.config, `${folder}/result.json`);
   const config = resolveSettings(sweepConfigSchema, "report", [own, { out: folder }]);
   const { format, targetLanguage } = result.data;
-  const data = { format, ...(targetLanguage === undefined ? {} : { targetLanguage }) };
+  const data = { format, thoughts: thoughtsOfRun(result), ...(targetLanguage === undefined ? {} : { targetLanguage }) };
   return scoringOf(config, taskByName(config.task), data);
 }

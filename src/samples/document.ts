@@ -1,13 +1,15 @@
 import { SampleError, messageOf } from "../errors.js";
 import { jsonErrorPosition } from "./json-position.js";
 import { isRecord, placedError, shown, type PlacedRow } from "./place.js";
+import { rowsInside } from "./wrapped-rows.js";
 
 /** A file of samples, parsed but not yet checked: rows, or one JSON document in SQuAD's layout. */
-type SampleDocument =
-  { readonly kind: "rows"; readonly rows: readonly PlacedRow[] } | { readonly kind: "squad"; readonly value: unknown };
+export type SampleDocument =
+  | { readonly kind: "rows"; readonly rows: readonly PlacedRow[]; readonly notes?: readonly string[] }
+  | { readonly kind: "squad"; readonly value: unknown };
 
 /**
- * Tells rows (JSONL, or a JSON array) from a SQuAD document and parses them.
+ * Tells rows (JSONL, a JSON array, or an object that wraps such an array) from a SQuAD document and parses them.
  * Throws {@link SampleError} with the line for what is not JSON, and for a file without content.
  */
 export function parseDocument(path: string, text: string): SampleDocument {
@@ -15,26 +17,21 @@ export function parseDocument(path: string, text: string): SampleDocument {
   if (start < 0) throw noSamples(path);
   if (text[start] === "[") {
     const list = parseWhole(path, text);
-    const values: readonly unknown[] = Array.isArray(list) ? list : [list];
-    if (values.length === 0) throw noSamples(path);
-    return {
-      kind: "rows",
-      rows: values.map((value, index) => ({ place: { path, label: `sample ${index + 1}` }, value })),
-    };
+    return { kind: "rows", rows: placedRows(path, Array.isArray(list) ? list : [list]) };
   }
   const lineEnd = text.indexOf("\n", start);
   const firstLine = text.slice(start, lineEnd < 0 ? text.length : lineEnd);
   const first = tryParse(firstLine);
-  const isDocument =
-    first === undefined
-      ? /^\{\s*("(version|data)"\s*:|$)/.test(firstLine)
-      : isRecord(first) && Array.isArray(first["data"]);
-  if (!isDocument) return { kind: "rows", rows: parseLines(path, text) };
-  const value = parseWhole(path, text);
-  if (isRecord(value) && !("data" in value)) {
-    return { kind: "rows", rows: [{ place: { path, label: "sample 1" }, value }] };
+  if (first !== undefined && lineEnd >= 0 && text.slice(lineEnd).trim() !== "" && !isWrapper(first)) {
+    return { kind: "rows", rows: parseLines(path, text) };
   }
-  return { kind: "squad", value };
+  const whole = first !== undefined && !isWrapper(first) ? first : tryParse(text);
+  if (whole === undefined) {
+    // What begins as a document of several lines is one with a fault in it; anything else is lines.
+    const isDocument = first === undefined ? /^\{\s*("(version|data)"\s*:|$)/.test(firstLine) : true;
+    return isDocument ? documentOf(path, parseWhole(path, text)) : { kind: "rows", rows: parseLines(path, text) };
+  }
+  return documentOf(path, whole, lineEnd < 0 || first !== undefined ? 1 + linesBefore(text, start) : undefined);
 }
 
 /** The error for a file that holds no sample. */
@@ -43,6 +40,35 @@ export function noSamples(path: string): SampleError {
     { path },
     { what: `${path} holds no samples`, expected: "at least one", fix: "Give a file with samples in it." },
   );
+}
+
+function documentOf(path: string, value: unknown, line?: number): SampleDocument {
+  if (isRecord(value)) {
+    const { data, version } = value;
+    const isVersion = typeof version === "string" && /^(v?1\.1|v2)/.test(version);
+    const isSquad =
+      Array.isArray(data) &&
+      (isVersion || data.length === 0 || data.some((one) => isRecord(one) && "paragraphs" in one));
+    if (isSquad) return { kind: "squad", value };
+    const inside = rowsInside(path, value);
+    if (inside) return { kind: "rows", rows: placedRows(path, inside.rows), notes: inside.notes };
+    if (Array.isArray(data)) return { kind: "squad", value };
+  }
+  const place = line === undefined ? { path, label: "sample 1" } : { path, label: `line ${line}`, line };
+  return { kind: "rows", rows: [{ place, value }] };
+}
+
+function isWrapper(value: unknown): boolean {
+  return isRecord(value) && Array.isArray(value["data"]);
+}
+
+function linesBefore(text: string, offset: number): number {
+  return text.slice(0, offset).split("\n").length - 1;
+}
+
+function placedRows(path: string, values: readonly unknown[]): readonly PlacedRow[] {
+  if (values.length === 0) throw noSamples(path);
+  return values.map((value, index) => ({ place: { path, label: `sample ${index + 1}` }, value }));
 }
 
 function parseLines(path: string, text: string): readonly PlacedRow[] {
@@ -65,7 +91,6 @@ function parseLines(path: string, text: string): readonly PlacedRow[] {
   }
   return rows;
 }
-
 function parseWhole(path: string, text: string): unknown {
   try {
     return JSON.parse(text) as unknown;

@@ -1,4 +1,3 @@
-import { closest } from "fastest-levenshtein";
 import type { z } from "zod";
 import type { SampleError } from "../errors.js";
 import { isRecord, placedError, shown, shownFields, type Place } from "./place.js";
@@ -6,14 +5,14 @@ import { isRecord, placedError, shown, shownFields, type Place } from "./place.j
 /**
  * Turns the first fault that zod found in `value` into an error that names place, field, value and expectation. The
  * schemas' messages are written as expectations ("a text"). `fixMissing` gives what to do where a field of the outermost
- * object is not there, from its name and the names that are; by default that is `fix` as well.
+ * object is not there, from its name; by default that is `fix` as well.
  */
 export function fieldError(
   place: Place,
   value: unknown,
   error: z.ZodError,
   fix: string,
-  fixMissing: (field: string, present: readonly string[]) => string = () => fix,
+  fixMissing: (field: string) => string = () => fix,
 ): SampleError {
   const issue = error.issues[0];
   const path = issue?.path ?? [];
@@ -31,16 +30,10 @@ export function fieldError(
       what: `field "${field}" is missing`,
       actual: isRecord(parent) ? shownFields(parent) : shown(parent),
       expected,
-      fix: path.length === 1 && isRecord(parent) ? fixMissing(field, Object.keys(parent)) : fix,
+      fix: path.length === 1 && isRecord(parent) ? fixMissing(field) : fix,
     },
     field,
   );
-}
-
-/** What to do about a field that a row does not have: the option that names another, with the nearest name if there is one. */
-export function missingFieldFix(field: string, present: readonly string[]): string {
-  const example = present.length > 0 ? closest(field, [...present]) : "NAME";
-  return `If the field has another name, say which: --map ${field}=${example}`;
 }
 
 function pathText(path: readonly PropertyKey[]): string {

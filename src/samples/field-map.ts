@@ -1,6 +1,8 @@
-import { closest } from "fastest-levenshtein";
+import { closest, distance } from "fastest-levenshtein";
 import { UsageError } from "../errors.js";
+import { mayStandFor, roleOfOurs } from "./field-roles.js";
 import { isRecord, placedError, shownFields, type Place } from "./place.js";
+import { speakerOf } from "./turns.js";
 
 /** Our field names to the file's, as `--map` gives them. */
 export type FieldMap = Readonly<Record<string, string>>;
@@ -58,24 +60,26 @@ export function applyMap(
   const fields = new Map(Object.entries(row).filter(([name]) => !mapsReferences || !isReference(name)));
   const referenceFields = new Set<string>();
   for (const [ours, theirs] of Object.entries(map)) {
-    fields.set(ours, mappedValue(place, row, ours, theirs));
+    fields.set(ours, mappedValue(place, row, map, ours));
     if (isReference(ours)) referenceFields.add(theirs);
   }
   return { fields: Object.fromEntries(fields), referenceFields };
 }
 
-function mappedValue(place: Place, row: Readonly<Record<string, unknown>>, ours: string, theirs: string): unknown {
+function mappedValue(place: Place, row: Readonly<Record<string, unknown>>, map: FieldMap, ours: string): unknown {
+  const theirs = map[ours] ?? "";
   // A field whose own name has dots in it comes before the way into nested fields.
   if (Object.hasOwn(row, theirs)) return row[theirs];
   let value: unknown = row;
   for (const [index, name] of theirs.split(".").entries()) {
     const container: unknown = value;
     const found = isRecord(container) || Array.isArray(container) ? Object.entries(container) : [];
-    const entry = found.find(([key]) => key === name);
+    const isFromEnd = Array.isArray(container) && /^-\d+$/.test(name);
+    const key = isFromEnd ? String(container.length + Number(name)) : name;
+    const entry = found.find(([own]) => own === key);
     if (entry === undefined) {
-      const names = found.map(([key]) => key);
-      const near = names.length > 0 ? closest(name, names) : undefined;
       const parent = theirs.split(".").slice(0, index);
+      const near = Array.isArray(container) ? undefined : nearName(name, found, map, ours);
       throw placedError(
         place,
         {
@@ -87,6 +91,37 @@ function mappedValue(place: Place, row: Readonly<Record<string, unknown>>, ours:
       );
     }
     value = entry[1];
+    if (index > 0 && isRecord(container)) assertSpeaker(place, container, ours, theirs);
   }
   return value;
+}
+
+/** The name that was probably meant: alike, not taken for another of our fields, and not the name of something else. */
+function nearName(
+  name: string,
+  found: readonly (readonly [string, unknown])[],
+  map: FieldMap,
+  ours: string,
+): string | undefined {
+  const taken = new Set(Object.entries(map).flatMap(([own, theirs]) => (own === ours ? [] : [theirs])));
+  const names = found.map(([own]) => own).filter((own) => !taken.has(own) && mayStandFor(own, ours));
+  if (names.length === 0) return undefined;
+  const near = closest(name, names);
+  return distance(name, near) <= Math.max(2, near.length / 2) ? near : undefined;
+}
+
+/** What the assistant says is never the question, and what the user says never the answer, whatever row the turns are counted in. */
+function assertSpeaker(place: Place, turn: Readonly<Record<string, unknown>>, ours: string, theirs: string): void {
+  const speaker = speakerOf(turn);
+  const role = roleOfOurs(ours);
+  if (!(role === "question" && speaker === "assistant") && !(role === "reference" && speaker === "user")) return;
+  throw placedError(
+    place,
+    {
+      what: `--map ${ours}=${theirs} takes what the ${speaker} says`,
+      expected: `what the ${role === "question" ? "user" : "assistant"} says`,
+      fix: "Name the turn of the other speaker; negative numbers count from the end, as in messages.-1.content.",
+    },
+    theirs,
+  );
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { fieldError, missingFieldFix } from "./field-error.js";
+import { fieldError } from "./field-error.js";
 import type { FieldMap } from "./field-map.js";
+import { mapAdvice } from "./map-advice.js";
 import { defaultId, isRecord, shown, shownFields, type PlacedRow } from "./place.js";
 import { hubAnswers, hubTexts, missingReference } from "./reference-fields.js";
 import { filledText, idField, MEND, nameFields, text, type NamedRow } from "./row.js";
@@ -33,7 +34,8 @@ export function sampleFromRow(placed: PlacedRow, map: FieldMap): Sample {
     example: '{"question": "...", "answers": ["..."]}',
   });
   const parsed = rowSchema.safeParse(named.fields);
-  if (!parsed.success) throw fieldError(named.place, named.fields, parsed.error, MEND, missingFieldFix);
+  if (!parsed.success)
+    throw fieldError(named.place, named.fields, parsed.error, MEND, (field) => mapAdvice(named, field));
   const row = parsed.data;
   const others = Object.entries(named.fields).filter(
     ([name]) => name !== "id" && name !== "question" && name !== "context" && !named.isReference(name),
@@ -49,7 +51,7 @@ export function sampleFromRow(placed: PlacedRow, map: FieldMap): Sample {
   };
 }
 
-function referencesOf({ answer, answers }: Row, { place, fields }: NamedRow): readonly string[] {
+function referencesOf({ answer, answers }: Row, row: NamedRow): readonly string[] {
   if (typeof answers === "string") return [answers];
   if (Array.isArray(answers)) return answers;
   if (isRecord(answers)) {
@@ -57,10 +59,9 @@ function referencesOf({ answer, answers }: Row, { place, fields }: NamedRow): re
     if (texts.length > 0) return texts;
   }
   if (typeof answer === "string") return [answer];
-  throw missingReference(place, {
+  throw missingReference(row, {
     ours: "answers",
-    actual: isRecord(answers) ? `"answers": ${shown(answers)}` : shownFields(fields),
+    actual: isRecord(answers) ? `"answers": ${shown(answers)}` : shownFields(row.fields),
     expected: '"answer" (a text) or "answers" (a list of texts)',
-    others: Object.keys(fields).filter((name) => !["id", "question", "context", "answer", "answers"].includes(name)),
   });
 }

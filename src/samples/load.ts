@@ -1,12 +1,15 @@
-import { UsageError } from "../errors.js";
+import { SampleError, UsageError } from "../errors.js";
 import { readCustom } from "./custom.js";
-import { parseDocument } from "./document.js";
+import { parseDocument, type SampleDocument } from "./document.js";
 import { isHotpotRow, sampleFromHotpot } from "./hotpot.js";
 import { sampleFromRow } from "./jsonl.js";
 import { assertLimit, loadedSamples, type ReadSamples } from "./loaded.js";
 import { readMath } from "./math.js";
 import { loadParallel } from "./parallel.js";
 import { isRecord, type PlacedRow } from "./place.js";
+import { assertNotKnownFile } from "./known-files.js";
+import { layoutError } from "./layouts.js";
+import { otherTextError } from "./other-files.js";
 import type { LoadedSamples, LoadOptions, SampleKind } from "./sample.js";
 import { samplesFromSquad } from "./squad.js";
 import { readSummaries } from "./summary.js";
@@ -46,15 +49,45 @@ function readSamples(
   options: LoadOptions & Required<Pick<LoadOptions, "map">>,
 ): ReadSamples {
   const { map, context = "supporting" } = options;
+  const table = /\.csv$/i.test(path) ? otherTextError(path, text) : undefined;
+  if (table) throw table;
   if (kind === "yes-no" && isTable(path, text)) return readYesNoTable(path, text, map);
   if (kind === "translation" && isTable(path, text)) return readTranslationTable(path, text, options);
-  const document = parseDocument(path, text);
+  const document = parseJson(path, text);
   if (document.kind === "squad") {
     assertReadsSquad(path, kind, map);
     return samplesFromSquad(path, document.value);
   }
   const { rows } = document;
+  if (rows.length === 1) assertNotKnownFile(path, rows[0]?.value);
   if (isHotpot(rows[0]?.value, kind, map)) return readHotpot(rows, context);
+  try {
+    const read = readRows(path, rows, kind, options);
+    return { ...read, notes: [...(document.notes ?? []), ...(read.notes ?? [])] };
+  } catch (cause) {
+    // Where not even the first row can be read, the file may be in a layout that is known and only not read by itself.
+    const [first] = rows;
+    const isFirst =
+      cause instanceof SampleError && first && cause.parts.what.startsWith(`${path}, ${first.place.label}:`);
+    throw (isFirst ? layoutError(path, rows, kind, cause) : undefined) ?? cause;
+  }
+}
+
+function parseJson(path: string, text: string): SampleDocument {
+  try {
+    return parseDocument(path, text);
+  } catch (cause) {
+    throw otherTextError(path, text) ?? cause;
+  }
+}
+
+function readRows(
+  path: string,
+  rows: readonly PlacedRow[],
+  kind: SampleKind,
+  options: LoadOptions & Required<Pick<LoadOptions, "map">>,
+): ReadSamples {
+  const { map } = options;
   switch (kind) {
     case "qa":
       return {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { SampleError } from "../errors.js";
 import { fieldError } from "./field-error.js";
 import { parseDocument } from "./document.js";
-import type { Prediction } from "./predictions.js";
+import type { Prediction } from "./prediction.js";
 import type { Sample } from "./sample.js";
 import { readTextFile } from "./text-file.js";
 

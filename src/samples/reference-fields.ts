@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { fieldError, missingFieldFix } from "./field-error.js";
-import { isRecord, placedError, shownFields, type Place } from "./place.js";
+import { fieldError } from "./field-error.js";
+import { mapAdvice, mapOption } from "./map-advice.js";
+import { isRecord, placedError, shownFields } from "./place.js";
 import { MEND, type NamedRow } from "./row.js";
 import type { SampleError } from "../errors.js";
 
@@ -22,9 +23,6 @@ function referencesSchema(isFit: (text: string) => boolean, error: string) {
 
 const filledReferences = referencesSchema((text) => text.trim() !== "", `a text that is not empty, ${orMore}`);
 const references = referencesSchema(() => true, `a text, ${orMore}`);
-
-/** What a row is asked about: such a field is never meant by a missing reference. */
-const INPUTS: readonly string[] = ["id", "question", "context", "text", "dialogue", "source", "prediction"];
 
 /** The references of a row, and the field they were found in. */
 interface FoundReferences {
@@ -79,7 +77,7 @@ export function soleReferenceField(row: NamedRow, names: readonly string[]): str
     what: "more than one field may hold the reference",
     actual: candidates.join(", "),
     expected: "one of them",
-    fix: `Say which: ${candidates.map((name) => `--map answers=${name}`).join(" or ")}`,
+    fix: `Say which: ${candidates.map((name) => mapOption({ ...row.map, answers: name })).join(" or ")}`,
   });
 }
 
@@ -87,24 +85,20 @@ export function soleReferenceField(row: NamedRow, names: readonly string[]): str
 export function noReference(row: NamedRow, names: readonly string[]): SampleError {
   const [ours = "answers"] = names;
   const list = names.map((name) => `"${name}"`);
-  return missingReference(row.place, {
+  return missingReference(row, {
     ours,
     actual: shownFields(row.fields),
     expected: list.length > 1 ? `${list.slice(0, -1).join(", ")} or ${list.at(-1) ?? ""}` : list.join(""),
-    others: Object.keys(row.fields).filter((name) => !INPUTS.includes(name) && !row.isReference(name)),
   });
 }
 
-/** The error for a sample without a reference; `others` are the fields that could be meant by `ours`. */
+/** The error for a sample without a reference, which we call `ours`. */
 export function missingReference(
-  place: Place,
-  { ours, actual, expected, others }: { ours: string; actual: string; expected: string; others: readonly string[] },
+  row: NamedRow,
+  { ours, actual, expected }: { ours: string; actual: string; expected: string },
 ): SampleError {
-  return placedError(
-    place,
-    { what: "the sample has no reference", actual, expected, fix: missingFieldFix(ours, others) },
-    ours,
-  );
+  const what = "the sample has no reference";
+  return placedError(row.place, { what, actual, expected, fix: mapAdvice(row, ours) }, ours);
 }
 
 function isPresent({ fields }: NamedRow, name: string): boolean {

@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { fieldError, missingFieldFix } from "./field-error.js";
+import { fieldError } from "./field-error.js";
 import { applyMap, type FieldMap } from "./field-map.js";
+import { mapAdvice, type AdvisedRow } from "./map-advice.js";
 import { defaultId, isRecord, placedError, shown, type Place, type PlacedRow } from "./place.js";
 import type { Sample } from "./sample.js";
 
@@ -29,11 +30,9 @@ export interface RowNaming {
 }
 
 /** A row whose fields can be found under our names. */
-export interface NamedRow {
+export interface NamedRow extends AdvisedRow {
   readonly place: Place;
   readonly fields: Readonly<Record<string, unknown>>;
-  /** Whether a field holds references, under our name or the file's. */
-  readonly isReference: (name: string) => boolean;
   /** Whether references lie somewhere in a field, as in `meta` for `--map answers=meta.gold`. */
   readonly isAroundReference: (name: string) => boolean;
 }
@@ -55,21 +54,18 @@ export function nameFields({ place, value }: PlacedRow, { map, isReference, exam
   return {
     place,
     fields,
+    own: value,
+    map,
     isReference: (name) => isReference(name) || referenceFields.has(name),
     isAroundReference: (name) => containers.has(name),
   };
 }
 
 /** The fields that `schema` describes. Throws SampleError that names place, field and value, and `--map` for a missing one. */
-export function checkFields<S extends z.ZodType>(schema: S, { place, fields, isReference }: NamedRow): z.output<S> {
-  const parsed = schema.safeParse(fields);
+export function checkFields<S extends z.ZodType>(schema: S, row: NamedRow): z.output<S> {
+  const parsed = schema.safeParse(row.fields);
   if (parsed.success) return parsed.data;
-  throw fieldError(place, fields, parsed.error, MEND, (field, present) =>
-    missingFieldFix(
-      field,
-      present.filter((name) => name !== "id" && !isReference(name)),
-    ),
-  );
+  throw fieldError(row.place, row.fields, parsed.error, MEND, (field) => mapAdvice(row, field));
 }
 
 /** What a layout makes of a row beyond taking its fields as variables. */

@@ -73,7 +73,6 @@ export function samplesFromSquad(path: string, value: unknown): ReadSamples {
 }
 
 function referencesOf(qa: Question, place: Place, isV2: boolean): readonly string[] {
-  if (qa.is_impossible === true) return [""];
   const texts = [...new Set((qa.answers ?? []).map((answer) => answer.text))];
   if (texts.length > 0) return texts;
   if (isV2) return [""];

@@ -2,12 +2,15 @@ import { constants } from "node:buffer";
 import { readFile } from "node:fs/promises";
 import { digest } from "../formats/digest.js";
 import { fileError, SampleError } from "../errors.js";
+import { assertNotBinary } from "./other-files.js";
 
 /** A file of text, read whole. */
 export interface TextFile {
   readonly path: string;
   /** Without a byte order mark. */
   readonly text: string;
+  /** Whether the bytes begin with the byte order mark of UTF-8. */
+  readonly hasByteOrderMark: boolean;
   /** Of the file's bytes, in hexadecimal. */
   readonly sha256: string;
 }
@@ -20,7 +23,8 @@ export async function readTextFile(path: string, expected = "JSON or JSONL"): Pr
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw fileError(path, "read", cause);
   });
-  return { path, text: decodeText(path, bytes, expected), sha256: digest(bytes) };
+  const hasByteOrderMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+  return { path, text: decodeText(path, bytes, expected), hasByteOrderMark, sha256: digest(bytes) };
 }
 
 /**
@@ -44,6 +48,7 @@ function decodeText(path: string, bytes: Uint8Array, expected: string): string {
       },
     );
   }
+  assertNotBinary(path, bytes, expected);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {

@@ -9,6 +9,7 @@ import { assertDisjoint, splitSamples } from "../samples/split.js";
 import { chatFormatter, type TemplateChoice } from "../tasks/chat.js";
 import { loadPrompt, renderPrompt, type PromptTemplate } from "../tasks/prompt.js";
 import { taskByName, type Task } from "../tasks/task.js";
+import { thoughtMarksOf } from "../tasks/thoughts.js";
 import { UsageError } from "../errors.js";
 import type { SweepConfig } from "./config.js";
 import { scoringOf, type Scoring } from "./scoring.js";
@@ -67,8 +68,9 @@ export async function loadBaseInputs(config: BaseConfig): Promise<BaseInputs> {
   const limited = config.limit === undefined ? options : { ...options, limit: config.limit };
   const data = await loadSamples(config.data, limited);
   const holdoutData = typeof config.holdout === "string" ? await loadSamples(config.holdout, options) : undefined;
-  const scoring = scoringOf(config, task, data);
-  const model = await withSha256(await readBaseModel(await resolveModelPath(config.model)));
+  const base = await readBaseModel(await resolveModelPath(config.model));
+  const scoring = scoringOf(config, task, { ...data, thoughts: thoughtMarksOf(base.chatTemplate) });
+  const model = await withSha256(base);
   const template = config.template ?? (model.chatTemplate === undefined ? "raw" : "chat");
   const samples = promptSamples(config, {
     data,

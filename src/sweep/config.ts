@@ -1,6 +1,7 @@
 import { closest } from "fastest-levenshtein";
 import { z } from "zod";
 import { redact } from "../formats/redact.js";
+import { shellWord } from "../formats/shell-word.js";
 import { engineSettings } from "../engine/engine-settings.js";
 import { UsageError } from "../errors.js";
 import { strategyForms } from "../strategy/strategy.js";
@@ -89,6 +90,12 @@ export const sweepConfigSchema = z.strictObject({
   metrics: text.optional().describe("metrics to report, such as em,f1,bleu:tok=zh (default: the task's)"),
   groupBy: text.optional().describe("break scores down by this field of the samples; length:FIELD for buckets"),
   extract: text.optional().describe("regular expression that takes the answer out of an output; the last match counts"),
+  stripThoughts: z
+    .boolean()
+    .optional()
+    .describe(
+      "do not score the thoughts of reasoning models, such as <think>...</think> (default: where the model's chat template has them)",
+    ),
   rules: z
     .enum(["auto", "squad", "squad2", "hotpotqa"])
     .default("auto")
@@ -203,14 +210,12 @@ export function recipe(config: SweepConfig): string {
   const defaults = sweepConfigSchema.safeParse({ model: "-", adapter: "-", data: "-", out: "-" }).data;
   const flags = Object.entries(redactedConfig(config)).flatMap(([name, value]) => {
     const isDefault = defaults?.[camelCase(name) as keyof SweepConfig] === value;
-    if (isDefault || value === false) return [];
+    if (isDefault) return [];
+    // The one setting that is decided by the model unless it is given, so that "no" is another thing than nothing.
+    if (value === false) return name === "strip-thoughts" ? ["--no-strip-thoughts"] : [];
     return [value === true ? `--${name}` : `--${name} ${shellWord(String(value))}`];
   });
   return ["boundary sweep", ...flags, "--out RUN"].join(" ");
-}
-
-function shellWord(word: string): string {
-  return /^[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** `maxTokens` -> `max-tokens`. */

@@ -7,6 +7,7 @@ import type { Sample } from "../samples/sample.js";
 import type { Part } from "./inputs.js";
 import { Journal, type JournalRow } from "./journal.js";
 import { sweepResultSchema, type SweepResult } from "./result.js";
+import { thoughtMarksNamed, usualThoughtMarks, type ThoughtMarks } from "../tasks/thoughts.js";
 
 const sampleSchema = z.object({
   part: z.enum(["selection", "holdout"]),
@@ -65,6 +66,11 @@ export async function loadRun(folder: string): Promise<FinishedRun> {
       return found.every((row) => row !== undefined) && found.length > 0 ? found : undefined;
     },
   };
+}
+
+/** The thoughts that a run does not score. Results that do not say so are of versions that looked for the usual ones in every output. */
+export function thoughtsOfRun({ generation }: Pick<SweepResult, "generation">): readonly ThoughtMarks[] {
+  return generation.thoughts === undefined ? usualThoughtMarks : thoughtMarksNamed(generation.thoughts);
 }
 
 /**

@@ -22,6 +22,7 @@ import { stableJson } from "../formats/stable-json.js";
 import type { LayerRanking } from "./rank-layers.js";
 import type { RunFolder } from "./run-folder.js";
 import type { CandidateScores } from "./scores.js";
+import { thoughtMarksOf } from "../tasks/thoughts.js";
 import type { Verdict } from "./verdict.js";
 
 /** All that a finished sweep leaves behind. */
@@ -149,6 +150,7 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
       maxTokens,
       stop: [...stop],
       template: inputs.template,
+      thoughts: thoughtMarksOf(inputs.model.chatTemplate).map(({ open }) => open),
       key: plan.generationKey,
     },
     model: {

@@ -15,7 +15,7 @@ import {
 import { candidateEntries, choiceEntry, confirmationEntry, labelsOf } from "./entries.js";
 import { isFullEntry } from "./entry-names.js";
 import type { Part } from "./inputs.js";
-import { loadRun, type FinishedRun } from "./load-run.js";
+import { loadRun, thoughtsOfRun, type FinishedRun } from "./load-run.js";
 import { sweepResultSchema, type SweepResult } from "./result.js";
 import { scoreAnswers, type CandidateScores } from "./scores.js";
 import { scoringOf } from "./scoring.js";
@@ -37,7 +37,7 @@ export async function rescore(folder: string, flags: SweepSettings): Promise<Swe
     { out: folder },
   ]);
   const { format, targetLanguage } = result.data;
-  const data = { format, ...(targetLanguage === undefined ? {} : { targetLanguage }) };
+  const data = { format, thoughts: thoughtsOfRun(result), ...(targetLanguage === undefined ? {} : { targetLanguage }) };
   const scoring = { ...scoringOf(config, taskByName(config.task), data), groupBy: config.groupBy };
   const settings = ruleSettings(config, scoring, result.choice.layers);
 
@@ -81,7 +81,7 @@ export async function rescore(folder: string, flags: SweepSettings): Promise<Swe
     seed: config.seed,
     clusters: run.samples.filter(({ part }) => part === "selection").map(({ prompt }) => prompt),
   });
-  const isChosenOtherwise = (["rule", "margin", "floor", "metric", "extract"] as const).some((name) => {
+  const isChosenOtherwise = (["rule", "margin", "floor", "metric", "extract", "strip-thoughts"] as const).some((name) => {
     return redactedConfig(config)[name] !== result.config[name];
   });
   const isUnconfirmed = holdout.length > 0 && !onHoldout;

@@ -156,6 +156,8 @@ export const sweepResultSchema = z.strictObject({
     maxTokens: z.number().int(),
     stop: z.array(z.string()),
     template: z.enum(["chat", "raw"]),
+    /** How thoughts begin in the model's chat template, such as `<think>`: they are not scored. Absent in results of before 0.2. */
+    thoughts: z.array(z.string()).optional(),
     /** Samples at once; where `batchedCells` is, it decides nothing but the time. */
     sequences: z.number().int(),
     /** Answers shared decode steps up to so many tokens of prompt and answer, within which company changes nothing; absent where it may. */

@@ -3,8 +3,7 @@ import { score, subsetScore, type Metric, type Score } from "../metrics/metric.j
 import { endsInLoop } from "../metrics/repetition.js";
 import { groupSamples } from "../samples/grouping.js";
 import type { Sample } from "../samples/sample.js";
-import type { Extraction } from "../tasks/extraction.js";
-import { withoutThoughts } from "../tasks/thoughts.js";
+import { answerText, type AnswerReading } from "../tasks/answer-text.js";
 import type { Answers } from "./evaluate.js";
 import type { JournalRow } from "./journal.js";
 
@@ -33,7 +32,7 @@ export interface AnswerFacts {
 /** What turns answers into scores. */
 export interface AnswerScoring {
   readonly metrics: readonly Metric[];
-  readonly extract: Extraction | undefined;
+  readonly reading: AnswerReading;
   /** Field of the samples to break scores down by, as {@link groupSamples} reads it. */
   readonly groupBy: string | undefined;
 }
@@ -42,7 +41,7 @@ export interface AnswerScoring {
 export type TextScores = Pick<CandidateScores, "scores" | "groups">;
 
 /**
- * Scores answers. Pure: scoring again under other metrics generates nothing. Thoughts of reasoning models are not scored.
+ * Scores answers. Pure: scoring again under other metrics generates nothing. What of an output is scored, the reading says.
  * @param samples in the order of the answers' rows.
  */
 export function scoreAnswers(
@@ -50,13 +49,13 @@ export function scoreAnswers(
   samples: readonly Sample[],
   scoring: AnswerScoring,
 ): CandidateScores {
-  const texts = rows.map((row) => scoredText(row.output, scoring.extract));
+  const texts = rows.map((row) => answerText(row.output, scoring.reading));
   return { candidate, ...scoreTexts(texts, samples, scoring), answers: answerFacts(rows, texts) };
 }
 
-/** Scores texts as they are. @param samples in the order of the texts. */
+/** Scores texts as they are. @param texts undefined stands for a sample without an answer. @param samples in the order of the texts. */
 export function scoreTexts(
-  texts: readonly string[],
+  texts: readonly (string | undefined)[],
   samples: readonly Sample[],
   { metrics, groupBy }: Pick<AnswerScoring, "metrics" | "groupBy">,
 ): TextScores {
@@ -75,15 +74,9 @@ export function answerFacts(
     count,
     meanTokens: rows.reduce((sum, row) => sum + row.tokens.length, 0) / count,
     cutAtLimit: rows.filter((row) => row.stop === "length").length,
-    empty: texts.filter((text) => text === "").length,
+    empty: texts.filter((text) => text.trim() === "").length,
     looping: rows.filter((row) => endsInLoop(row.output)).length,
   };
-}
-
-/** What of an output is scored: without thoughts, and what the extraction takes of it. */
-export function scoredText(output: string, extract: Extraction | undefined): string {
-  const answer = withoutThoughts(output);
-  return extract === undefined ? answer : extract(answer);
 }
 
 /** Each metric's score over the samples of each group. @param groups places of each group's samples. */

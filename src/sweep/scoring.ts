@@ -3,8 +3,10 @@ import type { Metric } from "../metrics/metric.js";
 import type { QaRules } from "../metrics/qa.js";
 import { metricByName, metricsByList, type MetricContext } from "../metrics/registry.js";
 import type { LoadedSamples } from "../samples/sample.js";
-import { regexExtraction, type Extraction } from "../tasks/extraction.js";
+import { withReading, type AnswerReading } from "../tasks/answer-text.js";
+import { regexExtraction } from "../tasks/extraction.js";
 import type { Task } from "../tasks/task.js";
+import { thoughtMarks, type ThoughtMarks } from "../tasks/thoughts.js";
 import type { Floor } from "./rules.js";
 import type { SweepConfig } from "./config.js";
 
@@ -15,20 +17,22 @@ export interface Scoring {
   /** The metric that chooses the boundary. */
   readonly primary: Metric;
   readonly floors: readonly Floor[];
-  /** Takes the scored answer out of an output. */
-  readonly extract: Extraction | undefined;
+  /** What of an output is scored. */
+  readonly reading: AnswerReading;
+}
+
+/** What of the data and of the model decides how answers are scored. */
+export interface ScoredData extends Pick<LoadedSamples, "format" | "targetLanguage"> {
+  /** Marks of thoughts in the model's chat template. */
+  readonly thoughts: readonly ThoughtMarks[];
 }
 
 /**
  * The metrics of a task and a configuration. The primary metric and those with a floor are among the metrics, asked for or not.
  * @throws UsageError for unknown metrics and options, for a primary metric of which less is better, and for floors that cannot be read.
  */
-export function scoringOf(
-  config: ScoringConfig,
-  task: Task,
-  data: Pick<LoadedSamples, "format" | "targetLanguage">,
-): Scoring {
-  const rules = rulesFor(config, data);
+export function scoringOf(config: ScoringConfig, task: Task, data: ScoredData): Scoring {
+  const rules = config.rules === "auto" ? rulesOfFormat(data.format) : config.rules;
   const context: MetricContext = { rules, targetLanguage: data.targetLanguage ?? config.targetLanguage };
   const asked = metricsByList(config.metrics ?? task.metrics.join(","), context);
   const usual = metricByName(task.primary, context);
@@ -45,17 +49,25 @@ export function scoringOf(
   const floors = parseFloors(config.floor ?? "", context);
   const needed = [primary, ...floors.map(({ metric }) => metricByName(metric, context))];
   const missing = needed.filter(({ name }) => !asked.some((metric) => metric.name === name));
-  return {
-    rules,
-    metrics: [...new Map([...asked, ...missing].map((metric) => [metric.name, metric])).values()],
-    primary,
-    floors,
-    extract: config.extract === undefined ? undefined : regexExtraction(config.extract),
-  };
+  const reading = readingOf(config, data.thoughts);
+  const metrics = [...new Map([...asked, ...missing].map((metric) => [metric.name, metric])).values()];
+  const [choosing = primary] = withReading([primary], reading);
+  return { rules, metrics: withReading(metrics, reading), primary: choosing, floors, reading };
 }
 
 /** Settings that decide how answers are scored, and nothing of how they are generated. */
-export type ScoringConfig = Pick<SweepConfig, "rules" | "metric" | "metrics" | "floor" | "extract" | "targetLanguage">;
+export type ScoringConfig = Pick<
+  SweepConfig,
+  "rules" | "metric" | "metrics" | "floor" | "extract" | "stripThoughts" | "targetLanguage"
+>;
+
+function readingOf({ extract, stripThoughts }: ScoringConfig, ofModel: readonly ThoughtMarks[]): AnswerReading {
+  return {
+    thoughts: stripThoughts === undefined ? ofModel : stripThoughts ? thoughtMarks : [],
+    extract: extract === undefined ? undefined : regexExtraction(extract),
+    trim: true,
+  };
+}
 
 function parseFloors(list: string, context: MetricContext): Floor[] {
   return list
@@ -81,8 +93,8 @@ function parseFloors(list: string, context: MetricContext): Floor[] {
     });
 }
 
-function rulesFor(config: ScoringConfig, data: Pick<LoadedSamples, "format">): QaRules {
-  if (config.rules !== "auto") return config.rules;
-  if (data.format === "hotpotqa") return "hotpotqa";
-  return data.format === "squad2.0" ? "squad2" : "squad";
+/** Whose script decides em and f1 unless it is named: that of the data's format, SQuAD v1.1's for any other data. */
+export function rulesOfFormat(format: string): QaRules {
+  if (format === "hotpotqa") return "hotpotqa";
+  return format === "squad2.0" ? "squad2" : "squad";
 }

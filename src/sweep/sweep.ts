@@ -18,7 +18,8 @@ import { rankLayers, type LayerRanking } from "./rank-layers.js";
 import { recordSweep } from "./record.js";
 import type { SweepResult } from "./result.js";
 import { RunFolder, type RunIdentity } from "./run-folder.js";
-import { scoreAnswers, scoredText, type CandidateScores } from "./scores.js";
+import { answerText } from "../tasks/answer-text.js";
+import { scoreAnswers, type CandidateScores } from "./scores.js";
 import { measureSpeeds } from "./speeds.js";
 import { planSession, withSession } from "./session.js";
 import { answeringCandidates, distinct, triedCandidates } from "./tried.js";
@@ -137,7 +138,7 @@ export async function planOnly(
 const NOT_IDENTITY = new Set([
   "sequences",
   ...["adapter", "data", "model", "prompt", "references"],
-  ...["extract", "floor", "group-by", "margin", "metric", "metrics", "rule", "rules"],
+  ...["extract", "floor", "group-by", "margin", "metric", "metrics", "rule", "rules", "strip-thoughts"],
   // Fewer answers, but each of them the same.
   ...["race", "screen"],
 ]);
@@ -291,7 +292,7 @@ function evaluationOf(context: Run, counts: AnswerCounts): Evaluation {
       const key = `${row.part}\0${candidate.boundary}`;
       const tally = running.get(key) ?? { sums: [], count: 0 };
       const expected = references.get(`${row.part}\0${row.sampleId}`) ?? [""];
-      const statistics = inputs.primary.statistics(scoredText(row.output, inputs.extract), expected);
+      const statistics = inputs.primary.statistics(answerText(row.output, inputs.reading), expected);
       tally.sums = statistics.map((value, i) => value + (tally.sums[i] ?? 0));
       tally.count += 1;
       running.set(key, tally);

@@ -65,11 +65,39 @@ describe("the scores of outputs", () => {
     expect(em?.high).toBeCloseTo(100, 6);
   });
 
-  it("leave thoughts out, and take what an extraction finds", () => {
-    const thinking: Row[] = [["<think>blue?</think> The answer is red.", ["red"]]];
-    expect(scored(thinking, "contains").samples[0]?.prediction).toBe("The answer is red.");
+  it("leave thoughts out where that is asked for, say of how many, and take what an extraction finds", () => {
+    const thinking: Row[] = [
+      ["<think>blue?</think> The answer is red.", ["red"]],
+      [" The answer is red. ", ["red"]],
+    ];
+    const stripped = scored(thinking, "contains", { stripThoughts: true });
+    expect(stripped.samples.map(({ prediction }) => prediction)).toEqual(["The answer is red.", " The answer is red. "]);
+    expect(stripped.notes).toEqual(["Thoughts were stripped from 1 of 2 outputs."]);
+    expect(stripped.scores[0]?.signature).toContain("|strip:thoughts|");
     const { samples, scores } = scored(thinking, "em", { extract: regexExtraction("answer is (\\w+)") });
     expect([samples[0]?.prediction, scores[0]?.value]).toEqual(["red", 100]);
+    expect(scores[0]?.signature).toContain("|extract:answer%20is%20(\\w+)|");
+  });
+
+  it("are those of the outputs as they are given: white space, byte order marks and tags are part of them", () => {
+    const texts = ["  Rome\n", "\uFEFFRome", "use the </think> tag to close", "<think>Rome", "a <thinking>b</thinking>"];
+    const given = scored(
+      texts.map((text): Row => [text, [text]]),
+      "em,chrf:whitespace=yes",
+    );
+    expect(given.samples.map(({ prediction }) => prediction)).toEqual(texts);
+    expect(given.samples.every(({ values }) => values["em"] === 1)).toBe(true);
+    expect([given.notes, given.scores[0]?.signature]).toEqual([[], expect.not.stringContaining("strip")]);
+    // sacreBLEU 2.6.0: CHRF(whitespace=True).sentence_score(" Rome \n", ["Rome"]) and ("Rome", ["Rome"]).
+    const [spaced, bare] = scored(
+      [
+        [" Rome \n", ["Rome"]],
+        ["Rome", ["Rome"]],
+      ],
+      "chrf:whitespace=yes",
+    ).samples;
+    expect(100 * (spaced?.values["chrf:whitespace=yes"] ?? Number.NaN)).toBeCloseTo(79.06824146981627, 9);
+    expect(bare?.values["chrf:whitespace=yes"]).toBeCloseTo(1, 9);
   });
 
   it("are those of each group's samples alone, also for metrics that are no means", () => {

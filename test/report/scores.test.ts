@@ -10,7 +10,7 @@ const bleu: ReportedScore = {
   ...{ metric: "bleu", label: "BLEU", value: 7.125, low: 5, high: 9.96, n: 120 },
   ...{ interval: "BCa bootstrap, 2000 resamples", signature: "nrefs:1|case:mixed|tok:13a|version:0.1.0" },
 };
-const scores: OutputScores = { scores: [em, bleu], groups: {}, samples: [] };
+const scores: OutputScores = { scores: [em, bleu], groups: {}, samples: [], notes: [] };
 const rows = (own: OutputScores): string[][] =>
   scoresReport(own)
     .split("\n")

@@ -70,7 +70,7 @@ export function inputsWith(parts: { selection?: number; holdout?: number } = {})
     metrics: task.metrics.map((name) => metricByName(name, { rules: "squad" })),
     primary: metricByName(task.primary, { rules: "squad" }),
     floors: [],
-    extract: undefined,
+    reading: { thoughts: [], extract: undefined, trim: true },
     groupBy: undefined,
     prompt: { path: "qa.jinja", source: "{{ question }}", template: new Template("{{ question }}") },
     template: "raw",

@@ -100,7 +100,7 @@ describe("in-sample", () => {
 
 it("a rule gets its settings from those of the sweep and the metrics", () => {
   const config = configWith({ rule: "one-se", margin: 3, metric: "f1", floor: "em=-1.5" });
-  const scoring = scoringOf(config, taskByName("qa"), { format: "jsonl" });
+  const scoring = scoringOf(config, taskByName("qa"), { format: "jsonl", thoughts: [] });
   expect(ruleSettings(config, scoring, 30)).toEqual({
     rule: "one-se",
     margin: 3,

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { metricByName } from "../../src/metrics/registry.js";
 import type { Sample } from "../../src/samples/sample.js";
-import { scoreAnswers, scoredText, scoreOf, type AnswerScoring } from "../../src/sweep/scores.js";
+import { scoreAnswers, scoreOf, type AnswerScoring } from "../../src/sweep/scores.js";
+import { answerText } from "../../src/tasks/answer-text.js";
 import { regexExtraction } from "../../src/tasks/extraction.js";
+import { usualThoughtMarks } from "../../src/tasks/thoughts.js";
 import { journalRow } from "../support/journal-row.js";
 import { candidateAt } from "../support/scored.js";
 
@@ -27,7 +29,7 @@ const rows = samples.map(({ id }, i) =>
 );
 const scoring: AnswerScoring = {
   metrics: ["em", "f1"].map((name) => metricByName(name, { rules: "squad" })),
-  extract: undefined,
+  reading: { thoughts: usualThoughtMarks, extract: undefined, trim: true },
   groupBy: undefined,
 };
 
@@ -55,10 +57,11 @@ describe("scoring answers", () => {
 
   it("scores what an extraction takes of an output, and calls an answer empty that it takes nothing of", () => {
     const extract = regexExtraction("house|Ann");
-    const { scores, answers } = scoreAnswers({ candidate: candidateAt(2), rows }, samples, { ...scoring, extract });
+    const reading = { ...scoring.reading, extract };
+    const { scores, answers } = scoreAnswers({ candidate: candidateAt(2), rows }, samples, { ...scoring, reading });
     expect(scores.get("em")?.perSample).toEqual([1, 1, 0, 0]);
     expect([answers.empty, answers.looping]).toEqual([2, 1]);
-    expect(scoredText("<think>Ann</think> a house, no: the house.", extract)).toBe("house");
-    expect(scoredText("<think>Ann</think> nothing", extract)).toBe("");
+    expect(answerText("<think>Ann</think> a house, no: the house.", reading)).toBe("house");
+    expect(answerText("<think>Ann</think> nothing", reading)).toBe("");
   });
 });

@@ -3,12 +3,14 @@ import { UsageError } from "../../src/errors.js";
 import type { SampleFormat } from "../../src/samples/sample.js";
 import { scoringOf, type Scoring } from "../../src/sweep/scoring.js";
 import { taskByName, taskNames } from "../../src/tasks/task.js";
+import { thoughtMarksOf, type ThoughtMarks } from "../../src/tasks/thoughts.js";
 import { failureOf } from "../support/failure.js";
 import { configWith } from "../support/planned-sweep.js";
 
 interface Data {
   readonly format: SampleFormat;
   readonly targetLanguage?: string;
+  readonly thoughts?: readonly ThoughtMarks[];
 }
 
 function scoringFor(
@@ -16,7 +18,7 @@ function scoringFor(
   task = "qa",
   data: Data = { format: "jsonl" },
 ): Scoring {
-  return scoringOf(configWith(settings), taskByName(task), data);
+  return scoringOf(configWith(settings), taskByName(task), { thoughts: [], ...data });
 }
 
 const names = ({ metrics }: Scoring): string[] => metrics.map(({ name }) => name);
@@ -34,7 +36,7 @@ describe("the metrics of a sweep", () => {
     expect(names(scoring)).toContain(scoring.primary.name);
     expect(scoring.primary.lowerIsBetter).toBeUndefined();
     expect(scoring.floors).toEqual([]);
-    expect(scoring.extract).toBeUndefined();
+    expect(scoring.reading).toEqual({ thoughts: [], extract: undefined, trim: true });
   });
 
   it("keep the order that was asked for, each once, options included", () => {
@@ -159,10 +161,27 @@ describe("what else scores depend on", () => {
   });
 
   it("an extraction takes the last match; what is no regular expression is refused", async () => {
-    const { extract } = scoringFor({ extract: "answer is (\\w+)" });
-    expect(extract?.("The answer is red. No, the answer is blue.")).toBe("blue");
+    const { reading } = scoringFor({ extract: "answer is (\\w+)" });
+    expect(reading.extract?.("The answer is red. No, the answer is blue.")).toBe("blue");
     const error = await failureOf(UsageError, () => scoringFor({ extract: "(open" }));
     expect(error.message).toContain("the pattern of --extract is not a regular expression");
     expect(error.exitCode).toBe(2);
+  });
+
+  it("leave out the thoughts that the model's template has, unless the setting says otherwise, and their signatures say so", () => {
+    const thinking: Data = { format: "jsonl", thoughts: thoughtMarksOf("{% if x %}<think>{% endif %}") };
+    const partsOf = ({ primary }: Scoring): unknown => primary.signatureParts.find(([key]) => key === "strip")?.[1];
+    const readOf = (settings: Readonly<Record<string, unknown>>, data?: Data): readonly unknown[] => {
+      const scoring = scoringFor(settings, "qa", data);
+      return [scoring.reading.thoughts.map(({ open }) => open), partsOf(scoring)];
+    };
+    expect(readOf({})).toEqual([[], "space"]);
+    expect(readOf({}, thinking)).toEqual([["<think>"], "thoughts+space"]);
+    expect(readOf({ stripThoughts: false }, thinking)).toEqual([[], "space"]);
+    expect(readOf({ stripThoughts: true })[1]).toBe("thoughts+space");
+    const { metrics } = scoringFor({ extract: "yes|no (\\w+)" });
+    expect(metrics.map(({ signatureParts }) => signatureParts.at(-1))).toEqual(
+      metrics.map(() => ["extract", "yes%7Cno%20(\\w+)"]),
+    );
   });
 });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { withoutThoughts } from "../../src/tasks/thoughts.js";
+import { stripThoughts, thoughtMarks, thoughtMarksOf, withoutThoughts } from "../../src/tasks/thoughts.js";
 
 describe("an answer without thoughts", () => {
   const cases: [what: string, output: string, answer: string][] = [
@@ -32,5 +32,34 @@ describe("an answer without thoughts", () => {
         expect(withoutThoughts(`${thought}</${tag}>Rome`)).toBe("Rome");
       }),
     );
+  });
+});
+
+describe("stripping thoughts", () => {
+  it.each(["", "  Rome\n", "\uFEFFRome", "Rome <b>x</b> ", "a < b > c"])("leaves a text without marks as it is: %j", (text) => {
+    expect(stripThoughts(text, thoughtMarks)).toBe(text);
+  });
+
+  it("takes the marks that it is given, and the white space behind a thought", () => {
+    const { open, close } = thoughtMarks.find((one) => one.open === "[THINK]")!;
+    expect(stripThoughts(`${open}a${close}\n\n Rome `, thoughtMarks)).toBe("Rome ");
+    expect(stripThoughts("use the </think> tag to close", [])).toBe("use the </think> tag to close");
+  });
+
+  it("is linear in the length of the output", () => {
+    const started = performance.now();
+    stripThoughts("<think>".repeat(300_000), thoughtMarks);
+    stripThoughts("<think></think> ".repeat(100_000), thoughtMarks);
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+});
+
+describe("the thoughts of a model", () => {
+  it("are those that its chat template has", () => {
+    const namesOf = (template?: string): string[] => thoughtMarksOf(template).map(({ open }) => open);
+    expect(namesOf()).toEqual([]);
+    expect(namesOf("{{ messages[0].content }}<|im_start|>assistant")).toEqual([]);
+    expect(namesOf("{% set content = content.split('</think>')[-1] %}")).toEqual(["<think>"]);
+    expect(namesOf("{{ '[THINK]' + message.reasoning + '[/THINK]' }}")).toEqual(["[THINK]"]);
   });
 });

@@ -1,0 +1,118 @@
+import { basename, extname } from "node:path";
+import { SampleError } from "../errors.js";
+import { shellWord } from "../formats/shell-word.js";
+import { pythonConversion } from "./convert-command.js";
+
+/** A kind of file that is not JSON: how its first bytes tell it, what it is called, and how to turn it into JSONL. */
+interface OtherFile {
+  readonly magic: string;
+  readonly what: string;
+  readonly fix: (path: string) => string;
+}
+
+const pandas = (reader: string) => (path: string) =>
+  convert(path, `import pandas;pandas.${reader}(i).to_json(o,orient='records',lines=True,force_ascii=False)`);
+const unpack = (command: string) => (path: string) =>
+  `Unpack it: \`${command} ${shellWord(path)}\`, then give the file that comes out of it.`;
+const notData = (): string => "Give a file with samples.";
+
+/** By their first bytes, in hexadecimal. Sources: the specifications of the formats. */
+const binaries: readonly OtherFile[] = [
+  { magic: "50415231", what: "a Parquet file", fix: pandas("read_parquet") },
+  { magic: "4152524f5731", what: "an Arrow file", fix: pandas("read_feather") },
+  {
+    magic: "ffffffff",
+    what: "an Arrow file (of a saved Hugging Face data set)",
+    fix: (path) => convert(path, "from datasets import Dataset;Dataset.from_file(i).to_json(o,force_ascii=False)"),
+  },
+  { magic: "1f8b", what: "compressed with gzip", fix: unpack("gunzip --keep") },
+  { magic: "28b52ffd", what: "compressed with zstd", fix: unpack("zstd --decompress") },
+  { magic: "fd377a585a00", what: "compressed with xz", fix: unpack("xz --decompress --keep") },
+  { magic: "425a68", what: "compressed with bzip2", fix: unpack("bunzip2 --keep") },
+  {
+    magic: "504b0304",
+    what: "a ZIP archive",
+    fix: (path) => (/\.xlsx$/i.test(path) ? pandas("read_excel")(path) : unpack("unzip")(path)),
+  },
+  { magic: "fffe", what: "a text file in UTF-16", fix: (path) => recode(path) },
+  { magic: "feff", what: "a text file in UTF-16", fix: (path) => recode(path) },
+  { magic: "47475546", what: "a GGUF file", fix: notData },
+  { magic: "53514c69746520666f726d6174203300", what: "an SQLite data base", fix: notData },
+  { magic: "25504446", what: "a PDF file", fix: notData },
+];
+
+/** Throws {@link SampleError} for the bytes of a file that is known not to be a text in UTF-8, with the command that makes one of it. */
+export function assertNotBinary(path: string, bytes: Uint8Array, expected: string): void {
+  const start = Buffer.from(bytes.subarray(0, 16)).toString("hex");
+  const known = binaries.find(({ magic }) => start.startsWith(magic));
+  if (!known) return;
+  throw new SampleError(
+    { path },
+    {
+      what: `${path} is not a text file in UTF-8`,
+      expected: `${expected} in UTF-8`,
+      fix: `It is ${known.what}. ${known.fix(path)}`,
+    },
+  );
+}
+
+/**
+ * The error for a text that does not begin as JSON: it names what it is, with the command that makes JSONL of it. Undefined where that
+ * is not known.
+ */
+export function otherTextError(path: string, text: string): SampleError | undefined {
+  const [first = "", second = ""] = text.trimStart().split(/\r?\n/, 2);
+  if (/^version https:\/\/git-lfs/.test(first)) {
+    return notSamples(path, "a pointer of Git LFS, not the file itself", "Fetch the file: `git lfs pull`.");
+  }
+  if (/^(<!doctype html|<html)/i.test(first)) {
+    return notSamples(
+      path,
+      "a page of a web site",
+      'Download the file itself: on the Hugging Face hub by "resolve" instead of "blob".',
+    );
+  }
+  if (/^\{\s*'/.test(first)) {
+    const program =
+      "import ast,json;open(o,'w').write(''.join(json.dumps(ast.literal_eval(l))+chr(10) for l in open(i) if l.strip()))";
+    return notSamples(path, "rows as Python prints them, in single quotes", convert(path, program));
+  }
+  if (/^\s*[[{]/.test(first)) return undefined;
+  const delimiter = delimiterOf(path, first, second);
+  if (delimiter !== undefined) {
+    const what = `a table of ${delimiter === "\t" ? "tab" : delimiter === ";" ? "semicolon" : "comma"}-separated values`;
+    const character = delimiter === "\t" ? "chr(9)" : `'${delimiter}'`;
+    const reader = `csv.DictReader(open(i,encoding='utf-8-sig',newline=''),delimiter=${character})`;
+    const program = `import csv,json;open(o,'w').write(''.join(json.dumps(row)+chr(10) for row in ${reader}))`;
+    return notSamples(path, what, convert(path, program));
+  }
+  return undefined;
+}
+
+/** The character between the columns: the extension says it, or the two first lines have it as often as each other. */
+function delimiterOf(path: string, first: string, second: string): string | undefined {
+  const count = (line: string, character: string): number => line.split(character).length - 1;
+  const isCsv = /\.csv$/i.test(path);
+  const candidates = /\.(tsv|tab)$/i.test(path) ? ["\t"] : isCsv ? [",", ";", "\t"] : ["\t", ",", ";"];
+  const used = candidates.filter((character) => count(first, character) > 0);
+  if (isCsv || candidates.length === 1) return used[0];
+  const isHeader = first.length <= 200 && !/[.!?]\s/.test(first);
+  return isHeader
+    ? used.find((character) => character === "\t" && count(second, character) === count(first, character))
+    : undefined;
+}
+
+function notSamples(path: string, what: string, fix: string): SampleError {
+  const is = what.startsWith("a ") ? "is" : "holds";
+  return new SampleError({ path }, { what: `${path} ${is} ${what}`, expected: "JSON or JSONL in UTF-8", fix });
+}
+
+function convert(path: string, program: string): string {
+  const { command, output } = pythonConversion(path, program);
+  return `Convert it: \`${command}\`, then give \`--data ${output}\`.`;
+}
+
+function recode(path: string): string {
+  const output = `utf-8-${basename(path, extname(path))}${extname(path)}`;
+  return `Convert it: \`iconv -f UTF-16 -t UTF-8 ${shellWord(path)} > ${shellWord(output)}\`, then give \`--data ${shellWord(output)}\`.`;
+}
