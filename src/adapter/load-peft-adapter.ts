@@ -8,7 +8,10 @@ import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import type { Place } from "./adapter.js";
 import { Findings, type Finding } from "./finding.js";
 import { examinePeftConfig, readPeftConfig, type PeftConfig } from "./peft-config.js";
-import { layerOfPath, parsePeftName, shortName } from "./peft-names.js";
+import { foreignLayout, foreignParts } from "./foreign-layout.js";
+import { OtherParts } from "./other-parts.js";
+import { parsePeftName, shortName } from "./peft-names.js";
+import { isEncoderDecoder, placeOfPath, type PeftPlace } from "./peft-places.js";
 import { isTargeted, peftScale } from "./peft-scale.js";
 
 /** One adapted module of a PEFT adapter. */
@@ -122,8 +125,11 @@ function pairTensors(
 ): PeftModule[] {
   const halves = new Map<string, Halves>();
   const odd = new Map<string, string[]>();
+  const others = new OtherParts();
   for (const tensor of tensors) {
     const name = parsePeftName(tensor.name);
+    const path = name.kind === "lora" ? name.modulePath : name.path;
+    if (name.kind !== "base-copy" && others.take(path)) continue;
     if (name.kind !== "lora") {
       odd.set(name.kind, [...(odd.get(name.kind) ?? []), tensor.name]);
       continue;
@@ -138,8 +144,77 @@ function pairTensors(
     pair[name.half] = tensor;
     halves.set(name.modulePath, pair);
   }
+  const paths = [...halves.keys(), ...others.paths];
+  if (isEncoderDecoder(paths, config["task_type"] === "SEQ_2_SEQ_LM")) {
+    findings.error(
+      "encoder-decoder",
+      "This is an adapter of an encoder-decoder model, such as T5, BART or Whisper.",
+      "boundary works with decoder-only language models: give an adapter of such a model.",
+    );
+    return [];
+  }
+  const layout = halves.size === 0 ? foreignLayout(tensors.map(({ name }) => name)) : undefined;
+  if (layout !== undefined && others.paths.length === 0 && findings.firstError() === undefined) {
+    const { what, fix = "" } = foreignParts(layout, folder);
+    findings.error("foreign", `${what}.`, fix);
+    return [];
+  }
+  others.report(findings, halves.size === 0 && odd.size === 0);
   reportOddTensors(odd, findings);
-  return [...halves].flatMap(([modulePath, pair]) => joinHalves(folder, config, modulePath, pair, findings) ?? []);
+  if (reportEmpty([...halves.values()], findings)) return [];
+  return pairedModules(folder, config, halves, findings);
+}
+
+/** The modules of the pairs that are sound, each of the model's modules once. */
+function pairedModules(
+  folder: string,
+  config: PeftConfig,
+  halves: ReadonlyMap<string, Halves>,
+  findings: Findings,
+): PeftModule[] {
+  const modules: PeftModule[] = [];
+  const seen = new Map<string, string>();
+  const unknown: string[] = [];
+  for (const [modulePath, pair] of halves) {
+    const place = placeOfPath(modulePath);
+    if (place.kind === "unknown" || place.kind === "other-part") {
+      unknown.push(modulePath);
+      continue;
+    }
+    const key = place.kind === "block" ? `${place.layer}.${place.inBlock}` : place.kind;
+    const twin = seen.get(key);
+    if (twin !== undefined)
+      findings.error(
+        "several-adapters",
+        `${twin} and ${modulePath} are the same module of the text decoder.`,
+        "Save one adapter alone.",
+      );
+    seen.set(key, modulePath);
+    const module = joinHalves(folder, config, modulePath, pair, place, findings);
+    if (module && twin === undefined) modules.push(module);
+  }
+  const [first] = unknown;
+  if (first !== undefined)
+    findings.error(
+      "unknown-module",
+      `The text decoder has no place for ${unknown.length === 1 ? first : `${unknown.length} modules (first: ${first})`}: neither a known list of blocks, nor the token embedding, nor the output head.`,
+      "Train without such modules, or merge the adapter into the base with PEFT's merge_and_unload().",
+    );
+  return modules;
+}
+
+/** ZeRO-3 leaves the parameters of a model as empty tensors; saved without being gathered, they hold nothing. */
+function reportEmpty(pairs: readonly Halves[], findings: Findings): boolean {
+  const tensors = pairs.flatMap(({ a, b }) => [a, b]).filter((tensor) => tensor !== undefined);
+  const empty = tensors.filter(({ shape }) => shape.includes(0));
+  const [first] = empty;
+  if (!first) return false;
+  findings.error(
+    "empty-tensors",
+    `${empty.length} of ${tensors.length} LoRA tensors are empty (shape [${first.shape.join(", ")}]): DeepSpeed ZeRO-3 saved the adapter without gathering its weights.`,
+    "Set stage3_gather_16bit_weights_on_model_save (in accelerate: zero3_save_16bit_model) to true and save again from the last training checkpoint.",
+  );
+  return true;
 }
 
 function reportOddTensors(odd: ReadonlyMap<string, readonly string[]>, findings: Findings): void {
@@ -166,7 +241,8 @@ function joinHalves(
   folder: string,
   config: PeftConfig,
   modulePath: string,
-  { a, b, embedding }: Halves,
+  { a, b }: Halves,
+  where: Exclude<PeftPlace, { kind: "unknown" | "other-part" }>,
   findings: Findings,
 ): PeftModule | undefined {
   if (!a || !b) {
@@ -185,34 +261,43 @@ function joinHalves(
     );
     return undefined;
   }
-  const layer = layerOfPath(modulePath);
-  const place = placeOf(modulePath, layer, embedding);
   const { rank, alpha, scale } = peftScale(config, modulePath, folder);
-  const [rankOfA, rankOfB] = [a.shape[0], b.shape[1]];
-  if (a.shape.length !== 2 || b.shape.length !== 2 || rankOfA !== rankOfB || rankOfA !== rank) {
-    const isExpert = a.shape.length > 2 || /experts/.test(modulePath);
-    findings.error(
-      isExpert ? "experts" : "rank",
-      `${modulePath}: A [${a.shape.join(", ")}] and B [${b.shape.join(", ")}] are not of the rank ${rank} that the configuration gives.`,
-      isExpert
-        ? "Adapters of expert weights are not supported: merge them into the base."
-        : "The configuration belongs to another adapter: put the right adapter_config.json beside the weights.",
-    );
+  const problem = shapeProblem(modulePath, a.shape, b.shape, rank);
+  if (problem) {
+    findings.error(...problem);
     return undefined;
   }
-  if (place === undefined) {
-    findings.error(
-      "unknown-module",
-      `${modulePath} is neither in a decoder block nor the token embedding nor the output head.`,
-      "Train without that module.",
-    );
-    return undefined;
-  }
-  return { modulePath, place, layer, module: shortName(modulePath), rank, alpha, scale, a, b };
+  const layer = where.kind === "block" ? where.layer : undefined;
+  return { modulePath, place: where.kind, layer, module: shortName(modulePath), rank, alpha, scale, a, b };
 }
 
-function placeOf(modulePath: string, layer: number | undefined, embedding: boolean): Place | undefined {
-  if (layer !== undefined) return "block";
-  if (embedding || /(?:^|\.)(?:embed_tokens|wte|word_embeddings|embed_in)$/.test(modulePath)) return "embedding";
-  return /(?:^|\.)(?:lm_head|embed_out|output)$/.test(modulePath) ? "output" : undefined;
+/** What is wrong with the shapes of a pair: code, message and fix of a finding. */
+function shapeProblem(
+  modulePath: string,
+  a: readonly number[],
+  b: readonly number[],
+  rank: number,
+): [code: string, message: string, fix: string] | undefined {
+  const pair = `${modulePath}: A [${a.join(", ")}] and B [${b.join(", ")}]`;
+  const [rankOfA, rankOfB] = [a[0], b[1]];
+  if (a.length === 2 && b.length === 2 && rankOfA === rankOfB && rankOfA === rank) return undefined;
+  if (a.length > 2 || /experts/.test(modulePath))
+    return [
+      "experts",
+      `${pair} are not of the rank ${rank} that the configuration gives.`,
+      "Adapters of expert weights are not supported: merge them into the base.",
+    ];
+  if (a.length !== 2 || b.length !== 2)
+    return [
+      "shape",
+      `${pair} are not matrices.`,
+      "Sharded or flattened weights (FSDP, DeepSpeed) were saved without being gathered: gather them and save the adapter again.",
+    ];
+  if (rankOfA !== rankOfB)
+    return ["rank", `${pair} differ in rank.`, "The file is damaged or mixes two adapters: export the adapter again."];
+  return [
+    "rank",
+    `${pair} are not of the rank ${rank} that the configuration gives.`,
+    "The configuration belongs to another adapter: put the right adapter_config.json beside the weights.",
+  ];
 }

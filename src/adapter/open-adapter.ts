@@ -31,7 +31,7 @@ export async function openAdapter(path: string, model: BaseModel): Promise<Opene
     assertFits(either.adapter, model);
     await assertFinite(either.adapter);
     return {
-      adapter: { ...either.adapter, sha256: await sha256File(path) },
+      adapter: { ...either.adapter, sha256: await sha256File(either.adapter.path) },
       peft: undefined,
       close: () => Promise.resolve(),
     };
@@ -43,8 +43,9 @@ export async function openAdapter(path: string, model: BaseModel): Promise<Opene
   try {
     const converted = join(folder, "adapter.gguf");
     await writePeftAsGguf(either.adapter, model, converted, { overwrite: false });
-    const adapter = await loadGgufAdapter(converted);
-    assertFits(adapter, model);
+    const adapter = { ...(await loadGgufAdapter(converted)), givenPath: path };
+    // What does not fit is said of the folder, not of the file in between.
+    assertFits({ ...adapter, path }, model);
     return { adapter, peft: either.adapter, close };
   } catch (error) {
     await close();

@@ -14,9 +14,9 @@ type Targeted = Pick<PeftModule, "modulePath" | "layer" | "module">;
  * Says in PEFT's terms that exactly these modules are adapted. Where they are the same modules in each of some layers, that is a list
  * of modules with `layers_to_transform`; anything else (a mask by module, an embedding or head beside some layers, for which PEFT
  * would ignore the layer list) is one exact expression, because PEFT takes no layer list beside an expression.
- * @param layerCount L of the base, or one more than the highest layer known; all layers need no list.
+ * @param layerCount L of the base; all layers need no list. Undefined where it is not known.
  */
-export function peftTargets(kept: readonly Targeted[], layerCount: number): PeftTargets {
+export function peftTargets(kept: readonly Targeted[], layerCount: number | undefined): PeftTargets {
   const layers = [...new Set(kept.flatMap(({ layer }) => (layer === undefined ? [] : [layer])))].sort((a, b) => a - b);
   const names = [...new Set(kept.map(({ module }) => module))].sort();
   const inBlocks = kept.filter(({ layer }) => layer !== undefined);

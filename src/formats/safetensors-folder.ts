@@ -3,6 +3,7 @@ import { basename, dirname, join, relative, sep } from "node:path";
 import { fileError, FileError, FormatError } from "../errors.js";
 import { withFileSource } from "./file-source.js";
 import { JsonCursor } from "./json-cursor.js";
+import { assertNotPlaceholder } from "./placeholder-file.js";
 import { printable } from "./printable.js";
 import {
   decodeUtf8,
@@ -86,7 +87,9 @@ async function readIndex(path: string): Promise<ReadonlyMap<string, string>> {
     if (source.size > MAX_HEADER_BYTES) {
       throw indexError(path, "it is too large", `${source.size} bytes`, `at most ${MAX_HEADER_BYTES}`);
     }
-    return parseSafetensorsIndex(await source.read(0, source.size), path);
+    const bytes = await source.read(0, source.size);
+    assertNotPlaceholder(bytes, path);
+    return parseSafetensorsIndex(bytes, path);
   });
 }
 
