@@ -39,6 +39,8 @@ export interface PeftAdapter {
   /** Paths of the weights' files. */
   readonly files: readonly string[];
   readonly modules: readonly PeftModule[];
+  /** Paths of modules that belong to other parts of the model than its text decoder; a warning names them. */
+  readonly ignored: readonly string[];
   readonly coverage: readonly number[];
   /** Size of the weights' files in bytes. */
   readonly byteLength: number;
@@ -72,6 +74,7 @@ export async function examinePeftAdapter(folder: string): Promise<PeftAdapter> {
       config,
       files: [],
       modules: [],
+      ignored: [],
       coverage: [],
       byteLength: 0,
       findings: findings.all,
@@ -79,7 +82,7 @@ export async function examinePeftAdapter(folder: string): Promise<PeftAdapter> {
     };
   }
   const { files, tensors } = await readSafetensorsFolder(folder, "adapter_model");
-  const modules = pairTensors(folder, config, tensors, findings);
+  const { modules, ignored } = pairTensors(folder, config, tensors, findings);
   if (modules.length === 0 && findings.firstError() === undefined) {
     findings.error("empty", "The file holds no LoRA tensors.", "Export the adapter again.");
   }
@@ -92,6 +95,7 @@ export async function examinePeftAdapter(folder: string): Promise<PeftAdapter> {
     config,
     files: files.map(({ path }) => path),
     modules,
+    ignored,
     coverage: [...new Set(layers)].sort((a, b) => a - b),
     byteLength: files.reduce((sum, { fileSize }) => sum + fileSize, 0),
     findings: findings.all,
@@ -122,7 +126,7 @@ function pairTensors(
   config: PeftConfig,
   tensors: readonly SafetensorsTensor[],
   findings: Findings,
-): PeftModule[] {
+): Pick<PeftAdapter, "modules" | "ignored"> {
   const halves = new Map<string, Halves>();
   const odd = new Map<string, string[]>();
   const others = new OtherParts();
@@ -151,18 +155,18 @@ function pairTensors(
       "This is an adapter of an encoder-decoder model, such as T5, BART or Whisper.",
       "boundary works with decoder-only language models: give an adapter of such a model.",
     );
-    return [];
+    return { modules: [], ignored: [] };
   }
   const layout = halves.size === 0 ? foreignLayout(tensors.map(({ name }) => name)) : undefined;
   if (layout !== undefined && others.paths.length === 0 && findings.firstError() === undefined) {
     const { what, fix = "" } = foreignParts(layout, folder);
     findings.error("foreign", `${what}.`, fix);
-    return [];
+    return { modules: [], ignored: [] };
   }
   others.report(findings, halves.size === 0 && odd.size === 0);
-  reportOddTensors(odd, findings);
-  if (reportEmpty([...halves.values()], findings)) return [];
-  return pairedModules(folder, config, halves, findings);
+  reportOddTensors(odd, config, findings);
+  const isEmpty = reportEmpty([...halves.values()], findings);
+  return { modules: isEmpty ? [] : pairedModules(folder, config, halves, findings), ignored: others.paths };
 }
 
 /** The modules of the pairs that are sound, each of the model's modules once. */
@@ -211,29 +215,35 @@ function reportEmpty(pairs: readonly Halves[], findings: Findings): boolean {
   if (!first) return false;
   findings.error(
     "empty-tensors",
-    `${empty.length} of ${tensors.length} LoRA tensors are empty (shape [${first.shape.join(", ")}]): DeepSpeed ZeRO-3 saved the adapter without gathering its weights.`,
+    `${empty.length} of ${tensors.length} LoRA tensors are empty (shape [${first.shape.join(", ")}]), as DeepSpeed ZeRO-3 leaves them when an adapter is saved without gathering its weights.`,
     "Set stage3_gather_16bit_weights_on_model_save (in accelerate: zero3_save_16bit_model) to true and save again from the last training checkpoint.",
   );
   return true;
 }
 
-function reportOddTensors(odd: ReadonlyMap<string, readonly string[]>, findings: Findings): void {
+/** Tensors other than A and B. PEFT merges those that its configuration names; others came from another tool, and PEFT passes them over. */
+function reportOddTensors(odd: ReadonlyMap<string, readonly string[]>, config: PeftConfig, findings: Findings): void {
   const merge = "Merge the adapter into the base with PEFT's merge_and_unload() and convert the merged model.";
-  const meanings: Record<string, [code: string, text: string]> = {
-    magnitude: ["dora", "holds DoRA's magnitude vectors, which llama.cpp does not compute"],
-    bias: ["bias", "holds trained biases, which llama.cpp does not apply from an adapter"],
-    "token-delta": ["trainable-tokens", "holds trained rows of the embedding"],
-    "whole-weight": ["modules-to-save", "holds whole trained weights, which an adapter file cannot carry"],
-    unknown: ["unknown-tensor", "holds tensors that are not recognised"],
+  const mergeElsewhere =
+    "PEFT would leave these tensors out: merge the adapter into the base with the tool that made the file, and convert the merged model.";
+  const hasBiases = config.lora_bias === true || (config.bias ?? "none") !== "none";
+  const meanings: Record<string, [code: string, text: string, isPefts: boolean]> = {
+    magnitude: ["dora", "holds DoRA's magnitude vectors, which llama.cpp does not compute", true],
+    bias: ["bias", "holds trained biases, which llama.cpp does not apply from an adapter", hasBiases],
+    "token-delta": ["trainable-tokens", "holds trained rows of the embedding", true],
+    "whole-weight": [
+      "modules-to-save",
+      "holds whole trained weights, which an adapter file cannot carry",
+      (config.modules_to_save ?? []).length > 0,
+    ],
+    unknown: ["unknown-tensor", "holds tensors that are not recognised", false],
   };
   for (const [kind, names] of odd) {
     const meaning = meanings[kind];
     if (!meaning) continue;
-    findings.error(
-      meaning[0],
-      `The file ${meaning[1]}: ${names.slice(0, 2).join(", ")}${names.length > 2 ? `, and ${names.length - 2} more` : ""}.`,
-      merge,
-    );
+    const [code, text, isPefts] = meaning;
+    const listed = `${names.slice(0, 2).join(", ")}${names.length > 2 ? `, and ${names.length - 2} more` : ""}`;
+    findings.error(code, `The file ${text}: ${listed}.`, isPefts ? merge : mergeElsewhere);
   }
 }
 

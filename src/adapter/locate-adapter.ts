@@ -35,6 +35,8 @@ export async function locateAdapter(path: string): Promise<LocatedAdapter> {
     throw new AdapterError(path, foreignParts("mlx", path));
   if (!isPeft) throw new AdapterError(path, await partsOfFolder(path, names));
   if (!names.includes(CONFIG)) throw new AdapterError(path, await partsOfMissingConfig(path, names));
+  const parts = await partsOfMissingWeights(path, names);
+  if (parts) throw new AdapterError(path, parts);
   return { form: "peft", path };
 }
 
@@ -43,12 +45,16 @@ async function locateFile(path: string): Promise<LocatedAdapter> {
   if (OF_PEFT_FOLDER.test(name)) return locateAdapter(dirname(path));
   if (/\.safetensors$/i.test(name)) throw new AdapterError(path, await partsOfSafetensors(path));
   if (/\.(?:bin|pt|pth|ckpt|pkl)$/i.test(name)) {
-    throw new AdapterError(path, {
-      what: `${path} is a pickle (PyTorch), which can run code when it is read`,
-      fix: "Give a GGUF file, or a PEFT folder with adapter_model.safetensors: load the adapter in PEFT and call save_pretrained(FOLDER).",
-    });
+    throw new AdapterError(path, pickleParts(path));
   }
   return { form: "gguf", path };
+}
+
+function pickleParts(path: string): ErrorParts {
+  return {
+    what: `${path} is a pickle (PyTorch), which can run code when it is read`,
+    fix: "Give a GGUF file or a PEFT folder with adapter_model.safetensors: PEFT writes one where the adapter is loaded and saved with save_pretrained(FOLDER).",
+  };
 }
 
 /** A safetensors file that is not named as PEFT names its own. */
@@ -57,10 +63,27 @@ async function partsOfSafetensors(path: string): Promise<ErrorParts> {
   const layout = foreignLayout(tensors.map(({ name }) => name));
   if (layout !== undefined) return foreignParts(layout, path);
   return {
-    what: `${path} is not named as in a PEFT folder`,
-    expected: `adapter_model.safetensors, with its ${CONFIG} in the same folder`,
-    fix: `Rename the file, put its ${CONFIG} in the same folder, and give that folder.`,
+    what: `${path} is not named as PEFT names its weights`,
+    expected: "adapter_model.safetensors",
+    fix: `Rename the file, see that its ${CONFIG} lies in the same folder, and give that folder.`,
   };
+}
+
+/** A folder with PEFT's configuration and weights that are not where PEFT looks for them; undefined where the reader says it better. */
+async function partsOfMissingWeights(folder: string, names: readonly string[]): Promise<ErrorParts | undefined> {
+  const isReadable = /^adapter_model\.(?:safetensors|safetensors\.index\.json|bin)$/;
+  if (names.some((name) => isReadable.test(name))) return undefined;
+  const pickle = names.find((name) => /^adapter_model.*\.bin$/.test(name));
+  if (pickle !== undefined) return pickleParts(join(folder, pickle));
+  if (names.some((name) => /^adapter_model-\d+-of-\d+\.safetensors$/.test(name))) {
+    return {
+      what: `${folder} has adapter weights in several files, but not their index`,
+      expected: "adapter_model.safetensors.index.json",
+      fix: "Copy the index into the folder, or save the adapter again.",
+    };
+  }
+  const other = names.find((name) => /\.safetensors$/i.test(name));
+  return other === undefined ? undefined : partsOfSafetensors(join(folder, other));
 }
 
 /** A folder with PEFT's weights, but without their configuration. */
@@ -96,7 +119,7 @@ async function partsOfFolder(folder: string, names: readonly string[]): Promise<
   const [other] = weights;
   if (other !== undefined) return partsOfSafetensors(join(folder, other));
   const isModel = names.some((name) => /^(?:pytorch_model|consolidated|model).*\.(?:bin|pth|index\.json)$/.test(name));
-  if (isModel) return foreignParts("model", folder);
+  if (isModel || (await hasModelCheckpoints(folder, names))) return foreignParts("model", folder);
   return {
     what: names.length === 0 ? `${folder} is an empty folder` : `${folder} holds no adapter`,
     expected: `${CONFIG} and adapter_model.safetensors`,
@@ -113,7 +136,10 @@ function partsOfAdaptersBelow(folder: string, below: readonly string[]): ErrorPa
   if (newest && steps.length === below.length) {
     return {
       what: `${folder} is a folder of training checkpoints, not an adapter`,
-      fix: `Give one of its checkpoints: the newest is ${newest.path}${steps.length > 1 ? ` (of ${steps.length})` : ""}.`,
+      fix:
+        steps.length === 1
+          ? `Give ${newest.path}.`
+          : `Give one of its ${steps.length} checkpoints; the newest is ${newest.path}.`,
     };
   }
   const listed = below.slice(0, 5).join(", ");
@@ -121,6 +147,15 @@ function partsOfAdaptersBelow(folder: string, below: readonly string[]): ErrorPa
     what: `${folder} is not an adapter, but holds ${below.length === 1 ? "one" : `${below.length} of them`}`,
     fix: `Give ${below.length === 1 ? listed : `one of them: ${listed}${below.length > 5 ? ", ..." : ""}`}.`,
   };
+}
+
+/** Whether the checkpoints of a training's output are of a whole model. */
+async function hasModelCheckpoints(folder: string, names: readonly string[]): Promise<boolean> {
+  for (const name of names.filter((one) => /^checkpoint-\d+$/.test(one))) {
+    const inner = await entriesOf(join(folder, name)).catch((): string[] => []);
+    if (inner.includes("config.json")) return true;
+  }
+  return false;
 }
 
 /** PEFT folders at most `depth` levels below a folder, in the order of their names. Folders of tools (hidden ones) are passed over. */

@@ -19,21 +19,24 @@ export class OtherParts {
 
   /** Says what is left out. @param isAll whether nothing else is in the file, so that nothing is left. */
   report(findings: Findings, isAll: boolean): void {
-    const all = [...this.byPart].map(([part, paths]) => `${paths.size} ${part} module${paths.size === 1 ? "" : "s"}`);
+    const counts = [...this.byPart].map(
+      ([part, paths]) => `${paths.size} ${part} module${paths.size === 1 ? "" : "s"}`,
+    );
+    const all = new Intl.ListFormat("en").format(counts);
     const [first] = this.paths;
     if (first === undefined) return;
     const isOne = this.paths.length === 1;
     if (isAll) {
       findings.error(
         "no-decoder",
-        `Nothing of the text decoder is adapted: the file holds only ${all.join(" and ")} (first: ${first}).`,
+        `Nothing of the text decoder is adapted: the file holds only ${all} (first: ${first}).`,
         "llama.cpp applies adapters to the text decoder only: give one that adapts it, or merge this one into the model with PEFT's merge_and_unload().",
       );
       return;
     }
     findings.warning(
       "other-part",
-      `${all.join(" and ")} ${isOne ? "is" : "are"} ignored: llama.cpp has no place for ${isOne ? "it" : "them"} (first: ${first}).`,
+      `${all} ${isOne ? "is" : "are"} ignored: llama.cpp has no place for ${isOne ? "it" : "them"} (first: ${first}).`,
     );
   }
 }

@@ -7,7 +7,7 @@ import { architectureNames } from "./architectures.js";
 import { LAYERS_KEY } from "./layer-count.js";
 import type { Mask } from "./mask.js";
 import { floats, ggufName } from "./peft-to-gguf.js";
-import { peftTensorName } from "./peft-names.js";
+import { peftTensorName, shortName } from "./peft-names.js";
 import { peftTargets } from "./peft-targets.js";
 import type { TrimReport } from "./trim.js";
 import { writePeftFolder } from "./write-peft.js";
@@ -35,7 +35,7 @@ export async function trimPeftAdapter(
   const tensors = kept.flatMap(({ a, b }) => [a, b]).sort(byPlace);
   const names = new Map(kept.flatMap(namesInPeft));
   const factors = new Map(kept.map((module) => [module.b, scales?.get(module) ?? 1]));
-  const config = { ...adapter.config, ...peftTargets(kept, layerCount) };
+  const config = { ...adapter.config, ...peftTargets(kept, layerCount, othersThan(kept, adapter)) };
   await withFileSources(
     tensors.map(({ path }) => path),
     async (sourceOf) => {
@@ -58,6 +58,15 @@ export async function trimPeftAdapter(
     keptBytes: bytes(kept),
     droppedBytes: bytes(adapter.modules) - bytes(kept),
   };
+}
+
+/** The modules that the adapter had apart from the kept ones, of other parts of the model too. */
+function othersThan(kept: readonly PeftModule[], { modules, ignored }: PeftAdapter): Parameters<typeof peftTargets>[0] {
+  const isKept = new Set(kept);
+  return [
+    ...modules.filter((module) => !isKept.has(module)),
+    ...ignored.map((modulePath) => ({ modulePath, layer: undefined, module: shortName(modulePath) })),
+  ];
 }
 
 /** The names of a module's tensors under which PEFT loads them. */

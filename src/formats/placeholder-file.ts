@@ -10,7 +10,7 @@ export const PLACEHOLDER_BYTES = 128;
  */
 export function assertNotPlaceholder(start: Uint8Array | string, path: string): void {
   const text = (typeof start === "string" ? start : Buffer.from(start).toString("latin1")).slice(0, PLACEHOLDER_BYTES);
-  if (text.startsWith("version https://git-lfs.github.com/spec/")) {
+  if (text.startsWith("version https://git-lfs")) {
     throw new FormatError(path, {
       what: `${path} is a Git LFS pointer, not the file itself`,
       fix: "Run `git lfs pull` in its repository, or download the file itself.",
