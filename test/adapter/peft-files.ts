@@ -37,7 +37,7 @@ export async function writePeft(
 ): Promise<string> {
   await mkdir(folder, { recursive: true });
   await writeWeights(join(folder, "adapter_model.safetensors"), tensors);
-  const names = tensors.flatMap(({ name }) => /\.(\w+)\.lora_(?:embedding_)?[AB]\b/.exec(name)?.[1] ?? []);
+  const names = tensors.flatMap(({ name }) => /(?:^|\.)(\w+)\.lora_(?:embedding_)?[AB]\b/.exec(name)?.[1] ?? []);
   const whole = {
     peft_type: "LORA",
     task_type: "CAUSAL_LM",
