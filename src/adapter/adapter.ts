@@ -24,6 +24,8 @@ export interface AdapterModule {
 /** A LoRA adapter as a value: its header, nothing of its data. */
 export interface Adapter {
   readonly path: string;
+  /** The path that the user gave, where the adapter was converted into a temporary file: for messages. */
+  readonly givenPath?: string;
   readonly architecture: string;
   readonly alpha: number;
   readonly metadata: GgufMetadata;

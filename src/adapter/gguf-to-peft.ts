@@ -7,10 +7,11 @@ import { canDequantize, dequantize } from "../formats/dequantize.js";
 import type { Adapter, AdapterModule } from "./adapter.js";
 import { architectureNames, knownArchitectures, type ArchitectureNames } from "./architectures.js";
 import type { BaseModel } from "./base-model.js";
+import { LAYERS_KEY } from "./layer-count.js";
 import { peftTargets } from "./peft-targets.js";
 import { separateRows } from "./rotary-rows.js";
 import { transposed } from "./transpose.js";
-import { shortName } from "./peft-names.js";
+import { peftTensorName, shortName } from "./peft-names.js";
 import { TYPES_FROM_GGUF, writePeftFolder } from "./write-peft.js";
 
 /**
@@ -32,7 +33,7 @@ export async function writeGgufAsPeft(
     });
   }
   const placed = adapter.modules.map((module) => ({ module, modulePath: peftPath(adapter.path, module, names) }));
-  const metadata = new Map([["format", "pt"], TYPES_FROM_GGUF]);
+  const metadata = new Map([["format", "pt"], TYPES_FROM_GGUF, [LAYERS_KEY, String(base.layerCount)]]);
   const source = await FileSource.open(adapter.path);
   try {
     const tensors = placed.flatMap(({ module, modulePath }) =>
@@ -71,8 +72,7 @@ function pair(
   const isEmbedding = place === "embedding";
   const outputs = b.dims[1] ?? 0;
   const inputs = (isEmbedding ? a.dims[1] : a.dims[0]) ?? 0;
-  const [prefix, suffix] = isEmbedding ? ["lora_embedding_", ""] : ["lora_", ".weight"];
-  const name = (half: string): string => `base_model.model.${modulePath}.${prefix}${half}${suffix}`;
+  const name = (half: "A" | "B"): string => peftTensorName(modulePath, half, isEmbedding);
   const dtypeOf = (tensor: GgufTensor): "F32" | "F16" | "BF16" => {
     const { name: type } = tensor.type;
     return type === "F16" || type === "BF16" ? type : "F32";

@@ -4,13 +4,14 @@ import { FileSource } from "../formats/file-source.js";
 import { metadataString } from "../formats/gguf-value.js";
 import type { Adapter } from "./adapter.js";
 import type { BaseModel } from "./base-model.js";
-import { formOf } from "./either-form.js";
 import { Findings, type Finding } from "./finding.js";
 import { assertFits } from "./fit.js";
 import { loadGgufAdapter } from "./load-gguf-adapter.js";
 import { examinePeftAdapter, type PeftAdapter } from "./load-peft-adapter.js";
+import { locateAdapter } from "./locate-adapter.js";
 import { assertPeftFits, floats } from "./peft-to-gguf.js";
 import { updateFacts, type UpdateFacts } from "./update-norm.js";
+import { zeroFinding } from "./zero-updates.js";
 
 /** One module as inspect shows it. */
 export interface InspectedModule {
@@ -40,12 +41,13 @@ export interface Inspection {
 
 /**
  * Looks an adapter over, numbers included, and checks it against a model where one is given. What is wrong comes back as findings.
- * @throws FileError, FormatError when the files cannot be read at all.
+ * @throws FileError, FormatError when the files cannot be read at all; AdapterError when something other than an adapter is there.
  */
 export async function inspectAdapter(path: string, model?: BaseModel): Promise<Inspection> {
-  return (await formOf(path)) === "peft"
-    ? inspectPeft(await examinePeftAdapter(path), model)
-    : inspectGguf(path, model);
+  const located = await locateAdapter(path);
+  return located.form === "peft"
+    ? inspectPeft(await examinePeftAdapter(located.path), model)
+    : inspectGguf(located.path, model);
 }
 
 async function inspectGguf(path: string, model: BaseModel | undefined): Promise<Inspection> {
@@ -208,22 +210,11 @@ function note(name: string, facts: UpdateFacts | undefined, findings: Findings):
 
 /** Findings about the adapter as a whole. */
 function whole(modules: readonly InspectedModule[], findings: Findings): void {
-  const zero = modules.filter(({ norm }) => norm === 0);
-  if (zero.length > 0 && zero.length === modules.length) {
-    findings.warning(
-      "zero-b",
-      "Every update is zero: the adapter changes nothing (never trained, or scale 0).",
-      "Export the trained adapter again.",
-    );
-  } else if (zero.length > 0) {
-    findings.warning(
-      "zero-b",
-      `${zero.length} of ${modules.length} updates are zero (never trained): ${zero
-        .slice(0, 3)
-        .map(({ name }) => name)
-        .join(", ")}${zero.length > 3 ? ", ..." : ""}.`,
-    );
-  }
+  const zero = zeroFinding(
+    modules.filter(({ norm }) => norm === 0).map(({ name }) => name),
+    modules.length,
+  );
+  if (zero) findings.all.push(zero);
   const ranks = new Set(modules.map(({ rank }) => rank));
   if (ranks.size > 1)
     findings.note("ranks", `Ranks differ between modules: ${[...ranks].sort((a, b) => a - b).join(", ")}.`);

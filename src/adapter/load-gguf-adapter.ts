@@ -125,7 +125,39 @@ function placeOf(path: string, name: string): { place: Place; layer: number | un
   throw unknownTensor(path, name);
 }
 
+/** Tensors that are not a decoder's matrices, and what an adapter with them is. Names: gguf-py/gguf/constants.py, TENSOR_NAMES. */
+const FOREIGN_TENSORS: readonly (readonly [name: RegExp, what: string, fix: string])[] = [
+  [
+    /^(?:enc|dec)\.(?:blk\.|output_norm)/,
+    "the adapter is for an encoder-decoder model, such as T5",
+    "boundary works with decoder-only language models: give an adapter of such a model.",
+  ],
+  [
+    /^(?:v\.|mm\.|a\.|resampler\.)/,
+    "the adapter is for a vision or audio encoder, where llama.cpp applies no adapters",
+    "Give an adapter of the text decoder.",
+  ],
+  [
+    /(?:^|[._])norm(?:\.weight|\.bias)?$/,
+    "it is a trained norm, which llama.cpp leaves out when it applies an adapter",
+    "Merge the adapter into the base with the tool that made it, and use the merged model.",
+  ],
+  [
+    /\.bias$/,
+    "it is a trained bias, which llama.cpp does not apply from an adapter",
+    "Merge the adapter into the base with the tool that made it, and use the merged model.",
+  ],
+];
+
 function unknownTensor(path: string, name: string): AdapterError {
+  const base = name.replace(/\.lora_[ab]$/, "");
+  const [, reason, fix] = FOREIGN_TENSORS.find(([expression]) => expression.test(base)) ?? [];
+  if (reason !== undefined && fix !== undefined)
+    return new AdapterError(
+      path,
+      { what: `${path} cannot be used because of its tensor ${name}: ${reason}`, fix },
+      name,
+    );
   return new AdapterError(
     path,
     {

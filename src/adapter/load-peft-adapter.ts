@@ -9,7 +9,10 @@ import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import type { Place } from "./adapter.js";
 import { Findings, type Finding } from "./finding.js";
 import { examinePeftConfig, readPeftConfig, type PeftConfig } from "./peft-config.js";
-import { layerOfPath, parsePeftName, shortName } from "./peft-names.js";
+import { foreignLayout, foreignParts } from "./foreign-layout.js";
+import { OtherParts } from "./other-parts.js";
+import { parsePeftName, shortName } from "./peft-names.js";
+import { isEncoderDecoder, placeOfPath, type PeftPlace } from "./peft-places.js";
 import { isTargeted, peftScale } from "./peft-scale.js";
 
 const CONFIG = "adapter_config.json";
@@ -41,6 +44,8 @@ export interface PeftAdapter {
   /** Of the configuration and the weights' files, from before they were read. */
   readonly stamps: readonly FileStamp[];
   readonly modules: readonly PeftModule[];
+  /** Paths of modules that belong to other parts of the model than its text decoder; a warning names them. */
+  readonly ignored: readonly string[];
   readonly coverage: readonly number[];
   /** Size of the weights' files in bytes. */
   readonly byteLength: number;
@@ -75,6 +80,7 @@ export async function examinePeftAdapter(folder: string): Promise<PeftAdapter> {
       files: [],
       stamps: [stamp],
       modules: [],
+      ignored: [],
       coverage: [],
       byteLength: 0,
       findings: findings.all,
@@ -82,7 +88,7 @@ export async function examinePeftAdapter(folder: string): Promise<PeftAdapter> {
     };
   }
   const { files, stamps, tensors } = await readSafetensorsFolder(folder, "adapter_model");
-  const modules = pairTensors(folder, config, tensors, findings);
+  const { modules, ignored } = pairTensors(folder, config, tensors, findings);
   if (modules.length === 0 && findings.firstError() === undefined) {
     findings.error("empty", "The file holds no LoRA tensors.", "Export the adapter again.");
   }
@@ -96,6 +102,7 @@ export async function examinePeftAdapter(folder: string): Promise<PeftAdapter> {
     files: files.map(({ path }) => path),
     stamps: [stamp, ...stamps],
     modules,
+    ignored,
     coverage: [...new Set(layers)].sort((a, b) => a - b),
     byteLength: files.reduce((sum, { fileSize }) => sum + fileSize, 0),
     findings: findings.all,
@@ -126,11 +133,14 @@ function pairTensors(
   config: PeftConfig,
   tensors: readonly SafetensorsTensor[],
   findings: Findings,
-): PeftModule[] {
+): Pick<PeftAdapter, "modules" | "ignored"> {
   const halves = new Map<string, Halves>();
   const odd = new Map<string, string[]>();
+  const others = new OtherParts();
   for (const tensor of tensors) {
     const name = parsePeftName(tensor.name);
+    const path = name.kind === "lora" ? name.modulePath : name.path;
+    if (name.kind !== "base-copy" && others.take(path)) continue;
     if (name.kind !== "lora") {
       odd.set(name.kind, [...(odd.get(name.kind) ?? []), tensor.name]);
       continue;
@@ -145,27 +155,102 @@ function pairTensors(
     pair[name.half] = tensor;
     halves.set(name.modulePath, pair);
   }
-  reportOddTensors(odd, findings);
-  return [...halves].flatMap(([modulePath, pair]) => joinHalves(folder, config, modulePath, pair, findings) ?? []);
+  const paths = [...halves.keys(), ...others.paths];
+  if (isEncoderDecoder(paths, config["task_type"] === "SEQ_2_SEQ_LM")) {
+    findings.error(
+      "encoder-decoder",
+      "This is an adapter of an encoder-decoder model, such as T5, BART or Whisper.",
+      "boundary works with decoder-only language models: give an adapter of such a model.",
+    );
+    return { modules: [], ignored: [] };
+  }
+  const layout = halves.size === 0 ? foreignLayout(tensors.map(({ name }) => name)) : undefined;
+  if (layout !== undefined && others.paths.length === 0 && findings.firstError() === undefined) {
+    const { what, fix = "" } = foreignParts(layout, folder);
+    findings.error("foreign", `${what}.`, fix);
+    return { modules: [], ignored: [] };
+  }
+  others.report(findings, halves.size === 0 && odd.size === 0);
+  reportOddTensors(odd, config, findings);
+  const isEmpty = reportEmpty([...halves.values()], findings);
+  return { modules: isEmpty ? [] : pairedModules(folder, config, halves, findings), ignored: others.paths };
 }
 
-function reportOddTensors(odd: ReadonlyMap<string, readonly string[]>, findings: Findings): void {
+/** The modules of the pairs that are sound, each of the model's modules once. */
+function pairedModules(
+  folder: string,
+  config: PeftConfig,
+  halves: ReadonlyMap<string, Halves>,
+  findings: Findings,
+): PeftModule[] {
+  const modules: PeftModule[] = [];
+  const seen = new Map<string, string>();
+  const unknown: string[] = [];
+  for (const [modulePath, pair] of halves) {
+    const place = placeOfPath(modulePath);
+    if (place.kind === "unknown" || place.kind === "other-part") {
+      unknown.push(modulePath);
+      continue;
+    }
+    const key = place.kind === "block" ? `${place.layer}.${place.inBlock}` : place.kind;
+    const twin = seen.get(key);
+    if (twin !== undefined)
+      findings.error(
+        "several-adapters",
+        `${twin} and ${modulePath} are the same module of the text decoder.`,
+        "Save one adapter alone.",
+      );
+    seen.set(key, modulePath);
+    const module = joinHalves(folder, config, modulePath, pair, place, findings);
+    if (module && twin === undefined) modules.push(module);
+  }
+  const [first] = unknown;
+  if (first !== undefined)
+    findings.error(
+      "unknown-module",
+      `The text decoder has no place for ${unknown.length === 1 ? first : `${unknown.length} modules (first: ${first})`}: neither a known list of blocks, nor the token embedding, nor the output head.`,
+      "Train without such modules, or merge the adapter into the base with PEFT's merge_and_unload().",
+    );
+  return modules;
+}
+
+/** ZeRO-3 leaves the parameters of a model as empty tensors; saved without being gathered, they hold nothing. */
+function reportEmpty(pairs: readonly Halves[], findings: Findings): boolean {
+  const tensors = pairs.flatMap(({ a, b }) => [a, b]).filter((tensor) => tensor !== undefined);
+  const empty = tensors.filter(({ shape }) => shape.includes(0));
+  const [first] = empty;
+  if (!first) return false;
+  findings.error(
+    "empty-tensors",
+    `${empty.length} of ${tensors.length} LoRA tensors are empty (shape [${first.shape.join(", ")}]), as DeepSpeed ZeRO-3 leaves them when an adapter is saved without gathering its weights.`,
+    "Set stage3_gather_16bit_weights_on_model_save (in accelerate: zero3_save_16bit_model) to true and save again from the last training checkpoint.",
+  );
+  return true;
+}
+
+/** Tensors other than A and B. PEFT merges those that its configuration names; others came from another tool, and PEFT passes them over. */
+function reportOddTensors(odd: ReadonlyMap<string, readonly string[]>, config: PeftConfig, findings: Findings): void {
   const merge = "Merge the adapter into the base with PEFT's merge_and_unload() and convert the merged model.";
-  const meanings: Record<string, [code: string, text: string]> = {
-    magnitude: ["dora", "holds DoRA's magnitude vectors, which llama.cpp does not compute"],
-    bias: ["bias", "holds trained biases, which llama.cpp does not apply from an adapter"],
-    "token-delta": ["trainable-tokens", "holds trained rows of the embedding"],
-    "whole-weight": ["modules-to-save", "holds whole trained weights, which an adapter file cannot carry"],
-    unknown: ["unknown-tensor", "holds tensors that are not recognised"],
+  const mergeElsewhere =
+    "PEFT would leave these tensors out: merge the adapter into the base with the tool that made the file, and convert the merged model.";
+  const hasBiases = config.lora_bias === true || (config.bias ?? "none") !== "none";
+  const meanings: Record<string, [code: string, text: string, isPefts: boolean]> = {
+    magnitude: ["dora", "holds DoRA's magnitude vectors, which llama.cpp does not compute", true],
+    bias: ["bias", "holds trained biases, which llama.cpp does not apply from an adapter", hasBiases],
+    "token-delta": ["trainable-tokens", "holds trained rows of the embedding", true],
+    "whole-weight": [
+      "modules-to-save",
+      "holds whole trained weights, which an adapter file cannot carry",
+      (config.modules_to_save ?? []).length > 0,
+    ],
+    unknown: ["unknown-tensor", "holds tensors that are not recognised", false],
   };
   for (const [kind, names] of odd) {
     const meaning = meanings[kind];
     if (!meaning) continue;
-    findings.error(
-      meaning[0],
-      `The file ${meaning[1]}: ${names.slice(0, 2).join(", ")}${names.length > 2 ? `, and ${names.length - 2} more` : ""}.`,
-      merge,
-    );
+    const [code, text, isPefts] = meaning;
+    const listed = `${names.slice(0, 2).join(", ")}${names.length > 2 ? `, and ${names.length - 2} more` : ""}`;
+    findings.error(code, `The file ${text}: ${listed}.`, isPefts ? merge : mergeElsewhere);
   }
 }
 
@@ -173,7 +258,8 @@ function joinHalves(
   folder: string,
   config: PeftConfig,
   modulePath: string,
-  { a, b, embedding }: Halves,
+  { a, b }: Halves,
+  where: Exclude<PeftPlace, { kind: "unknown" | "other-part" }>,
   findings: Findings,
 ): PeftModule | undefined {
   if (!a || !b) {
@@ -192,34 +278,43 @@ function joinHalves(
     );
     return undefined;
   }
-  const layer = layerOfPath(modulePath);
-  const place = placeOf(modulePath, layer, embedding);
   const { rank, alpha, scale } = peftScale(config, modulePath, folder);
-  const [rankOfA, rankOfB] = [a.shape[0], b.shape[1]];
-  if (a.shape.length !== 2 || b.shape.length !== 2 || rankOfA !== rankOfB || rankOfA !== rank) {
-    const isExpert = a.shape.length > 2 || /experts/.test(modulePath);
-    findings.error(
-      isExpert ? "experts" : "rank",
-      `${modulePath}: A [${a.shape.join(", ")}] and B [${b.shape.join(", ")}] are not of the rank ${rank} that the configuration gives.`,
-      isExpert
-        ? "Adapters of expert weights are not supported: merge them into the base."
-        : "The configuration belongs to another adapter: put the right adapter_config.json beside the weights.",
-    );
+  const problem = shapeProblem(modulePath, a.shape, b.shape, rank);
+  if (problem) {
+    findings.error(...problem);
     return undefined;
   }
-  if (place === undefined) {
-    findings.error(
-      "unknown-module",
-      `${modulePath} is neither in a decoder block nor the token embedding nor the output head.`,
-      "Train without that module.",
-    );
-    return undefined;
-  }
-  return { modulePath, place, layer, module: shortName(modulePath), rank, alpha, scale, a, b };
+  const layer = where.kind === "block" ? where.layer : undefined;
+  return { modulePath, place: where.kind, layer, module: shortName(modulePath), rank, alpha, scale, a, b };
 }
 
-function placeOf(modulePath: string, layer: number | undefined, embedding: boolean): Place | undefined {
-  if (layer !== undefined) return "block";
-  if (embedding || /(?:^|\.)(?:embed_tokens|wte|word_embeddings|embed_in)$/.test(modulePath)) return "embedding";
-  return /(?:^|\.)(?:lm_head|embed_out|output)$/.test(modulePath) ? "output" : undefined;
+/** What is wrong with the shapes of a pair: code, message and fix of a finding. */
+function shapeProblem(
+  modulePath: string,
+  a: readonly number[],
+  b: readonly number[],
+  rank: number,
+): [code: string, message: string, fix: string] | undefined {
+  const pair = `${modulePath}: A [${a.join(", ")}] and B [${b.join(", ")}]`;
+  const [rankOfA, rankOfB] = [a[0], b[1]];
+  if (a.length === 2 && b.length === 2 && rankOfA === rankOfB && rankOfA === rank) return undefined;
+  if (a.length > 2 || /experts/.test(modulePath))
+    return [
+      "experts",
+      `${pair} are not of the rank ${rank} that the configuration gives.`,
+      "Adapters of expert weights are not supported: merge them into the base.",
+    ];
+  if (a.length !== 2 || b.length !== 2)
+    return [
+      "shape",
+      `${pair} are not matrices.`,
+      "Sharded or flattened weights (FSDP, DeepSpeed) were saved without being gathered: gather them and save the adapter again.",
+    ];
+  if (rankOfA !== rankOfB)
+    return ["rank", `${pair} differ in rank.`, "The file is damaged or mixes two adapters: export the adapter again."];
+  return [
+    "rank",
+    `${pair} are not of the rank ${rank} that the configuration gives.`,
+    "The configuration belongs to another adapter: put the right adapter_config.json beside the weights.",
+  ];
 }

@@ -1,8 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { fileError, FormatError } from "../errors.js";
+import { AdapterError, fileError, FormatError } from "../errors.js";
+import { assertNotPlaceholder } from "../formats/placeholder-file.js";
 import type { Findings } from "./finding.js";
+import { foreignParts } from "./foreign-layout.js";
+import { partOf } from "./peft-places.js";
 
 const patternSchema = z.record(z.string(), z.number()).nullish();
 
@@ -36,16 +39,20 @@ export type PeftConfig = z.output<typeof configSchema>;
 
 /**
  * Reads adapter_config.json of a PEFT folder.
- * @throws FileError when it cannot be read, FormatError when it is not what PEFT writes.
+ * @throws FileError when it cannot be read, FormatError when it is not what PEFT writes, AdapterError when mlx-lm wrote it.
  */
 export async function readPeftConfig(folder: string): Promise<PeftConfig> {
   const path = join(folder, "adapter_config.json");
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
     throw fileError(path, "read", cause);
   });
+  assertNotPlaceholder(text, path);
+  let parsed: unknown;
   try {
-    return configSchema.parse(JSON.parse(text));
+    parsed = JSON.parse(text);
+    return configSchema.parse(parsed);
   } catch (cause) {
+    if (isMlxConfig(parsed)) throw new AdapterError(folder, foreignParts("mlx", folder));
     const issue = cause instanceof z.ZodError ? cause.issues[0] : undefined;
     throw new FormatError(path, {
       what: `${path} is not a PEFT adapter configuration`,
@@ -58,6 +65,12 @@ export async function readPeftConfig(folder: string): Promise<PeftConfig> {
       cause,
     });
   }
+}
+
+/** mlx-lm writes a file of the same name. Source: mlx_lm/lora.py, CONFIG_DEFAULTS. */
+function isMlxConfig(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || "peft_type" in value) return false;
+  return "fine_tune_type" in value || "lora_parameters" in value || "lora_layers" in value;
 }
 
 /** Initialisations that change the base model's own weights, so that the adapter is wrong on the plain base. */
@@ -82,10 +95,12 @@ export function examinePeftConfig(config: PeftConfig, findings: Findings): void 
     );
   if (config.lora_bias === true)
     findings.error("lora-bias", "lora_bias trained a bias in the adapter, which llama.cpp does not apply.", merge);
-  if (config.modules_to_save && config.modules_to_save.length > 0) {
+  // Weights of another tower are left out by name when the tensors are read.
+  const saved = (config.modules_to_save ?? []).filter((name) => partOf(name) === undefined);
+  if (saved.length > 0) {
     findings.error(
       "modules-to-save",
-      `modules_to_save holds whole trained weights (${config.modules_to_save.join(", ")}), which an adapter file cannot carry.`,
+      `modules_to_save holds whole trained weights (${saved.join(", ")}), which an adapter file cannot carry.`,
       merge,
     );
   }

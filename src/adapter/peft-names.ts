@@ -1,10 +1,16 @@
 /** What the name of a tensor in a PEFT file says. */
 export type PeftTensorName =
   | { readonly kind: "lora"; readonly modulePath: string; readonly half: "a" | "b"; readonly embedding: boolean }
-  | { readonly kind: "base-copy" | "magnitude" | "bias" | "token-delta" | "whole-weight" | "unknown" };
+  | {
+      readonly kind: "base-copy" | "magnitude" | "bias" | "token-delta" | "whole-weight" | "unknown";
+      /** The name without PEFT's prefix. */
+      readonly path: string;
+    };
 
 /** Prefixes under which PEFT versions, wrappers and Unsloth store the same module. */
-const PREFIX = /^(?:_fsdp_wrapped_module\.|_orig_mod\.|module\.)*(?:base_model\.model\.|base_model\.)?(?:_orig_mod\.)?/;
+const PREFIX = /^(?:module\.)*(?:base_model\.model\.|base_model\.)?/;
+/** Names that wrappers of training put between the parts of a path, wherever they wrap: torch.compile, FSDP, activation checkpointing. */
+const WRAPPERS = /(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\./g;
 
 /**
  * Reads a tensor's name: `base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight`, with or without the prefix, with the
@@ -12,7 +18,7 @@ const PREFIX = /^(?:_fsdp_wrapped_module\.|_orig_mod\.|module\.)*(?:base_model\.
  * embedding adapters are told apart, and so is everything that is not plain LoRA.
  */
 export function parsePeftName(name: string): PeftTensorName {
-  const path = name.replace(PREFIX, "");
+  const path = name.replace(WRAPPERS, "").replace(PREFIX, "");
   const linear = /^(.+)\.lora_([AB])(?:\.[^.]+)?\.weight$/.exec(path);
   if (linear?.[1] !== undefined)
     return { kind: "lora", modulePath: plainPath(linear[1]), half: linear[2] === "A" ? "a" : "b", embedding: false };
@@ -24,13 +30,17 @@ export function parsePeftName(name: string): PeftTensorName {
       half: embedding[2] === "A" ? "a" : "b",
       embedding: true,
     };
-  if (/lora_magnitude_vector/.test(path)) return { kind: "magnitude" };
-  if (/token_adapter|trainable_tokens/.test(path)) return { kind: "token-delta" };
-  if (/\.lora_[AB](?:\.[^.]+)?\.bias$/.test(path)) return { kind: "bias" };
-  if (/\.base_layer\.(weight|bias)$/.test(path)) return { kind: "base-copy" };
-  if (/\.modules_to_save\./.test(path)) return { kind: "whole-weight" };
-  if (/\.bias$/.test(path)) return { kind: "bias" };
-  return { kind: /\.weight$/.test(path) ? "whole-weight" : "unknown" };
+  return { kind: oddKind(path), path };
+}
+
+function oddKind(path: string): Exclude<PeftTensorName["kind"], "lora"> {
+  if (/lora_magnitude_vector/.test(path)) return "magnitude";
+  if (/token_adapter|trainable_tokens/.test(path)) return "token-delta";
+  if (/\.lora_[AB](?:\.[^.]+)?\.bias$/.test(path)) return "bias";
+  if (/\.base_layer\.(weight|bias)$/.test(path)) return "base-copy";
+  if (/\.modules_to_save\./.test(path)) return "whole-weight";
+  if (/\.bias$/.test(path)) return "bias";
+  return /\.weight$/.test(path) ? "whole-weight" : "unknown";
 }
 
 /** A module that PEFT wrapped twice keeps `base_layer` in its path; some tools leave the model's own prefix out. */
@@ -39,10 +49,9 @@ function plainPath(path: string): string {
   return /^(?:layers|embed_tokens)\b/.test(unwrapped) ? `model.${unwrapped}` : unwrapped;
 }
 
-/** The decoder block that a module path lies in, or undefined outside the blocks. The first number after a layer list counts. */
-export function layerOfPath(modulePath: string): number | undefined {
-  const match = /(?:^|\.)(?:layers|h|blocks|block|layer)\.(\d{1,6})\./.exec(modulePath);
-  return match?.[1] === undefined ? undefined : Number(match[1]);
+/** The name under which PEFT itself stores half of a module, so that `PeftModel.from_pretrained` finds it. */
+export function peftTensorName(modulePath: string, half: "A" | "B", isEmbedding: boolean): string {
+  return `base_model.model.${modulePath}.${isEmbedding ? `lora_embedding_${half}` : `lora_${half}.weight`}`;
 }
 
 /** Last part of a module path, such as `q_proj`. */

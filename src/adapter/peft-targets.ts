@@ -14,26 +14,40 @@ type Targeted = Pick<PeftModule, "modulePath" | "layer" | "module">;
  * Says in PEFT's terms that exactly these modules are adapted. Where they are the same modules in each of some layers, that is a list
  * of modules with `layers_to_transform`; anything else (a mask by module, an embedding or head beside some layers, for which PEFT
  * would ignore the layer list) is one exact expression, because PEFT takes no layer list beside an expression.
- * @param layerCount L of the base, or one more than the highest layer known; all layers need no list.
+ * @param layerCount L of the base; all layers need no list. Undefined where it is not known.
+ * @param others modules of the base that must not be adapted although they may share the last part of their names with a kept one.
  */
-export function peftTargets(kept: readonly Targeted[], layerCount: number): PeftTargets {
+export function peftTargets(
+  kept: readonly Targeted[],
+  layerCount: number | undefined,
+  others: readonly Targeted[] = [],
+): PeftTargets {
   const layers = [...new Set(kept.flatMap(({ layer }) => (layer === undefined ? [] : [layer])))].sort((a, b) => a - b);
   const names = [...new Set(kept.map(({ module }) => module))].sort();
   const inBlocks = kept.filter(({ layer }) => layer !== undefined);
   const isWhole = layers.length === layerCount;
-  const isProduct = inBlocks.length === layers.length * new Set(inBlocks.map(({ module }) => module)).size;
+  const isProduct = inBlocks.length === layers.length * new Set(inBlocks.map(inBlock)).size;
   const hasOthers = inBlocks.length < kept.length;
-  if (isProduct && (isWhole || !hasOthers)) {
+  // A name in the list stands for every module whose path ends in it, in these layers and outside the decoder's blocks.
+  const isExact = !others.some(
+    ({ layer, module }) => names.includes(module) && (layer === undefined || layers.includes(layer)),
+  );
+  if (isProduct && isExact && (isWhole || !hasOthers)) {
     return { target_modules: names, layers_to_transform: isWhole ? null : layers, layers_pattern: null };
   }
   return { target_modules: exactExpression(kept), layers_to_transform: null, layers_pattern: null };
+}
+
+/** A module's path with its layer's number left out: the same in every layer. Experts have numbers of their own behind it. */
+function inBlock({ modulePath, layer }: Pick<Targeted, "modulePath" | "layer">): string {
+  return modulePath.replace(`.${layer ?? ""}.`, ".#.");
 }
 
 /** One Python expression (matched in full) for exactly these paths, whatever wrapper is in front of them. */
 function exactExpression(kept: readonly Targeted[]): string {
   const byShape = new Map<string, number[]>();
   for (const { modulePath, layer } of kept) {
-    const shape = layer === undefined ? modulePath : modulePath.replace(new RegExp(`\\.${layer}\\.`), ".#.");
+    const shape = layer === undefined ? modulePath : inBlock({ modulePath, layer });
     byShape.set(shape, [...(byShape.get(shape) ?? []), ...(layer === undefined ? [] : [layer])]);
   }
   const alternatives = [...byShape].map(([shape, layers]) => {

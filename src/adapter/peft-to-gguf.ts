@@ -8,8 +8,10 @@ import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import { architectureNames, knownArchitectures, type ArchitectureNames } from "./architectures.js";
 import type { BaseModel } from "./base-model.js";
 import type { PeftAdapter, PeftModule } from "./load-peft-adapter.js";
+import { placeOfPath } from "./peft-places.js";
 import { hasNonFinite } from "./finite.js";
 import { assertUpdateFits } from "./fit.js";
+import { LAYERS_KEY } from "./layer-count.js";
 import { interleaveRows } from "./rotary-rows.js";
 import { transposed } from "./transpose.js";
 import { TYPES_FROM_GGUF } from "./write-peft.js";
@@ -29,13 +31,15 @@ interface Mapped {
  * Writes a PEFT adapter as a GGUF file with which llama.cpp computes what PEFT computes. llama.cpp knows one alpha and scales by
  * alpha/rank: where PEFT's scale of a module differs (rsLoRA, alpha_pattern), the difference goes into its B. Tensors are
  * written as F32, as PEFT computes with them; those of a folder that came from a GGUF file keep the types they had there. Source: llama.cpp convert_lora_to_gguf.py for names and layout.
+ * @param options.recordLayers writes L of the base into the metadata, for a file that a user keeps. The temporary file of a sweep goes without:
+ * its hash stands in results of earlier versions.
  * @throws AdapterError when the base's architecture is unknown or a module has no counterpart; FileError when writing fails.
  */
 export async function writePeftAsGguf(
   adapter: PeftAdapter,
   base: BaseModel,
   path: string,
-  { overwrite }: { overwrite: boolean },
+  { overwrite, recordLayers = false }: { overwrite: boolean; recordLayers?: boolean },
 ): Promise<void> {
   const names = architectureNames(base.architecture);
   if (!names) throw unknownArchitecture(adapter.folder, base);
@@ -48,7 +52,9 @@ export async function writePeftAsGguf(
     mapped.flatMap(({ module }) => [module.a.path, module.b.path]),
     async (sourceOf) => {
       const tensors = mapped.flatMap((one) => moduleTensors(one, keepTypes, sourceOf));
-      await writeGguf(path, adapterMetadata(adapter, base, alpha), tensors, { overwrite });
+      const metadata = new Map(adapterMetadata(adapter, base, alpha));
+      if (recordLayers) metadata.set(LAYERS_KEY, { type: "uint32", value: base.layerCount });
+      await writeGguf(path, metadata, tensors, { overwrite });
     },
   );
 }
@@ -73,7 +79,7 @@ function mapModule(
       expected: `one of ${Object.keys(names.modules).join(", ")}`,
       fix: /experts|block_sparse_moe/.test(module.modulePath)
         ? "Adapters of expert weights are not supported: merge them into the base."
-        : "Is this the base that the adapter was trained on?",
+        : "Use the base model that the adapter was trained on.",
     });
   }
   const isQ = names.permutesQk && name.endsWith(".attn_q.weight");
@@ -94,14 +100,26 @@ export function assertPeftFits(adapter: PeftAdapter, base: BaseModel): void {
   const names = architectureNames(base.architecture);
   if (!names) throw unknownArchitecture(adapter.folder, base);
   const alpha = fileAlpha(adapter);
+  const seen = new Map<string, string>();
   for (const module of adapter.modules) {
     const { name } = mapModule(adapter.folder, module, names, base, alpha);
+    const twin = seen.get(name);
+    if (twin !== undefined) throw sameTensor(adapter.folder, twin, module.modulePath, name);
+    seen.set(name, module.modulePath);
     const [outputs = 0] = module.b.shape;
     const [, inputs = 0] = module.a.shape;
     // An embedding is stored as a table of vocabulary rows.
     const update = module.place === "embedding" ? [outputs, inputs] : [inputs, outputs];
     assertUpdateFits(adapter.folder, { ...module, name, update }, base);
   }
+}
+
+function sameTensor(folder: string, first: string, second: string, name: string): AdapterError {
+  return new AdapterError(
+    folder,
+    { what: `${folder}: ${first} and ${second} are both ${name} of the model`, fix: "Save one adapter alone." },
+    name,
+  );
 }
 
 /** GGUF name of the base tensor of a module, or undefined where the architecture has none. */
@@ -111,8 +129,9 @@ export function ggufName(
 ): string | undefined {
   if (place === "embedding") return "token_embd.weight";
   if (place === "output") return "output.weight";
-  const inBlock = /\.\d+\.(.+)$/.exec(modulePath)?.[1];
-  const module = inBlock === undefined ? undefined : names.modules[inBlock];
+  const where = placeOfPath(modulePath);
+  // All known architectures keep their blocks in `model.layers`; other lists belong to other models.
+  const module = where.kind === "block" && where.list === "layers" ? names.modules[where.inBlock] : undefined;
   return module === undefined || layer === undefined ? undefined : `blk.${layer}.${module}.weight`;
 }
 

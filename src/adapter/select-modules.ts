@@ -14,7 +14,8 @@ export interface KeepRules {
   readonly modules?: string;
 }
 
-interface Selectable {
+/** What the rules look at in a module. */
+export interface Selectable {
   readonly layer: number | undefined;
   readonly place: Place;
   readonly module: string;

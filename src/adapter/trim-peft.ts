@@ -2,23 +2,27 @@ import { withFileSources, type FileSource } from "../formats/file-source.js";
 import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import { UsageError } from "../errors.js";
 import type { PeftAdapter, PeftModule } from "./load-peft-adapter.js";
+import { defined } from "../assert.js";
 import { architectureNames } from "./architectures.js";
+import { LAYERS_KEY } from "./layer-count.js";
 import type { Mask } from "./mask.js";
 import { floats, ggufName } from "./peft-to-gguf.js";
+import { peftTensorName, shortName } from "./peft-names.js";
 import { peftTargets } from "./peft-targets.js";
 import type { TrimReport } from "./trim.js";
 import { writePeftFolder } from "./write-peft.js";
 
 /**
- * Writes a PEFT folder with these modules only. Lossless: kept tensors keep their name, bytes, type and order, but for a B that is scaled by
- * other than 1; copies of base weights that PEFT wrote beside them go. adapter_config.json says exactly what is left, so that PEFT loads it as it is.
- * @param layerCount L of the base, or one more than the highest layer that the adapter has.
+ * Writes a PEFT folder with these modules only. Lossless: kept tensors keep their bytes, type and order, but for a B that is scaled by
+ * other than 1; copies of base weights that PEFT wrote with them go. Tensors get the names that PEFT itself writes, without which it loads
+ * nothing, and adapter_config.json says exactly what is left.
+ * @param layerCount L of the base, or undefined where it is not known.
  * @throws UsageError when nothing is kept; FileError when the folder exists and `overwrite` is false.
  */
 export async function trimPeftAdapter(
   adapter: PeftAdapter,
   kept: readonly PeftModule[],
-  layerCount: number,
+  layerCount: number | undefined,
   folder: string,
   { overwrite, scales }: { overwrite: boolean; scales?: ReadonlyMap<PeftModule, number> },
 ): Promise<TrimReport> {
@@ -29,18 +33,21 @@ export async function trimPeftAdapter(
     });
   }
   const tensors = kept.flatMap(({ a, b }) => [a, b]).sort(byPlace);
+  const names = new Map(kept.flatMap(namesInPeft));
   const factors = new Map(kept.map((module) => [module.b, scales?.get(module) ?? 1]));
-  const config = { ...adapter.config, ...peftTargets(kept, layerCount) };
+  const config = { ...adapter.config, ...peftTargets(kept, layerCount, othersThan(kept, adapter)) };
   await withFileSources(
     tensors.map(({ path }) => path),
     async (sourceOf) => {
       const copied = tensors.map((tensor) => {
-        const { name, dtype, shape, byteLength, path, offset } = tensor;
+        const { dtype, shape, byteLength, path, offset } = tensor;
+        const name = defined(names.get(tensor), "a name for each kept tensor");
         const factor = factors.get(tensor) ?? 1;
-        if (factor !== 1) return scaledPeftTensor(sourceOf(path), tensor, factor);
+        if (factor !== 1) return { ...scaledPeftTensor(sourceOf(path), tensor, factor), name };
         return { name, dtype, shape, byteLength, data: () => sourceOf(path).stream(offset, byteLength) };
       });
-      await writePeftFolder(folder, config, copied, { metadata: adapter.metadata, overwrite });
+      const layers = layerCount === undefined ? [] : [[LAYERS_KEY, String(layerCount)] as const];
+      await writePeftFolder(folder, config, copied, { metadata: new Map([...adapter.metadata, ...layers]), overwrite });
     },
   );
   const bytes = (modules: readonly PeftModule[]): number =>
@@ -51,6 +58,24 @@ export async function trimPeftAdapter(
     keptBytes: bytes(kept),
     droppedBytes: bytes(adapter.modules) - bytes(kept),
   };
+}
+
+/** The modules that the adapter had apart from the kept ones, of other parts of the model too. */
+function othersThan(kept: readonly PeftModule[], { modules, ignored }: PeftAdapter): Parameters<typeof peftTargets>[0] {
+  const isKept = new Set(kept);
+  return [
+    ...modules.filter((module) => !isKept.has(module)),
+    ...ignored.map((modulePath) => ({ modulePath, layer: undefined, module: shortName(modulePath) })),
+  ];
+}
+
+/** The names of a module's tensors under which PEFT loads them. */
+function namesInPeft({ modulePath, a, b }: PeftModule): (readonly [SafetensorsTensor, string])[] {
+  const isEmbedding = /\.lora_embedding_[AB]\b/.test(a.name);
+  return [
+    [a, peftTensorName(modulePath, "A", isEmbedding)],
+    [b, peftTensorName(modulePath, "B", isEmbedding)],
+  ];
 }
 
 /** The modules of a PEFT adapter that a mask of its GGUF form keeps, each with its scale. */
@@ -66,9 +91,8 @@ export function peftScales(adapter: PeftAdapter, architecture: string, mask: Mas
 
 /** A tensor times a factor, as F32. */
 function scaledPeftTensor(source: FileSource, tensor: SafetensorsTensor, factor: number) {
-  const { name, shape, byteLength, offset } = tensor;
+  const { shape, byteLength, offset } = tensor;
   return {
-    name,
     dtype: "F32" as const,
     shape,
     byteLength: shape.reduce((product, length) => product * length, 1) * Float32Array.BYTES_PER_ELEMENT,

@@ -18,6 +18,8 @@ export interface Provenance {
   readonly sourceSha256: string | Promise<string>;
   /** Boundary K, where a boundary decided what is kept. */
   readonly boundary: number | undefined;
+  /** L of the base model, where it is known. */
+  readonly layers?: number;
   /** The call that made it, with home folders and secrets redacted. */
   readonly command: string;
   /** Scores that the choice rests on, as JSON. */
@@ -88,6 +90,7 @@ function trimmedMetadata(
 ): GgufMetadata {
   const own: Record<string, GgufValue> = {
     ...(provenance.boundary === undefined ? {} : { boundary: { type: "uint32", value: provenance.boundary } }),
+    ...(provenance.layers === undefined ? {} : { layers: { type: "uint32", value: provenance.layers } }),
     mask: { type: "string", value: provenance.mask },
     command: { type: "string", value: provenance.command },
     "source.sha256": { type: "string", value: provenance.sourceSha256 },

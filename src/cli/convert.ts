@@ -4,9 +4,11 @@ import { readBaseModel } from "../adapter/base-model.js";
 import { assertFits } from "../adapter/fit.js";
 import { writeGgufAsPeft } from "../adapter/gguf-to-peft.js";
 import { writePeftAsGguf } from "../adapter/peft-to-gguf.js";
+import { zeroFinding, zeroUpdates } from "../adapter/zero-updates.js";
 import { UsageError } from "../errors.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
 import { usageLines } from "../report/usage-lines.js";
+import { printWarnings } from "./adapter-warnings.js";
 
 interface ConvertFlags {
   readonly model: string;
@@ -35,12 +37,14 @@ export function convertCommand(): Command {
       }
       const overwrite = { overwrite: force ?? false };
       if (either.form === "peft") {
-        for (const { message } of either.adapter.findings) process.stderr.write(`warning: ${message}\n`);
-        await writePeftAsGguf(either.adapter, base, out, overwrite);
+        printWarnings(either.adapter);
+        await writePeftAsGguf(either.adapter, base, out, { ...overwrite, recordLayers: true });
       } else {
         assertFits(either.adapter, base);
         await writeGgufAsPeft(either.adapter, base, out, overwrite);
       }
+      const zero = zeroFinding(await zeroUpdates(either), either.adapter.modules.length);
+      if (zero) process.stderr.write(`warning: ${zero.message}\n`);
       const form = either.form === "peft" ? "gguf" : "peft";
       process.stdout.write(`${out}: ${either.adapter.modules.length} modules\n${usageLines(form, out).join("\n")}\n`);
     });

@@ -1,12 +1,14 @@
 import { Command } from "commander";
 import { basename, dirname } from "node:path";
 import type { Adapter } from "../adapter/adapter.js";
-import { readBaseModel } from "../adapter/base-model.js";
-import { loadEither } from "../adapter/either-form.js";
+import { architectureNames } from "../adapter/architectures.js";
+import { readBaseModel, type BaseModel } from "../adapter/base-model.js";
+import { loadEither, type EitherAdapter } from "../adapter/either-form.js";
 import { assertFits } from "../adapter/fit.js";
+import { dependsOnLayerCount, knownLayerCount, selectKnown, type KnownLayerCount } from "../adapter/layer-count.js";
 import { ollamaModelfile } from "../adapter/modelfile.js";
 import { assertPeftFits } from "../adapter/peft-to-gguf.js";
-import { selectModules, type KeepRules } from "../adapter/select-modules.js";
+import { type KeepRules } from "../adapter/select-modules.js";
 import { trimAdapter, type TrimReport } from "../adapter/trim.js";
 import { trimPeftAdapter } from "../adapter/trim-peft.js";
 import { hashStamped } from "../formats/input-files.js";
@@ -14,11 +16,13 @@ import { resolveModelPath } from "../engine/resolve-model.js";
 import { UsageError } from "../errors.js";
 import { assertFree, writeTextAtomic } from "../formats/atomic-file.js";
 import { usageLines } from "../report/usage-lines.js";
+import { printWarnings } from "./adapter-warnings.js";
 import { wholeNumber } from "./values.js";
 
 interface TrimFlags extends KeepRules {
   readonly out: string;
   readonly model?: string;
+  readonly layerCount?: number;
   readonly force?: boolean;
 }
 
@@ -29,13 +33,14 @@ export function trimCommand(): Command {
     .argument("<adapter>", "LoRA adapter: a GGUF file or a PEFT folder")
     .requiredOption("-o, --out <path>", "the trimmed adapter: a file for GGUF, a folder for PEFT")
     .option("-m, --model <gguf>", "base model: checks that the adapter fits it and names it in the lines to paste")
+    .option("--layer-count <L>", "number of layers of the base model, where --model is not given", wholeNumber)
     .option("-k, --keep <K>", "how many bottom layers keep their adapter", wholeNumber)
     .option("--layers <list>", "layers that keep it: 0-14,17; ranges are inclusive, -1 is the last")
     .option("--drop <list>", "layers that lose it, written likewise")
     .option("--modules <names>", "modules that keep it: q_proj,v_proj or attn_q,attn_v")
     .option("--force", "replace what is there")
     .addHelpText("after", "\nRules intersect: a module stays when each of them keeps it.")
-    .action(async (path: string, { out, model, force, ...rules }: TrimFlags) => {
+    .action(async (path: string, { out, model, layerCount, force, ...rules }: TrimFlags) => {
       if (Object.keys(rules).length === 0) {
         throw new UsageError({ what: "nothing says what to keep", expected: "--keep, --layers, --drop or --modules" });
       }
@@ -43,13 +48,21 @@ export function trimCommand(): Command {
       const either = await loadEither(path);
       const base = model === undefined ? undefined : await readBaseModel(await resolveModelPath(model));
       if (base && either.form === "gguf") assertFits(either.adapter, base);
-      if (base && either.form === "peft") assertPeftFits(either.adapter, base);
-      const layerCount = base?.layerCount ?? (either.adapter.coverage.at(-1) ?? 0) + 1;
+      // A PEFT folder is cut without its tensors being understood, so the architecture may be one that is not converted.
+      if (base && either.form === "peft" && architectureNames(base.architecture)) assertPeftFits(either.adapter, base);
+      const known = await layersOf(either, base, layerCount);
+      if (either.form === "peft") printWarnings(either.adapter, "; the trimmed folder goes without");
+      if (known?.note !== undefined && dependsOnLayerCount(either.adapter.modules, rules))
+        process.stderr.write(`note: ${known.note}\n`);
       const report = await (either.form === "peft"
-        ? trimPeftAdapter(either.adapter, selectModules(either.adapter.modules, layerCount, rules), layerCount, out, {
-            overwrite,
-          })
-        : trimToGguf(either.adapter, layerCount, rules, { out, model, overwrite }));
+        ? trimPeftAdapter(
+            either.adapter,
+            selectKnown(either.adapter.modules, known?.layerCount, rules),
+            known?.layerCount,
+            out,
+            { overwrite },
+          )
+        : trimToGguf(either.adapter, known?.layerCount, rules, { out, model, overwrite }));
       const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(2);
       process.stdout.write(
         `${out}: ${report.keptModules} modules kept (${megabytes(report.keptBytes)} MB), ${report.droppedModules} dropped (${megabytes(report.droppedBytes)} MB)\n` +
@@ -58,19 +71,42 @@ export function trimCommand(): Command {
     });
 }
 
+/** L of the base: of the model where it is given, else as the user says, else as the adapter itself says. */
+async function layersOf(
+  either: EitherAdapter,
+  base: BaseModel | undefined,
+  layerCount: number | undefined,
+): Promise<KnownLayerCount | undefined> {
+  if (base && layerCount !== undefined && base.layerCount !== layerCount) {
+    throw new UsageError({
+      what: `--layer-count is ${layerCount}, but ${base.path} has ${base.layerCount} layers`,
+      fix: "Leave --layer-count out where --model is given.",
+    });
+  }
+  const given = base?.layerCount ?? layerCount;
+  if (given === undefined) return knownLayerCount(either);
+  const highest = either.adapter.coverage.at(-1) ?? 0;
+  if (highest < given) return { layerCount: given };
+  throw new UsageError({
+    what: `the adapter has tensors in layer ${highest}, but the base model is said to have ${given} layers`,
+    fix: "Give the base model that the adapter was trained on.",
+  });
+}
+
 /** The trimmed file with an Ollama Modelfile beside it. */
 async function trimToGguf(
   adapter: Adapter,
-  layerCount: number,
+  layerCount: number | undefined,
   rules: KeepRules,
   { out, model, overwrite }: { out: string; model: string | undefined; overwrite: boolean },
 ): Promise<TrimReport> {
-  const mask = new Map(selectModules(adapter.modules, layerCount, rules).map(({ name }) => [name, 1]));
+  const mask = new Map(selectKnown(adapter.modules, layerCount, rules).map(({ name }) => [name, 1]));
   const modelfile = `${out}.Modelfile`;
   if (!overwrite) for (const path of [out, modelfile]) await assertFree(path);
   const provenance = {
     sourceSha256: hashStamped(adapter.stamp).then(({ sha256 }) => sha256),
     boundary: rules.keep,
+    ...(layerCount === undefined ? {} : { layers: layerCount }),
     command: commandLine(adapter.path, out, rules),
   };
   const report = await trimAdapter(adapter, mask, out, provenance, { overwrite });

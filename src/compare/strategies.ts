@@ -108,7 +108,7 @@ async function run(session: Session, named: readonly SweepInputs[], budget: Budg
   const { config, inputs, plan, engine, folder } = session;
   const ends = [plan.base, plan.full];
   const pieces = await piecesFor(session, ends);
-  await assertChangesSomething(engine, plan, pieces, inputs.adapter.path);
+  await assertChangesSomething(engine, plan, pieces, inputs.adapter.givenPath ?? inputs.adapter.path);
   // In a fixed random order, of which a strategy that cannot afford all takes the beginning.
   const samples = shuffle(config.seed, plan.selection);
   const full = await answer(session, [plan.full], samples, "full");
@@ -280,6 +280,7 @@ async function writeTrimmed({ config, folder }: Session, { inputs, chosen }: Out
   const provenance = {
     sourceSha256: inputs.adapter.sha256,
     boundary: inputs.strategy.kind === "prefix" ? chosen.candidate.boundary : undefined,
+    layers: inputs.model.layerCount,
     command: `boundary strategies, ${inputs.strategyText}, --rule ${config.rule}`,
   };
   const path = join(folder.path, file);

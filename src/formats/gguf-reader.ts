@@ -3,6 +3,7 @@ import { withFileSource, type FileSource } from "./file-source.js";
 import { ggmlType, type GgmlType } from "./ggml-types.js";
 import { GgufCursor, HeaderCutError } from "./gguf-cursor.js";
 import { metadataNumber, type GgufMetadata, type GgufValue } from "./gguf-value.js";
+import { assertNotPlaceholder, PLACEHOLDER_BYTES } from "./placeholder-file.js";
 import { printable } from "./printable.js";
 
 /** One tensor of a GGUF file. `dims` are in ggml's order: dims[0] is the row length. */
@@ -62,6 +63,7 @@ export async function readGgufHeader(path: string): Promise<GgufHeader> {
 async function checkMagic(source: FileSource): Promise<void> {
   const magic = await source.read(0, Math.min(4, source.size));
   if (magic.toString("latin1") === "GGUF") return;
+  assertNotPlaceholder(await source.read(0, Math.min(PLACEHOLDER_BYTES, source.size)), source.path);
   throw new FormatError(source.path, {
     what: `${source.path} is not a GGUF file`,
     actual: source.size === 0 ? "an empty file" : `the first bytes ${JSON.stringify(magic.toString("latin1"))}`,

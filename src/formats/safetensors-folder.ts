@@ -4,6 +4,7 @@ import { fileError, FileError, FormatError } from "../errors.js";
 import { withFileSource } from "./file-source.js";
 import { withStamp, type FileStamp } from "./file-stamp.js";
 import { JsonCursor } from "./json-cursor.js";
+import { assertNotPlaceholder } from "./placeholder-file.js";
 import { printable } from "./printable.js";
 import {
   decodeUtf8,
@@ -91,7 +92,9 @@ async function readIndex(path: string): Promise<ReadonlyMap<string, string>> {
     if (source.size > MAX_HEADER_BYTES) {
       throw indexError(path, "it is too large", `${source.size} bytes`, `at most ${MAX_HEADER_BYTES}`);
     }
-    return parseSafetensorsIndex(await source.read(0, source.size), path);
+    const bytes = await source.read(0, source.size);
+    assertNotPlaceholder(bytes, path);
+    return parseSafetensorsIndex(bytes, path);
   });
 }
 

@@ -1,6 +1,7 @@
 import { FormatError } from "../errors.js";
 import { withFileSource } from "./file-source.js";
 import { JsonCursor } from "./json-cursor.js";
+import { assertNotPlaceholder, PLACEHOLDER_BYTES } from "./placeholder-file.js";
 import { printable } from "./printable.js";
 import { isSafetensorsDtype, safetensorsByteLength, type SafetensorsDtype } from "./safetensors-dtype.js";
 
@@ -42,7 +43,9 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  */
 export async function readSafetensorsHeader(path: string): Promise<SafetensorsHeader> {
   return withFileSource(path, async (source) => {
-    const prefix = await source.read(0, Math.min(LENGTH_BYTES, source.size));
+    const start = await source.read(0, Math.min(PLACEHOLDER_BYTES, source.size));
+    assertNotPlaceholder(start, path);
+    const prefix = start.subarray(0, LENGTH_BYTES);
     const length = safetensorsHeaderLength(prefix, path, source.size);
     return parseSafetensorsHeader(await source.read(LENGTH_BYTES, length), path, source.size);
   });
@@ -68,7 +71,7 @@ export function safetensorsHeaderLength(prefix: Uint8Array, path: string, fileSi
     what: `${path} is not a safetensors file, or it is truncated: the header's length cannot be right`,
     actual: `${length} bytes`,
     expected: `at most ${most}`,
-    fix: "Check that the file is complete, or fetch it again. A Git LFS pointer is not the file itself.",
+    fix: "Check that the file is complete, or fetch it again.",
   });
 }
 

@@ -109,6 +109,7 @@ async function writeTrimmed(record: SweepRecord, folder: RunFolder): Promise<Swe
   const provenance = {
     sourceSha256: inputs.peft ? peftSha256(inputs.peft) : inputs.adapter.sha256,
     boundary: inputs.strategy.kind === "prefix" ? chosen.boundary : undefined,
+    layers: plan.layerCount,
     command: recipe(config),
     scores: JSON.stringify(Object.fromEntries(scores)),
   };

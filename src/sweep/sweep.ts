@@ -77,7 +77,7 @@ export async function sweep(
       hooks.onPlan?.(plan, inputs);
       const masks = [...plan.candidates, plan.base, plan.full].map(({ mask }) => mask);
       const pieces = await writePieces(inputs.adapter, masks, folder.file("pieces"));
-      await assertChangesSomething(engine, plan, pieces, inputs.adapter.path);
+      await assertChangesSomething(engine, plan, pieces, inputs.adapter.givenPath ?? inputs.adapter.path);
       const journal = await Journal.open(folder.file("journal"));
       try {
         return await run({ config, inputs, plan, ranking, engine, folder, journal, pieces, hooks, started });

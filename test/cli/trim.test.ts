@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
 import { exists } from "../../src/formats/atomic-file.js";
 import { callCli } from "../support/command.js";
+import { pair, writeAdapter } from "../adapter/files.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyAdapter, writeTinyModel } from "../support/tiny-model.js";
 
@@ -48,11 +49,56 @@ describe("boundary trim", () => {
     expect(stdout).toContain(`llama-server -m ${model} --lora ${out}`);
   });
 
-  it("counts layers from the end by the model where it is given, else by the adapter", async () => {
-    await trim("--layers", "0,-2", "--out", at("by-adapter.gguf"));
-    expect((await loadGgufAdapter(at("by-adapter.gguf"))).coverage).toEqual([0, 1]);
+  it("counts layers from the end by the model, or by the number of layers that the user gives", async () => {
     await trim("--layers", "0,-2", "--model", model, "--out", at("by-model.gguf"));
     expect((await loadGgufAdapter(at("by-model.gguf"))).coverage).toEqual([0, 2]);
+    await trim("--layers", "0,-2", "--layer-count", "4", "--out", at("by-count.gguf"));
+    expect((await loadGgufAdapter(at("by-count.gguf"))).coverage).toEqual([0, 2]);
+  });
+
+  it.each([
+    ["--layers", "0,-2"],
+    ["--drop", "-1"],
+    // Layer 3 may be there or not.
+    ["--keep", "4"],
+    ["--layers", "0-3"],
+  ])("without either, %s %s is refused: the adapter's highest layer may not be the model's last", async (...rules) => {
+    const { code, stderr } = await trim(...rules, "--out", at("guessed.gguf"));
+    expect([code, await exists(at("guessed.gguf"))]).toEqual([2, false]);
+    expect(stderr).toContain("depends on how many layers the base model has");
+    expect(stderr).toContain("--model, or its number of layers with --layer-count");
+  });
+
+  it("an adapter of the output head follows the model's last layer, not its own", async () => {
+    const head = await writeAdapter(folder.path, {
+      ...pair("blk.0.attn_q.weight", 32, 32),
+      ...pair("blk.2.attn_q.weight", 32, 32),
+      ...pair("output.weight", 32, 259),
+    });
+    const kept = async (...flags: string[]): Promise<string[] | string> => {
+      const out = at("head.gguf");
+      const { code, stderr } = await callCli(["trim", head, ...flags, "--out", out, "--force"]);
+      return code === 0 ? (await loadGgufAdapter(out)).modules.map(({ name }) => name) : stderr;
+    };
+    const [q0, q2] = ["blk.0.attn_q.weight", "blk.2.attn_q.weight"];
+    expect(await kept("--keep", "3")).toContain("depends on how many layers");
+    expect(await kept("--keep", "3", "--layer-count", "4")).toEqual([q0, q2]);
+    expect(await kept("--keep", "3", "--layer-count", "3")).toEqual([q0, q2, "output.weight"]);
+    // Whatever L is, layers below the highest adapted one leave the head out.
+    expect(await kept("--keep", "2")).toEqual([q0]);
+    expect(await kept("--modules", "attn_q")).toEqual([q0, q2]);
+    expect(await kept("--keep", "3", "--layer-count", "2")).toContain("has tensors in layer 2");
+    expect(await kept("--keep", "1", "--layer-count", "5", "--model", model)).toContain("has 4 layers");
+  });
+
+  it("a trimmed file records L, and the next trim goes by it", async () => {
+    await trim("--keep", "3", "--model", model, "--out", at("three.gguf"));
+    const again = await callCli(["trim", at("three.gguf"), "--layers", "0,-2", "--out", at("again.gguf")]);
+    expect([again.code, again.stderr]).toEqual([0, ""]);
+    expect((await loadGgufAdapter(at("again.gguf"))).coverage).toEqual([0, 2]);
+    expect((await loadGgufAdapter(at("again.gguf"))).metadata.get("boundary.layers")?.value).toBe(4);
+    await callCli(["trim", at("three.gguf"), "--keep", "1", "--out", at("one.gguf")]);
+    expect((await loadGgufAdapter(at("one.gguf"))).metadata.get("boundary.layers")?.value).toBe(4);
   });
 
   it("refuses an adapter that does not fit the model, before anything is written", async () => {

@@ -1,0 +1,11 @@
+import type { PeftAdapter } from "../adapter/load-peft-adapter.js";
+
+/**
+ * Prints what is odd about a PEFT adapter that is used all the same.
+ * @param leftOut what follows the words about parts of the model that are left out.
+ */
+export function printWarnings({ findings }: PeftAdapter, leftOut = ""): void {
+  for (const { code, message } of findings) {
+    process.stderr.write(`warning: ${code === "other-part" ? message.replace(/\.$/, `${leftOut}.`) : message}\n`);
+  }
+}
