@@ -11,6 +11,7 @@ import { loadGgufAdapter } from "./load-gguf-adapter.js";
 import { examinePeftAdapter, type PeftAdapter } from "./load-peft-adapter.js";
 import { assertPeftFits, floats } from "./peft-to-gguf.js";
 import { updateFacts, type UpdateFacts } from "./update-norm.js";
+import { factorLayout } from "./update-shape.js";
 
 /** One module as inspect shows it. */
 export interface InspectedModule {
@@ -83,7 +84,7 @@ async function inspectGguf(path: string, model: BaseModel | undefined): Promise<
         ? updateFacts(
             dequantize(a.type, await source.read(a.offset, a.byteLength)),
             dequantize(b.type, await source.read(b.offset, b.byteLength)),
-            rank,
+            factorLayout(module),
             scale,
           )
         : undefined;
@@ -133,7 +134,8 @@ async function inspectPeft(adapter: PeftAdapter, model: BaseModel | undefined): 
   const modules: InspectedModule[] = [];
   for (const { modulePath, layer, module, rank, alpha, scale, a, b } of adapter.modules) {
     const [bytesOfA, bytesOfB] = await Promise.all([a, b].map(readWhole));
-    const facts = bytesOfA && bytesOfB ? updateFacts(floats(a, bytesOfA), floats(b, bytesOfB), rank, scale) : undefined;
+    const facts =
+      bytesOfA && bytesOfB ? updateFacts(floats(a, bytesOfA), floats(b, bytesOfB), { rank }, scale) : undefined;
     note(modulePath, facts, findings);
     modules.push({
       name: modulePath,

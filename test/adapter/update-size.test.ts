@@ -29,7 +29,7 @@ describe("the norms of an update", () => {
   it("are those of the product, which is never formed", () => {
     fc.assert(
       fc.property(floats(3 * 5), floats(7 * 3), fc.double({ min: 0.1, max: 4, noNaN: true }), (a, b, scale) => {
-        const grams = factorGrams(a, b, 3);
+        const grams = factorGrams(a, b, { rank: 3 });
         const whole = product(a, b, 3);
         const squares = whole.flat().reduce((sum, value) => sum + value ** 2, 0);
         expect(updateNorm(grams, scale)).toBeCloseTo(scale * Math.sqrt(squares), 4);
@@ -51,9 +51,9 @@ describe("the norms of an update", () => {
   });
 
   it("of a product of rank one are one and the same", () => {
-    const grams = factorGrams(Float32Array.from([3, 4]), Float32Array.from([2, 0, 0]), 1);
+    const grams = factorGrams(Float32Array.from([3, 4]), Float32Array.from([2, 0, 0]), { rank: 1 });
     expect([updateNorm(grams, 0.5), updateSpectralNorm(grams, 0.5)]).toEqual([5, 5]);
-    expect(updateSpectralNorm(factorGrams(new Float32Array(4), new Float32Array(4), 2), 1)).toBe(0);
+    expect(updateSpectralNorm(factorGrams(new Float32Array(4), new Float32Array(4), { rank: 2 }), 1)).toBe(0);
   });
 });
 
