@@ -105,6 +105,7 @@ async function inspectGguf(path: string, model: BaseModel | undefined): Promise<
     await source.close();
   }
   whole(modules, findings);
+  noteExperts(adapter, findings);
   findings.note(
     "upstream",
     "A GGUF file does not say how its scale was meant: one that llama.cpp's converter made from an rsLoRA or alpha_pattern adapter is mis-scaled and looks like any other. If yours was, convert the PEFT folder again with `boundary convert`.",
@@ -229,6 +230,16 @@ function whole(modules: readonly InspectedModule[], findings: Findings): void {
   const ranks = new Set(modules.map(({ rank }) => rank));
   if (ranks.size > 1)
     findings.note("ranks", `Ranks differ between modules: ${[...ranks].sort((a, b) => a - b).join(", ")}.`);
+}
+
+function noteExperts({ modules }: Adapter, findings: Findings): void {
+  const counts = modules.flatMap(({ experts }) => (experts === undefined ? [] : [experts]));
+  if (counts.length === 0) return;
+  const each = [...new Set(counts)].sort((a, b) => a - b).join(" or ");
+  findings.note(
+    "experts",
+    `${counts.length} of ${modules.length} modules have an update for each of ${each} experts: they can be swept and trimmed, but not converted to PEFT.`,
+  );
 }
 
 function fits(check: () => void, findings: Findings): void {

@@ -50,6 +50,21 @@ describe("the norms of an update", () => {
     );
   });
 
+  it("do not depend on how A lies in its tensor, and of experts are the root of the squares and the strongest", () => {
+    const a = Float32Array.from([1, 2, 3, 4, 5, 6]);
+    const b = Float32Array.from([1, -1, 2, 0]);
+    const plain = factorGrams(a, b, { rank: 2 });
+    // The same A with a row for each of its three inputs, as the token embedding's lies in a GGUF file.
+    const byInput = factorGrams(Float32Array.from([1, 4, 2, 5, 3, 6]), b, { rank: 2, rowsAreInputs: true });
+    expect(byInput).toEqual(plain);
+    const two = factorGrams(Float32Array.from([...a, ...a]), Float32Array.from([...b, ...b.map((x) => 3 * x)]), {
+      rank: 2,
+      experts: 2,
+    });
+    expect(updateNorm(two, 1)).toBeCloseTo(updateNorm(plain, 1) * Math.sqrt(1 + 9), 9);
+    expect(updateSpectralNorm(two, 1)).toBeCloseTo(3 * updateSpectralNorm(plain, 1), 9);
+  });
+
   it("of a product of rank one are one and the same", () => {
     const grams = factorGrams(Float32Array.from([3, 4]), Float32Array.from([2, 0, 0]), { rank: 1 });
     expect([updateNorm(grams, 0.5), updateSpectralNorm(grams, 0.5)]).toEqual([5, 5]);
