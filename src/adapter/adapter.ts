@@ -15,9 +15,11 @@ export interface AdapterModule {
   /** Short name of the module, e.g. `attn_q`. */
   readonly module: string;
   readonly rank: number;
-  /** A: dims [in, rank] in ggml's order. */
+  /** How many experts have a matrix of their own in the weight; missing where it is a single matrix. */
+  readonly experts?: number;
+  /** A: dims [in, rank] in ggml's order; of experts [in, rank, experts], of the token embedding [rank, vocabulary]. */
   readonly a: GgufTensor;
-  /** B: dims [rank, out] in ggml's order. */
+  /** B: dims [rank, out] in ggml's order; of experts [rank, out, experts]. */
   readonly b: GgufTensor;
 }
 

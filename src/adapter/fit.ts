@@ -1,6 +1,7 @@
 import { AdapterError, type ErrorParts } from "../errors.js";
 import type { Adapter, AdapterModule, Place } from "./adapter.js";
 import type { BaseModel } from "./base-model.js";
+import { updateShape } from "./update-shape.js";
 
 /**
  * Checks that an adapter can be loaded on this model without the engine refusing, aborting or misreading it.
@@ -38,9 +39,10 @@ export interface Update {
 
 /** The shape of the base tensor that a module of a GGUF adapter needs. */
 function updateOf(module: AdapterModule): Update {
-  const { a, b } = module;
-  // The embedding's pair is stored the other way round: A [rank, vocabulary], B [rank, d] for a base of [d, vocabulary].
-  return { ...module, update: module.place === "embedding" ? [b.dims[1], a.dims[1]] : [a.dims[0], b.dims[1]] };
+  const { inputs, outputs, experts } = updateShape(module);
+  // The embedding's base is a table of rows: [d, vocabulary].
+  const matrix = module.place === "embedding" ? [outputs, inputs] : [inputs, outputs];
+  return { ...module, update: experts === undefined ? matrix : [...matrix, experts] };
 }
 
 /**
@@ -63,7 +65,8 @@ export function assertUpdateFits(path: string, { name, layer, place, update }: U
     }
     if (!shape)
       return { what: `${path} adapts tensor ${name}, which the model ${model.path} does not have`, fix: otherBase };
-    if (update[0] === shape[0] && update[1] === shape[1]) return undefined;
+    // llama.cpp does not look at the number of experts, and reads beyond the update's end where the base has more.
+    if (update[0] === shape[0] && update[1] === shape[1] && (update[2] ?? 1) === (shape[2] ?? 1)) return undefined;
     return {
       what: `${path}: the shape of ${name} does not match the model ${model.path}`,
       actual: `an update of [${update.join(", ")}]`,

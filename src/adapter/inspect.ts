@@ -12,6 +12,7 @@ import { locateAdapter } from "./locate-adapter.js";
 import { assertPeftFits, floats } from "./peft-to-gguf.js";
 import { updateFacts, type UpdateFacts } from "./update-norm.js";
 import { zeroFinding } from "./zero-updates.js";
+import { factorLayout } from "./update-shape.js";
 
 /** One module as inspect shows it. */
 export interface InspectedModule {
@@ -85,7 +86,7 @@ async function inspectGguf(path: string, model: BaseModel | undefined): Promise<
         ? updateFacts(
             dequantize(a.type, await source.read(a.offset, a.byteLength)),
             dequantize(b.type, await source.read(b.offset, b.byteLength)),
-            rank,
+            factorLayout(module),
             scale,
           )
         : undefined;
@@ -106,6 +107,7 @@ async function inspectGguf(path: string, model: BaseModel | undefined): Promise<
     await source.close();
   }
   whole(modules, findings);
+  noteExperts(adapter, findings);
   findings.note(
     "upstream",
     "A GGUF file does not say how its scale was meant: one that llama.cpp's converter made from an rsLoRA or alpha_pattern adapter is mis-scaled and looks like any other. If yours was, convert the PEFT folder again with `boundary convert`.",
@@ -135,7 +137,8 @@ async function inspectPeft(adapter: PeftAdapter, model: BaseModel | undefined): 
   const modules: InspectedModule[] = [];
   for (const { modulePath, layer, module, rank, alpha, scale, a, b } of adapter.modules) {
     const [bytesOfA, bytesOfB] = await Promise.all([a, b].map(readWhole));
-    const facts = bytesOfA && bytesOfB ? updateFacts(floats(a, bytesOfA), floats(b, bytesOfB), rank, scale) : undefined;
+    const facts =
+      bytesOfA && bytesOfB ? updateFacts(floats(a, bytesOfA), floats(b, bytesOfB), { rank }, scale) : undefined;
     note(modulePath, facts, findings);
     modules.push({
       name: modulePath,
@@ -218,6 +221,16 @@ function whole(modules: readonly InspectedModule[], findings: Findings): void {
   const ranks = new Set(modules.map(({ rank }) => rank));
   if (ranks.size > 1)
     findings.note("ranks", `Ranks differ between modules: ${[...ranks].sort((a, b) => a - b).join(", ")}.`);
+}
+
+function noteExperts({ modules }: Adapter, findings: Findings): void {
+  const counts = modules.flatMap(({ experts }) => (experts === undefined ? [] : [experts]));
+  if (counts.length === 0) return;
+  const each = [...new Set(counts)].sort((a, b) => a - b).join(" or ");
+  findings.note(
+    "experts",
+    `${counts.length} of ${modules.length} modules have an update for each of ${each} experts: they can be swept and trimmed, but not converted to PEFT.`,
+  );
 }
 
 function fits(check: () => void, findings: Findings): void {

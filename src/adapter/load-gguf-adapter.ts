@@ -1,9 +1,11 @@
+import { at } from "../assert.js";
 import { AdapterError } from "../errors.js";
 import { readGgufHeader, type GgufHeader, type GgufTensor } from "../formats/gguf-reader.js";
 import { metadataNumber, metadataString } from "../formats/gguf-value.js";
 import { withStamp } from "../formats/file-stamp.js";
 import { hashStamped } from "../formats/input-files.js";
 import type { Adapter, AdapterModule, HashedAdapter, Place } from "./adapter.js";
+import { halvesFit, rankDimension } from "./update-shape.js";
 
 /**
  * Reads a LoRA adapter in GGUF format, as llama.cpp's convert_lora_to_gguf.py writes it. Reads the header only.
@@ -98,23 +100,35 @@ function joinHalves(path: string, name: string, { a, b }: { a?: GgufTensor; b?: 
     );
   }
   const where = placeOf(path, name);
-  const rank = b.dims[0] ?? 0;
-  // llama.cpp looks up rows of the embedding's A, so that one is stored as [rank, vocabulary].
-  const rankOfA = where.place === "embedding" ? a.dims[0] : a.dims[1];
-  if (a.dims.length !== 2 || b.dims.length !== 2 || rankOfA !== rank) {
+  if (!halvesFit(where.place, a.dims, b.dims)) {
     throw new AdapterError(
       path,
       {
         what: `${path}: the two halves of ${name} do not fit each other`,
         actual: `A [${a.dims.join(", ")}], B [${b.dims.join(", ")}]`,
-        expected: "A [in, rank] and B [rank, out]",
-        fix: "The adapter is damaged, or holds expert tensors that are not supported: export it again.",
+        expected: EXPECTED_HALVES[where.place],
+        fix: "The adapter is damaged: export it again.",
       },
       name,
     );
   }
-  return { name, ...where, rank, a, b };
+  const [, , experts] = b.dims;
+  return {
+    name,
+    ...where,
+    rank: at(b.dims, rankDimension(where.place).b),
+    ...(experts === undefined ? {} : { experts }),
+    a,
+    b,
+  };
 }
+
+/** What the halves of a module must look like, by its place. */
+const EXPECTED_HALVES: Readonly<Record<Place, string>> = {
+  block: "A [in, rank] and B [rank, out], or A [in, rank, experts] and B [rank, out, experts]",
+  embedding: "A [rank, vocabulary] and B [rank, width]",
+  output: "A [in, rank] and B [rank, out]",
+};
 
 function placeOf(path: string, name: string): { place: Place; layer: number | undefined; module: string } {
   const block = /^blk\.(\d{1,6})\.(.+)\.weight$/.exec(name);

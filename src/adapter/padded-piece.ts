@@ -1,11 +1,13 @@
+import { at } from "../assert.js";
 import { withFileSource, type FileSource } from "../formats/file-source.js";
 import type { GgufTensor } from "../formats/gguf-reader.js";
 import { writeGguf, type GgufTensorToWrite } from "../formats/gguf-writer.js";
 import type { GgufMetadata } from "../formats/gguf-value.js";
 import type { Adapter, AdapterModule } from "./adapter.js";
+import { rankDimension } from "./update-shape.js";
 
-/** Types whose elements stand by themselves, with their bytes: a zero can be put between two of them. */
-const ELEMENT_BYTES: Readonly<Record<string, number>> = { F32: 4, F16: 2, BF16: 2 };
+/** Types whose elements stand by themselves: a zero can be put between two of them. */
+const ELEMENT_TYPES: readonly string[] = ["F32", "F16", "BF16"];
 
 /** A rank with zeros, and the alpha that keeps the scale. */
 export interface Padding {
@@ -42,11 +44,11 @@ export function canBePadded(modules: readonly AdapterModule[], alpha: number): b
   const ranks = new Set(modules.map(({ rank }) => rank));
   const [rank] = ranks;
   if (rank === undefined || ranks.size > 1 || paddingOf(alpha, rank) === undefined) return false;
-  return modules.every(({ a, b }) => a.type.name in ELEMENT_BYTES && b.type.name in ELEMENT_BYTES);
+  return modules.every(({ a, b }) => [a, b].every(({ type }) => ELEMENT_TYPES.includes(type.name)));
 }
 
 /**
- * Writes modules with the zeros of {@link paddingOf} behind A's rows and B's columns: the same update, number for number.
+ * Writes modules with the zeros of {@link paddingOf} behind the last rank of A and of B: the same update, number for number.
  * @throws RangeError when {@link canBePadded} says no; FileError when reading or writing fails.
  */
 export async function writePadded(
@@ -57,7 +59,7 @@ export async function writePadded(
 ): Promise<void> {
   const rank = modules[0]?.rank;
   const padding = rank === undefined ? undefined : paddingOf(adapter.alpha, rank);
-  if (!canBePadded(modules, adapter.alpha) || rank === undefined || padding === undefined) {
+  if (!canBePadded(modules, adapter.alpha) || padding === undefined) {
     throw new RangeError("these modules cannot be padded");
   }
   const withAlpha: GgufMetadata = new Map([
@@ -65,42 +67,30 @@ export async function writePadded(
     ["adapter.lora.alpha", { type: "float32", value: padding.alpha }],
   ]);
   await withFileSource(adapter.path, async (source) => {
-    const tensors = modules.flatMap(({ a, b }) => [
-      paddedRows(source, a, rank, padding.rank),
-      paddedColumns(source, b, rank, padding.rank),
-    ]);
+    const tensors = modules.flatMap(({ a, b, place }) => {
+      const dimension = rankDimension(place);
+      return [lengthened(source, a, dimension.a, padding.rank), lengthened(source, b, dimension.b, padding.rank)];
+    });
     await writeGguf(path, withAlpha, tensors, { overwrite: true });
   });
 }
 
-/** A: dims [in, rank], with rows of zeros. */
-function paddedRows(source: FileSource, a: GgufTensor, rank: number, padded: number): GgufTensorToWrite {
-  const rowBytes = a.byteLength / rank;
-  const more = padded - rank;
+/** A tensor with zeros behind what it has in one of its dimensions, so that this is `length` long. */
+function lengthened(source: FileSource, tensor: GgufTensor, dimension: number, length: number): GgufTensorToWrite {
+  const { dims, type, offset, byteLength } = tensor;
+  // A run is all that lies under one index of the dimensions above: it stands together in the file, and the zeros go behind it.
+  const step = dims.slice(0, dimension).reduce((product, size) => product * size, type.blockBytes);
+  const run = step * at(dims, dimension);
+  const longer = step * length;
+  const runs = byteLength / run;
   return {
-    ...a,
-    dims: [a.dims[0] ?? 0, rank + more],
-    byteLength: a.byteLength + more * rowBytes,
+    ...tensor,
+    dims: dims.map((size, i) => (i === dimension ? length : size)),
+    byteLength: runs * longer,
     data: async function* () {
-      yield* source.stream(a.offset, a.byteLength);
-      if (more > 0) yield Buffer.alloc(more * rowBytes);
-    },
-  };
-}
-
-/** B: dims [rank, out], with zeros behind each row. */
-function paddedColumns(source: FileSource, b: GgufTensor, rank: number, padded: number): GgufTensorToWrite {
-  const rowBytes = b.byteLength / (b.dims[1] ?? 1);
-  const widerBytes = (rowBytes / rank) * padded;
-  const rows = b.dims[1] ?? 0;
-  return {
-    ...b,
-    dims: [padded, rows],
-    byteLength: rows * widerBytes,
-    data: async function* () {
-      const narrow = await source.read(b.offset, b.byteLength);
-      const wide = Buffer.alloc(rows * widerBytes);
-      for (let row = 0; row < rows; row++) narrow.copy(wide, row * widerBytes, row * rowBytes, (row + 1) * rowBytes);
+      const bytes = await source.read(offset, byteLength);
+      const wide = Buffer.alloc(runs * longer);
+      for (let i = 0; i < runs; i++) bytes.copy(wide, i * longer, i * run, (i + 1) * run);
       yield wide;
     },
   };

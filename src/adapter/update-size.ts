@@ -4,6 +4,7 @@ import { withFileSources, type FileSource } from "../formats/file-source.js";
 import { readGgufHeader, type GgufTensor } from "../formats/gguf-reader.js";
 import type { Adapter } from "./adapter.js";
 import { factorGrams, updateNorm, updateSpectralNorm } from "./update-norm.js";
+import { factorLayout } from "./update-shape.js";
 
 /** Bytes of a weight that are decoded at a time. */
 const CHUNK_BYTES = 8 << 20;
@@ -40,7 +41,8 @@ export async function updateSizes(adapter: Adapter, modelPath: string): Promise<
   return withFileSources([adapter.path, modelPath], async (sourceOf) => {
     const [own, base] = [sourceOf(adapter.path), sourceOf(modelPath)];
     const sizes: UpdateSize[] = [];
-    for (const { name, layer, a, b, rank } of adapter.modules) {
+    for (const module of adapter.modules) {
+      const { name, layer, a, b, rank } = module;
       const weight = weights.get(name);
       const unreadable = [a, b, weight].find((tensor) => tensor === undefined || !canDequantize(tensor.type));
       if (!weight || unreadable) {
@@ -52,7 +54,7 @@ export async function updateSizes(adapter: Adapter, modelPath: string): Promise<
       }
       const read = async ({ type, offset, byteLength }: typeof a): Promise<Float32Array> =>
         dequantize(type, await own.read(offset, byteLength));
-      const grams = factorGrams(await read(a), await read(b), rank);
+      const grams = factorGrams(await read(a), await read(b), factorLayout(module));
       const scale = adapter.alpha / rank;
       sizes.push({
         name,

@@ -9,7 +9,7 @@ export interface PassRequest {
   readonly prompts: readonly { readonly id: string; readonly tokens: readonly number[] }[];
 }
 
-/** What goes through one linear module of a layer: sums over all tokens of all prompts. */
+/** What goes through one linear module of a layer: sums over all tokens of all prompts, and over the experts that each goes through. */
 export interface ModuleEnergy {
   /** Name of the weight W: `blk.0.attn_q.weight`. */
   readonly name: string;

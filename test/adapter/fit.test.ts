@@ -86,6 +86,20 @@ describe("an adapter is refused", () => {
     expect(error.tensor).toBe(q);
   });
 
+  it("for another number of experts, which the engine would not notice", async () => {
+    const options = { architecture: "llama", experts: 4 } as const;
+    const model = await readBaseModel(await writeTinyModel(folder.path, "experts.gguf", options));
+    const shapes = (experts: number): Shapes => ({
+      "blk.1.ffn_gate_exps.weight.lora_a": [32, 2, experts],
+      "blk.1.ffn_gate_exps.weight.lora_b": [2, 64, experts],
+    });
+    assertFits(await adapterOf(folder.path, shapes(4)), model);
+    const error = await refusal(model, shapes(3));
+    expect(error.message).toContain("found an update of [32, 64, 3], expected [32, 64, 4] as in the model");
+    await refusal(model, pair("blk.1.ffn_gate_exps.weight", 32, 64));
+    await refusal(model, { [`${q}.lora_a`]: [32, 2, 4], [`${q}.lora_b`]: [2, 32, 4] });
+  });
+
   it("for another vocabulary", async () => {
     const error = await refusal(untied, { ...embedding, "token_embd.weight.lora_a": [2, 300] });
     expect(error.message).toContain("found an update of [32, 300], expected [32, 259]");

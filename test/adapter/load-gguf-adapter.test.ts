@@ -38,6 +38,12 @@ describe("loading an adapter", () => {
     expect(adapter.modules[0]?.b).toMatchObject({ name: "blk.10.ffn_down.weight.lora_b", dims: [3, 32] });
   });
 
+  it("takes updates of experts, which lie one behind the other", async () => {
+    const name = "blk.0.ffn_gate_exps.weight";
+    const adapter = await adapterOf(folder.path, { [`${name}.lora_a`]: [4, 2, 8], [`${name}.lora_b`]: [2, 6, 8] });
+    expect(adapter.modules).toMatchObject([{ name, layer: 0, module: "ffn_gate_exps", rank: 2, experts: 8 }]);
+  });
+
   it("takes an alpha that is stored as an integer", async () => {
     const adapter = await adapterOf(folder.path, pair(q0, 4, 4), { "adapter.lora.alpha": uint32(16) });
     expect(adapter.alpha).toBe(16);
@@ -70,11 +76,24 @@ describe("loading an adapter", () => {
       "A [4, 2]",
     ],
     [
-      "expert tensors",
-      { [`${q0}.lora_a`]: [4, 2, 8], [`${q0}.lora_b`]: [2, 4, 8] },
+      "experts of two numbers",
+      { [`${q0}.lora_a`]: [4, 2, 8], [`${q0}.lora_b`]: [2, 4, 6] },
       {},
       "do not fit each other",
-      "expert tensors that are not supported",
+      "A [in, rank, experts] and B [rank, out, experts]",
+    ],
+    ["experts in one half", { [`${q0}.lora_a`]: [4, 2], [`${q0}.lora_b`]: [2, 4, 8] }, {}, "do not fit each other"],
+    [
+      "an embedding whose A lies as other modules' do",
+      { "token_embd.weight.lora_a": [100, 2], "token_embd.weight.lora_b": [2, 32] },
+      {},
+      "A [rank, vocabulary] and B [rank, width]",
+    ],
+    [
+      "a head of experts",
+      { "output.weight.lora_a": [4, 2, 8], "output.weight.lora_b": [2, 4, 8] },
+      {},
+      "do not fit each other",
     ],
   ];
   it.each(refused)("refuses %s", async (_what, shapes, overrides, ...words) => {

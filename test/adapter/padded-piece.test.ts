@@ -6,6 +6,7 @@ import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
 import { canBePadded, paddingOf, writePadded } from "../../src/adapter/padded-piece.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyAdapter } from "../support/tiny-model.js";
+import { adapterOf } from "./files.js";
 
 const folder = temporaryFolder();
 
@@ -62,6 +63,42 @@ describe("a padded piece", () => {
       expect(newA).toEqual([...oldA, ...new Array<number>(inputs).fill(0)]);
       const rows = Array.from({ length: outputs }, (_, row) => [...oldB.slice(4 * row, 4 * row + 4), 0]);
       expect(newB).toEqual(rows.flat());
+    }
+  });
+
+  it("of the token embedding has a zero behind each token of A, and of experts the zeros of each expert", async () => {
+    const shapes = {
+      "token_embd.weight.lora_a": [4, 7],
+      "token_embd.weight.lora_b": [4, 5],
+      "blk.0.ffn_up_exps.weight.lora_a": [6, 4, 3],
+      "blk.0.ffn_up_exps.weight.lora_b": [4, 5, 3],
+    };
+    const adapter = await adapterOf(folder.path, shapes);
+    const path = join(folder.path, "padded-others.gguf");
+    await writePadded(adapter, adapter.modules, path, adapter.metadata);
+    const padded = await loadGgufAdapter(path);
+    expect(padded.modules.flatMap(({ a, b }) => [a.dims, b.dims])).toEqual([
+      [5, 7],
+      [5, 5],
+      [6, 5, 3],
+      [5, 5, 3],
+    ]);
+    /** Runs of so many numbers, each with so many zeros behind it. */
+    const withZeros = (values: readonly number[], run: number, zeros: number): number[] =>
+      Array.from({ length: values.length / run }, (_, i) => [
+        ...values.slice(i * run, (i + 1) * run),
+        ...new Array<number>(zeros).fill(0),
+      ]).flat();
+    for (const [i, runs] of [
+      [0, { a: [4, 1], b: [4, 1] }],
+      [1, { a: [6 * 4, 6], b: [4, 1] }],
+    ] as const) {
+      for (const half of ["a", "b"] as const) {
+        const [old, wide] = [adapter.modules[i]![half], padded.modules[i]![half]];
+        const values = await matrix(adapter.path, old.offset, old.byteLength);
+        const [run = 0, zeros = 0] = runs[half];
+        expect(await matrix(path, wide.offset, wide.byteLength)).toEqual(withZeros(values, run, zeros));
+      }
     }
   });
 

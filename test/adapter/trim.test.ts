@@ -41,6 +41,17 @@ async function tensorBytes(path: string): Promise<[string, string][]> {
 }
 
 describe("a trimmed adapter", () => {
+  it("holds the kept updates of experts byte for byte, and the embedding's with layer 0", async () => {
+    const options = { architecture: "llama", layers: LAYERS, experts: 3, embeddingRank: 8, headRank: 2 } as const;
+    const adapter = await loadGgufAdapter(await writeTinyAdapter(folder.path, "experts.gguf", options));
+    const path = join(folder.path, "experts-1.gguf");
+    await trimTo(adapter, 1, path);
+    const kept = (await tensorBytes(adapter.path)).filter(([name]) => /^(blk\.0|token_embd)\./.test(name));
+    expect(kept).toHaveLength(2 * (1 + 4 + 4));
+    expect(await tensorBytes(path)).toEqual(kept);
+    expect((await loadGgufAdapter(path)).modules.filter(({ experts }) => experts === 3)).toHaveLength(3);
+  });
+
   it("holds the kept tensors byte for byte, in their order, and nothing of the others", async () => {
     const adapter = await source();
     const path = join(folder.path, "two.gguf");

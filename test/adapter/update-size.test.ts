@@ -29,7 +29,7 @@ describe("the norms of an update", () => {
   it("are those of the product, which is never formed", () => {
     fc.assert(
       fc.property(floats(3 * 5), floats(7 * 3), fc.double({ min: 0.1, max: 4, noNaN: true }), (a, b, scale) => {
-        const grams = factorGrams(a, b, 3);
+        const grams = factorGrams(a, b, { rank: 3 });
         const whole = product(a, b, 3);
         const squares = whole.flat().reduce((sum, value) => sum + value ** 2, 0);
         expect(updateNorm(grams, scale)).toBeCloseTo(scale * Math.sqrt(squares), 4);
@@ -50,10 +50,25 @@ describe("the norms of an update", () => {
     );
   });
 
+  it("do not depend on how A lies in its tensor, and of experts are the root of the squares and the strongest", () => {
+    const a = Float32Array.from([1, 2, 3, 4, 5, 6]);
+    const b = Float32Array.from([1, -1, 2, 0]);
+    const plain = factorGrams(a, b, { rank: 2 });
+    // The same A with a row for each of its three inputs, as the token embedding's lies in a GGUF file.
+    const byInput = factorGrams(Float32Array.from([1, 4, 2, 5, 3, 6]), b, { rank: 2, rowsAreInputs: true });
+    expect(byInput).toEqual(plain);
+    const two = factorGrams(Float32Array.from([...a, ...a]), Float32Array.from([...b, ...b.map((x) => 3 * x)]), {
+      rank: 2,
+      experts: 2,
+    });
+    expect(updateNorm(two, 1)).toBeCloseTo(updateNorm(plain, 1) * Math.sqrt(1 + 9), 9);
+    expect(updateSpectralNorm(two, 1)).toBeCloseTo(3 * updateSpectralNorm(plain, 1), 9);
+  });
+
   it("of a product of rank one are one and the same", () => {
-    const grams = factorGrams(Float32Array.from([3, 4]), Float32Array.from([2, 0, 0]), 1);
+    const grams = factorGrams(Float32Array.from([3, 4]), Float32Array.from([2, 0, 0]), { rank: 1 });
     expect([updateNorm(grams, 0.5), updateSpectralNorm(grams, 0.5)]).toEqual([5, 5]);
-    expect(updateSpectralNorm(factorGrams(new Float32Array(4), new Float32Array(4), 2), 1)).toBe(0);
+    expect(updateSpectralNorm(factorGrams(new Float32Array(4), new Float32Array(4), { rank: 2 }), 1)).toBe(0);
   });
 });
 

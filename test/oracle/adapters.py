@@ -36,6 +36,14 @@ LLAMA_ADAPTERS: dict[str, dict[str, Any]] = {
     "attention-only": {"target_modules": r".*\.self_attn\.(q|k|v|o)_proj"},
     "embed-and-head": {"target_modules": ["embed_tokens", "lm_head", "q_proj", "v_proj"]},
 }
+#: Embedding and head at the ranks that are padded on their way to batches and at those that are not; rank 4 is `embed-and-head`.
+EMBED_AND_HEAD = {f"embed-and-head-rank-{rank}": {"r": rank, "target_modules": ["embed_tokens", "lm_head", "q_proj"]} for rank in (1, 3, 8, 16)}
+#: The same for the other architectures that have a head of their own.
+OTHERS_EMBED_AND_HEAD: dict[str, dict[str, Any]] = {
+    "qwen3": {"r": 8, "target_modules": ["embed_tokens", "lm_head", "q_proj"]},
+    "phi3": {"r": 8, "target_modules": ["embed_tokens", "lm_head", "qkv_proj"]},
+    "phi": {"r": 8, "target_modules": ["embed_tokens", "lm_head", "q_proj"]},
+}
 #: Standard deviation of B: a linear module's output moves by about a quarter of its size.
 B_SPREAD = 0.06
 
@@ -86,6 +94,13 @@ def lora_config(**options: Any) -> LoraConfig:
 def make_adapter(architecture: Architecture, name: str, folder: Path, options: dict[str, Any]) -> None:
     """One PEFT folder."""
     save_adapter(peft_model(architecture, lora_config(**options), name), folder)
+
+
+def make_without_copies(architecture: Architecture, name: str, folder: Path, options: dict[str, Any]) -> None:
+    """One PEFT folder without the copies of embedding and head that PEFT writes beside their adapters, which are most of the file."""
+    make_adapter(architecture, name, folder, options)
+    tensors = load_file(folder / "adapter_model.safetensors")
+    write_tensors(folder, {key: tensor for key, tensor in tensors.items() if ".base_layer." not in key})
 
 
 def reorder_patterns(source: Path, folder: Path) -> None:

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from adapters import LLAMA_ADAPTERS, make_adapter, reorder_patterns, retype
+from adapters import (
+    EMBED_AND_HEAD,
+    LLAMA_ADAPTERS,
+    OTHERS_EMBED_AND_HEAD,
+    make_adapter,
+    make_without_copies,
+    reorder_patterns,
+    retype,
+)
 from expected import expected_of
 from name_variants import GEMMA3_RENAMES, RENAMES, rename, shard
 from refused import make_refused
@@ -37,8 +45,12 @@ def _write_adapters(architecture: Architecture, folder: Path) -> None:
     if architecture.name == "gemma3":
         for name, change in GEMMA3_RENAMES.items():
             rename(plain, folder / name, change)
+    if architecture.name in OTHERS_EMBED_AND_HEAD:
+        make_without_copies(architecture, "embed-and-head", folder / "embed-and-head", OTHERS_EMBED_AND_HEAD[architecture.name])
     if architecture.name != "llama":
         return
+    for name, options in EMBED_AND_HEAD.items():
+        make_without_copies(architecture, name, folder / name, options)
     for name, options in LLAMA_ADAPTERS.items():
         make_adapter(architecture, name, folder / name, options)
     reorder_patterns(folder / "alpha-pattern", folder / "alpha-pattern-reversed")

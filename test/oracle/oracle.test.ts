@@ -11,7 +11,8 @@ import { boundaryMask, type Mask } from "../../src/adapter/mask.js";
 import { piecesOf, writePieces, type ScaledPiece } from "../../src/adapter/pieces.js";
 import { trimAdapter } from "../../src/adapter/trim.js";
 import { trimPeftAdapter } from "../../src/adapter/trim-peft.js";
-import type { ContextShape, Engine } from "../../src/engine/engine.js";
+import { at } from "../../src/assert.js";
+import { ANY_CELLS, type ContextShape, type Engine } from "../../src/engine/engine.js";
 import { openEngine } from "../../src/engine/process-engine.js";
 import { logProbabilities } from "../support/log-probabilities.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
@@ -24,11 +25,19 @@ interface Expected {
   masks: { name: string; kept: { layer: number | null; module: string }[]; logprobs: number[][] }[];
 }
 
-/** A mask of the recorded ones: which modules it keeps and what PEFT computes with it. */
+/** What PEFT answers to 16 prompts, up to a token that is hardly more probable than another: [prompt][token] for each boundary and mask. */
+interface Greedy {
+  prompts: number[][];
+  boundaries: number[][][];
+  masks: number[][][];
+}
+
+/** A mask of the recorded ones: which modules it keeps, and what PEFT computes and answers with it. */
 interface Recorded {
   readonly name: string;
   readonly keeps: (module: PeftModule) => boolean;
   readonly logprobs: readonly (readonly number[])[];
+  readonly answers: readonly (readonly number[])[];
 }
 
 const fixtures = fileURLToPath(new URL("fixtures", import.meta.url));
@@ -39,6 +48,10 @@ const context: ContextShape = {
   cacheType: "F32",
   flashAttention: "off",
 };
+/** Tokens that are generated; recorded answers have at most as many. */
+const MAX_TOKENS = 6;
+/** Every decode step by itself. */
+const ALONE = 0;
 /** In nats. llama.cpp computes the GELU of gemma and phi-2 from a table of F16 values. */
 const tolerance = (architecture: string): number => (/^(gemma|phi$)/.test(architecture) ? 2e-2 : 1e-4);
 
@@ -50,13 +63,35 @@ describe.each(architectures)("%s: llama.cpp computes what PEFT computes", (archi
   const scratch = temporaryFolder();
   const home = join(fixtures, architecture);
   let engine: Engine;
+  let node: Engine;
   let base: BaseModel;
+  /** Hashes of converted adapters that have answered: other names of the same tensors make the same file. */
+  const answered = new Set<string>();
 
   beforeAll(async () => {
     base = await readBaseModel(join(home, "base.gguf"));
-    engine = await openEngine({ modelPath: base.path, gpu: "off", gpuLayers: 0, threads: 1 });
+    const options = { modelPath: base.path, gpu: "off", gpuLayers: 0, threads: 1 } as const;
+    engine = await openEngine(options);
+    node = await openEngine({ ...options, calls: "node" });
   });
-  afterAll(() => engine.close());
+  afterAll(() => Promise.all([engine.close(), node.close()]));
+
+  const answers = async (
+    by: Engine,
+    pieces: readonly ScaledPiece[],
+    prompts: readonly number[][],
+    batchedCells: number,
+  ): Promise<(readonly number[])[]> => {
+    const generations = await by.generate({
+      pieces,
+      context: { ...context, sequences: prompts.length, contextSize: 64 },
+      prompts: prompts.map((tokens, i) => ({ id: String(i), tokens })),
+      maxTokens: MAX_TOKENS,
+      stop: [],
+      batchedCells,
+    });
+    return generations.sort((a, b) => Number(a.id) - Number(b.id)).map(({ tokens }) => tokens);
+  };
 
   /** Largest difference to the recorded log-probabilities over all prompts and the whole vocabulary. */
   const worst = async (
@@ -83,13 +118,16 @@ describe.each(architectures)("%s: llama.cpp computes what PEFT computes", (archi
       const names = architectureNames(base.architecture);
       return (names && ggufName(module, names)) ?? "";
     };
+    const greedy = JSON.parse(readFileSync(join(home, name, "greedy.json"), "utf8")) as Greedy;
     const recorded: Recorded[] = [
       ...expected.boundaries.map((logprobs, boundary) => {
         const mask = boundaryMask(adapter.modules, expected.layers, boundary);
-        return { name: `K=${boundary}`, keeps: (module: PeftModule) => mask.has(nameOf(module)), logprobs };
+        const own = { logprobs, answers: at(greedy.boundaries, boundary) };
+        return { name: `K=${boundary}`, keeps: (module: PeftModule) => mask.has(nameOf(module)), ...own };
       }),
-      ...expected.masks.map(({ name: title, kept, logprobs }) => ({
+      ...expected.masks.map(({ name: title, kept, logprobs }, i) => ({
         name: title,
+        answers: at(greedy.masks, i),
         keeps: ({ layer, module }: PeftModule) =>
           kept.some((one) => one.layer === (layer ?? null) && one.module === module),
         logprobs,
@@ -99,6 +137,18 @@ describe.each(architectures)("%s: llama.cpp computes what PEFT computes", (archi
       new Map(peft.modules.filter(keeps).map((module) => [nameOf(module), 1]));
     const pieces = await writePieces(adapter, recorded.map(maskOf), join(scratch.path, `pieces-${name}`));
     const limit = tolerance(architecture);
+    const asRecorded = ({ answers: sure }: Recorded, found: readonly (readonly number[])[]): void => {
+      expect(found.map((tokens, i) => tokens.slice(0, at(sure, i).length))).toEqual(sure);
+    };
+    for (const one of answered.has(adapter.sha256) ? [] : recorded) {
+      const masked = piecesOf(maskOf(one), pieces);
+      const alone = await answers(engine, masked, greedy.prompts, ALONE);
+      asRecorded(one, alone);
+      asRecorded(one, await answers(engine, masked, greedy.prompts, ANY_CELLS));
+      if (maskOf(one).size < peft.modules.length) continue;
+      expect(await answers(node, [{ path: converted, scale: 1 }], greedy.prompts, ALONE)).toEqual(alone);
+    }
+    answered.add(adapter.sha256);
     for (const one of recorded) {
       const mask = maskOf(one);
       expect(await worst(piecesOf(mask, pieces), expected.prompts, one.logprobs), `pieces, ${one.name}`).toBeLessThan(

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { decodeF16, encodeF16 } from "../../src/formats/half-floats.js";
-import { ggmlType } from "../../src/formats/ggml-types.js";
+import { ggmlType, ggmlTypeId } from "../../src/formats/ggml-types.js";
 import { writeGguf, type GgufTensorToWrite } from "../../src/formats/gguf-writer.js";
 import type { GgufMetadata, GgufValue } from "../../src/formats/gguf-value.js";
 import { seededGenerator } from "../../src/samples/shuffle.js";
@@ -23,6 +23,8 @@ export interface TinyModelOptions {
   readonly addBos?: boolean;
   /** Type of the matrices in the blocks and of embedding and head; F32 by default. */
   readonly type?: "F32" | "Q8_0";
+  /** Experts in the feed-forward network of each layer, two of which answer a token; for llama, so the model is mixtral's kind. */
+  readonly experts?: number;
 }
 
 export interface TinyAdapterOptions extends TinyModelOptions {
@@ -32,7 +34,14 @@ export interface TinyAdapterOptions extends TinyModelOptions {
   readonly coverage?: readonly number[];
   /** Multiplies B; 0 makes an adapter without effect. */
   readonly strength?: number;
+  /** Ranks of updates of the token embedding and of the head; none by default. */
+  readonly embeddingRank?: number;
+  readonly headRank?: number;
+  /** Type of its tensors, F32 by default. Q8_0 is what llama.cpp's converter makes: tensors whose rows are not whole blocks become F16. */
+  readonly adapterType?: AdapterType;
 }
+
+export type AdapterType = "F32" | "F16" | "BF16" | "Q8_0";
 
 const D = 32;
 const HEADS = 4;
@@ -56,8 +65,8 @@ export async function writeTinyModel(folder: string, name: string, options: Tiny
     tensor("output_norm.weight", [D], () => 1, 1),
     // gemma shares its embedding with its head; the others get a head that spreads the logits.
     ...(architecture === "gemma" ? [] : [tensor("output.weight", [D, vocabulary.tokens.length], random, 1)]),
-    ...Array.from({ length: layers }, (_, layer) => blockTensors(architecture, layer, random)).flat(),
-  ].map((one) => (options.type === "Q8_0" && one.dims.length === 2 ? asQ8(one) : one));
+    ...Array.from({ length: layers }, (_, layer) => blockTensors(options, layer, random)).flat(),
+  ].map((one) => (options.type === "Q8_0" && one.dims.length >= 2 ? asQ8(one) : one));
   const chatTemplate = "chatTemplate" in options ? options.chatTemplate : CHATML;
   const key = (suffix: string, value: GgufValue): [string, GgufValue] => [`${architecture}.${suffix}`, value];
   const metadata: GgufMetadata = new Map<string, GgufValue>([
@@ -75,6 +84,9 @@ export async function writeTinyModel(folder: string, name: string, options: Tiny
     key("attention.layer_norm_rms_epsilon", float32(1e-5)),
     key("rope.freq_base", float32(10000)),
     key("rope.dimension_count", uint32(HEAD_SIZE)),
+    ...(options.experts === undefined
+      ? []
+      : [key("expert_count", uint32(options.experts)), key("expert_used_count", uint32(2))]),
     ["tokenizer.ggml.model", text("gpt2")],
     ["tokenizer.ggml.pre", text("gpt-2")],
     ["tokenizer.ggml.tokens", { type: "array", itemType: "string", value: vocabulary.tokens }],
@@ -94,12 +106,25 @@ export async function writeTinyAdapter(folder: string, name: string, options: Ti
   const { architecture, layers = LAYERS, seed = 2, alpha = 8, rank = 4, strength = 1 } = options;
   const coverage = options.coverage ?? Array.from({ length: layers }, (_, layer) => layer);
   const random = gaussian(seed);
-  const tensors = coverage.flatMap((layer) =>
-    matrixShapes(architecture, layer).flatMap(([weight, [inputs, outputs]]) => [
-      tensor(`${weight}.lora_a`, [inputs, rank], random, 1 / Math.sqrt(inputs)),
-      tensor(`${weight}.lora_b`, [rank, outputs], random, strength / Math.sqrt(rank)),
-    ]),
-  );
+  const vocabulary = byteVocabulary(architecture).tokens.length;
+  const pairOf = (weight: string, [inputs, outputs, ...experts]: MatrixDims, ofRank: number): GgufTensorToWrite[] => [
+    tensor(`${weight}.lora_a`, [inputs, ofRank, ...experts], random, 1 / Math.sqrt(inputs)),
+    tensor(`${weight}.lora_b`, [ofRank, outputs, ...experts], random, strength / Math.sqrt(ofRank)),
+  ];
+  const { embeddingRank, headRank, adapterType = "F32" } = options;
+  const tensors = [
+    // llama.cpp looks up rows of the embedding's A.
+    ...(embeddingRank === undefined
+      ? []
+      : [
+          tensor("token_embd.weight.lora_a", [embeddingRank, vocabulary], random, 1),
+          tensor("token_embd.weight.lora_b", [embeddingRank, D], random, strength / Math.sqrt(embeddingRank)),
+        ]),
+    ...coverage.flatMap((layer) =>
+      matrixShapes(options, layer).flatMap(([weight, dims]) => pairOf(weight, dims, rank)),
+    ),
+    ...(headRank === undefined ? [] : pairOf("output.weight", [D, vocabulary], headRank)),
+  ].map((one) => asAdapterType(one, adapterType));
   const path = join(folder, name);
   const metadata: GgufMetadata = new Map<string, GgufValue>([
     ["general.architecture", text(architecture)],
@@ -112,12 +137,15 @@ export async function writeTinyAdapter(folder: string, name: string, options: Ti
   return path;
 }
 
+/** Of a matrix, or of one for each expert. */
+type MatrixDims = readonly [inputs: number, outputs: number, ...experts: number[]];
+
 function matrixShapes(
-  architecture: TinyArchitecture,
+  { architecture, experts }: Pick<TinyModelOptions, "architecture" | "experts">,
   layer: number,
-): [name: string, dims: [inputs: number, outputs: number]][] {
+): [name: string, dims: MatrixDims][] {
   const kv = KV_HEADS * HEAD_SIZE;
-  const shapes: [string, [number, number]][] =
+  const shapes: [string, MatrixDims][] =
     architecture === "phi3"
       ? [
           ["attn_qkv", [D, HEADS * HEAD_SIZE + 2 * kv]],
@@ -130,21 +158,36 @@ function matrixShapes(
           ["attn_k", [D, kv]],
           ["attn_v", [D, kv]],
           ["attn_output", [HEADS * HEAD_SIZE, D]],
-          ["ffn_gate", [D, FF]],
-          ["ffn_up", [D, FF]],
-          ["ffn_down", [FF, D]],
+          ...feedForward(experts),
         ];
   return shapes.map(([module, dims]) => [`blk.${layer}.${module}.weight`, dims]);
 }
 
-function blockTensors(architecture: TinyArchitecture, layer: number, random: () => number): GgufTensorToWrite[] {
-  const matrices = matrixShapes(architecture, layer).map(([name, dims]) =>
+function feedForward(experts: number | undefined): [string, MatrixDims][] {
+  if (experts === undefined) {
+    return [
+      ["ffn_gate", [D, FF]],
+      ["ffn_up", [D, FF]],
+      ["ffn_down", [FF, D]],
+    ];
+  }
+  return [
+    ["ffn_gate_inp", [D, experts]],
+    ["ffn_gate_exps", [D, FF, experts]],
+    ["ffn_up_exps", [D, FF, experts]],
+    ["ffn_down_exps", [FF, D, experts]],
+  ];
+}
+
+function blockTensors(options: TinyModelOptions, layer: number, random: () => number): GgufTensorToWrite[] {
+  const { architecture } = options;
+  const matrices = matrixShapes(options, layer).map(([name, dims]) =>
     tensor(name, dims, random, 1 / Math.sqrt(dims[0])),
   );
   const norms = ["attn_norm", "ffn_norm"].map((norm) => tensor(`blk.${layer}.${norm}.weight`, [D], () => 1, 1));
   const biases =
     architecture === "qwen2"
-      ? matrixShapes(architecture, layer)
+      ? matrixShapes(options, layer)
           .slice(0, 3)
           .map(([name, [, outputs]]) => tensor(name.replace(".weight", ".bias"), [outputs], random, 0.1))
       : [];
@@ -171,6 +214,21 @@ function asQ8(one: GgufTensorToWrite): GgufTensorToWrite {
     own.forEach((value, i) => data.writeInt8(scale === 0 ? 0 : Math.round(value / scale), block * 34 + 2 + i));
   }
   return { ...one, type, byteLength: data.byteLength, data: () => [data] };
+}
+
+function asAdapterType(one: GgufTensorToWrite, type: AdapterType): GgufTensorToWrite {
+  const [inner = 0] = one.dims;
+  if (type === "F32") return one;
+  if (type === "Q8_0" && inner % 32 === 0) return asQ8(one);
+  const [bytes] = one.data() as [Uint8Array];
+  const values = new Float32Array(bytes.slice().buffer);
+  // The upper half of a float is a BF16.
+  const halves = new Uint16Array(bytes.slice().buffer).filter((_, i) => i % 2 === 1);
+  const data = type === "BF16" ? new Uint8Array(halves.buffer) : encodeF16(values);
+  const id = ggmlTypeId(type === "BF16" ? "BF16" : "F16");
+  const half = id === undefined ? undefined : ggmlType(id);
+  if (!half) throw new Error("F16 and BF16 have numbers");
+  return { ...one, type: half, byteLength: data.byteLength, data: () => [data] };
 }
 
 /** An F32 tensor with values `random() * scale`. */

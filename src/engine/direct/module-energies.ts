@@ -21,14 +21,19 @@ class EnergyCount implements ProductSight {
     sums.input += squares(read("input"));
     const output = read("output");
     sums.output += squares(output);
-    sums.tokens += output.count;
+    sums.tokens += output.tokens;
+  }
+
+  /** Of all experts that a token goes through. */
+  expertProduct(name: string, read: (which: "input" | "output") => TensorRows): void {
+    this.product(name, read);
   }
 
   update(name: string, read: () => TensorRows): void {
     const sums = this.of(name);
     const rows = read();
     sums.update += squares(rows);
-    sums.updates += rows.count;
+    sums.updates += rows.tokens;
     // The norm of a sum is not the sum of norms.
     if (sums.updates > sums.tokens) throw new Error(`two adapters change ${name}`);
   }
