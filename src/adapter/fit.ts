@@ -8,7 +8,7 @@ import type { BaseModel } from "./base-model.js";
  * @throws AdapterError naming the first thing that does not fit.
  */
 export function assertFits(adapter: Adapter, model: BaseModel): void {
-  const { path } = adapter;
+  const { givenPath: path } = adapter;
   if (adapter.architecture !== model.architecture) {
     throw new AdapterError(path, {
       what: `${path} was made for another architecture than ${model.path}`,

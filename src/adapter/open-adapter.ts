@@ -43,7 +43,7 @@ export async function openAdapter(path: string, model: BaseModel): Promise<Opene
   try {
     const converted = join(folder, "adapter.gguf");
     await writePeftAsGguf(either.adapter, model, converted, { overwrite: false });
-    const adapter = await loadGgufAdapter(converted);
+    const adapter = { ...(await loadGgufAdapter(converted)), givenPath: path };
     assertFits(adapter, model);
     return { adapter, peft: either.adapter, close };
   } catch (error) {

@@ -18,7 +18,7 @@ export async function openServingEngine(
     const info = await host.call(
       "open",
       { ...options, gpu, calls: "node", usableCores: usableCores() },
-      `loading ${options.modelPath}`,
+      `loading ${options.givenPath ?? options.modelPath}`,
     );
     await host.call("serve", serving(info), "preparing to serve");
     return new ProcessServingEngine(host, info);

@@ -31,7 +31,7 @@ export function moduleAt(layer: number | "embedding" | "output", module = "attn_
 export function adapterWith(modules: readonly AdapterModule[]): HashedAdapter {
   const layers = modules.flatMap(({ layer }) => (layer === undefined ? [] : [layer]));
   return {
-    path: "adapter.gguf",
+    givenPath: "adapter.gguf", path: "adapter.gguf",
     sha256: "ad",
     architecture: "llama",
     alpha: 8,
