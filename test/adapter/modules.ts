@@ -31,7 +31,8 @@ export function moduleAt(layer: number | "embedding" | "output", module = "attn_
 export function adapterWith(modules: readonly AdapterModule[]): HashedAdapter {
   const layers = modules.flatMap(({ layer }) => (layer === undefined ? [] : [layer]));
   return {
-    givenPath: "adapter.gguf", path: "adapter.gguf",
+    path: "adapter.gguf",
+    givenPath: "adapter.gguf",
     sha256: "ad",
     architecture: "llama",
     alpha: 8,

@@ -1,0 +1,108 @@
+import { at } from "../assert.js";
+import { canDequantize, dequantize } from "../formats/dequantize.js";
+import { withFileSource, type FileSource } from "../formats/file-source.js";
+import type { GgufTensor } from "../formats/gguf-reader.js";
+import type { Adapter, AdapterModule } from "./adapter.js";
+import { factorGrams, updateNorm } from "./update-norm.js";
+
+/** What makes an update zero: one of its matrices, or their product in 32-bit floats. */
+export type ZeroPart = "A" | "B" | "product";
+
+/** What the numbers of an update say about how strongly it acts. */
+export interface UpdateValues {
+  readonly zero: ZeroPart | undefined;
+  /** Estimate of the root mean square of what s B A adds to an output where its input is about 1; undefined for types that cannot be read. */
+  readonly size: number | undefined;
+  /** Whether it is the update of stacked experts, and some experts have none. */
+  readonly lacksExperts: boolean;
+}
+
+/** Bytes that are read first: a trained matrix shows in them that it is not zero. */
+const FIRST_BYTES = 1 << 12;
+const CHUNK_BYTES = 1 << 22;
+/** Below this a product of two floats is lost: 2^-126, the smallest normal one. */
+const SMALLEST = 2 ** -126;
+
+/** The modules one of whose matrices is all zero: never trained, so that the update is zero. Reads no more than it takes to see a value. */
+export async function zeroUpdates({ path, modules }: Adapter): Promise<Map<string, ZeroPart>> {
+  return withFileSource(path, async (source) => {
+    const zero = new Map<string, ZeroPart>();
+    for (const { name, a, b } of modules) {
+      if (await isZero(source, b)) zero.set(name, "B");
+      else if (await isZero(source, a)) zero.set(name, "A");
+    }
+    return zero;
+  });
+}
+
+/** Reads all values of one update. @param adapter of which it is a part. */
+export async function updateValues({ path, alpha }: Adapter, module: AdapterModule): Promise<UpdateValues> {
+  const { a, b, rank, place } = module;
+  if (!canDequantize(a.type) || !canDequantize(b.type)) {
+    return { zero: undefined, size: undefined, lacksExperts: false };
+  }
+  return withFileSource(path, async (source) => {
+    const [ofA, ofB] = [await valuesOf(source, a), await valuesOf(source, b)];
+    const inputs = place === "embedding" ? 1 : at(a.dims, 0);
+    const size = rootMeanSquare(ofA) * rootMeanSquare(ofB) * Math.sqrt(rank * inputs) * Math.abs(alpha / rank);
+    const experts = a.dims[2] ?? 1;
+    const lacksExperts = experts > 1 && [ofA, ofB].some((values) => parts(values, experts).some(allZero));
+    return { zero: zeroPart(ofA, ofB, module, size), size, lacksExperts };
+  });
+}
+
+function zeroPart(a: Float32Array, b: Float32Array, module: AdapterModule, size: number): ZeroPart | undefined {
+  if (allZero(b)) return "B";
+  if (allZero(a)) return "A";
+  if (size < SMALLEST) return "product";
+  // Only plain matrices: the embedding's A lies the other way round, stacked experts are many products.
+  if (module.place === "embedding" || module.a.dims.length > 2) return undefined;
+  return updateNorm(factorGrams(a, b, module.rank), 1) === 0 ? "product" : undefined;
+}
+
+/** Vocabulary rows that an update of the token embedding changes, ascending, at most so many. */
+export async function adaptedRows({ path }: Adapter, { a, rank }: AdapterModule, most: number): Promise<number[]> {
+  if (!canDequantize(a.type)) return [];
+  const values = await withFileSource(path, (source) => valuesOf(source, a));
+  const rows: number[] = [];
+  for (let row = 0; row < at(a.dims, 1) && rows.length < most; row++) {
+    if (!allZero(values.subarray(row * rank, (row + 1) * rank))) rows.push(row);
+  }
+  return rows;
+}
+
+async function valuesOf(source: FileSource, { type, offset, byteLength }: GgufTensor): Promise<Float32Array> {
+  return dequantize(type, await source.read(offset, byteLength));
+}
+
+async function isZero(source: FileSource, { type, offset, byteLength }: GgufTensor): Promise<boolean> {
+  if (!canDequantize(type)) return false;
+  for (let from = 0; from < byteLength;) {
+    const wanted = from === 0 ? FIRST_BYTES : CHUNK_BYTES;
+    const length = Math.min(byteLength - from, Math.max(type.blockBytes, wanted - (wanted % type.blockBytes)));
+    if (!allZero(dequantize(type, await source.read(offset + from, length)))) return false;
+    from += length;
+  }
+  return true;
+}
+
+function allZero(values: Float32Array): boolean {
+  return values.every((value) => value === 0);
+}
+
+function parts(values: Float32Array, count: number): Float32Array[] {
+  const length = values.length / count;
+  return Array.from({ length: count }, (_, i) => values.subarray(i * length, (i + 1) * length));
+}
+
+/** Of the values that are not zero: rows and experts without an update say nothing of those with one. */
+function rootMeanSquare(values: Float32Array): number {
+  let sum = 0;
+  let count = 0;
+  for (const value of values) {
+    if (value === 0) continue;
+    sum += value ** 2;
+    count += 1;
+  }
+  return count === 0 ? 0 : Math.sqrt(sum / count);
+}
