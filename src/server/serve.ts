@@ -1,5 +1,6 @@
 import { pino, destination } from "pino";
 import type { BaseModel } from "../adapter/base-model.js";
+import { contextBytes } from "../adapter/model-memory.js";
 import type { ContextShape, EngineInfo } from "../engine/engine.js";
 import { availableMemory } from "../engine/machine.js";
 import { openServingEngine } from "../engine/serving-engine.js";
@@ -136,7 +137,7 @@ function contextsThatFit(
   const wanted = contexts ?? DEFAULT_CONTEXTS;
   // What a GPU's memory takes shows when a context is made; an idle one makes room then.
   if (backend !== "cpu") return wanted;
-  const each = model.cacheBytesPerToken * sequences * contextSize + CONTEXT_OVERHEAD_BYTES;
+  const each = contextBytes(model, { sequences, contextSize }) + CONTEXT_OVERHEAD_BYTES;
   // The model is mapped from its file: what it takes is not counted as used, but must stay in memory.
   const available = availableMemory() - model.byteLength;
   const fitting = Math.floor(available / each);

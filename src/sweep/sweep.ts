@@ -125,7 +125,7 @@ export async function planOnly(
       const pieces = await writePieces(inputs.adapter, masks, folder);
       const startSeconds = (performance.now() - started) / 1000;
       const cost = await estimateCost(plan, engine, pieces, {
-        cacheBytesPerToken: inputs.model.cacheBytesPerToken,
+        model: inputs.model,
         tried: answering,
         confirming: answeringCandidates(plan, tried).holdout,
         startSeconds,
