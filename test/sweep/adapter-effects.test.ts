@@ -5,8 +5,6 @@ import { readBaseModel, withSha256, type HashedBaseModel } from "../../src/adapt
 import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
 import type { Engine } from "../../src/engine/engine.js";
 import { openEngine } from "../../src/engine/process-engine.js";
-import type { GgufValue } from "../../src/formats/gguf-value.js";
-import { writeGguf } from "../../src/formats/gguf-writer.js";
 import { seededGenerator } from "../../src/samples/shuffle.js";
 import { uniformInt } from "../../src/statistics/random.js";
 import { adapterEffects } from "../../src/sweep/adapter-effects.js";
@@ -14,20 +12,12 @@ import { effectSentences } from "../../src/sweep/effect-words.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { unusualArchitectures, writeUnusualModel } from "../support/tiny-architectures.js";
 import { ENGINE_START_MS } from "../support/sweep-fixture.js";
-import { float32, gaussian, tensor, text } from "../support/tiny-model.js";
+import { writeUpdates, type Update } from "../support/random-updates.js";
 
 const folder = temporaryFolder();
 const oracle = ["gemma2", "gemma3", "llama", "phi", "phi3", "qwen2", "qwen3"];
 const SUBSETS = 3;
 const CONTEXT = { sequences: 1, contextSize: 256, batchSize: 512, cacheType: "F16", flashAttention: "auto" } as const;
-
-/** One module of an adapter to be written. */
-interface Update {
-  readonly name: string;
-  readonly rank: number;
-  /** Multiplies A and B: 0 for B alone. */
-  readonly strength: number;
-}
 
 describe.each([...oracle, ...unusualArchitectures])("which modules of a %s adapter act", (architecture) => {
   let engine: Engine | undefined;
@@ -137,30 +127,4 @@ function kindOf(name: string): string {
 function wordsOf(name: string): string {
   const block = /^blk\.(\d+)\.(.+)\.weight$/.exec(name);
   return block ? `${block[2] ?? ""} of ${block[1] ?? ""}` : name.replace(/\.weight$/, "");
-}
-
-async function writeUpdates(
-  path: string,
-  { architecture, shapes }: HashedBaseModel,
-  updates: readonly Update[],
-  seed: number,
-): Promise<void> {
-  const random = gaussian(seed + 1);
-  const tensors = updates.flatMap(({ name, rank, strength }) => {
-    const [inputs = 0, outputs = 0] = shapes.get(name) ?? [];
-    const isEmbedding = name === "token_embd.weight";
-    const a = isEmbedding ? [rank, outputs] : [inputs, rank];
-    const b = isEmbedding ? [rank, inputs] : [rank, outputs];
-    return [
-      tensor(`${name}.lora_a`, a, random, (strength === 0 ? 1 : strength) / Math.sqrt(isEmbedding ? rank : inputs)),
-      tensor(`${name}.lora_b`, b, random, strength),
-    ];
-  });
-  const metadata = new Map<string, GgufValue>([
-    ["general.architecture", text(architecture)],
-    ["general.type", text("adapter")],
-    ["adapter.type", text("lora")],
-    ["adapter.lora.alpha", float32(8)],
-  ]);
-  await writeGguf(path, metadata, tensors, { overwrite: true });
 }
