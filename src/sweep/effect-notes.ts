@@ -26,8 +26,7 @@ export async function notesOnEffects(path: string, model: BaseModel, signal?: Ab
   try {
     const { adapter, close } = await openAdapter(path, model);
     try {
-      const open = (): ReturnType<typeof openEngine> =>
-        openEngine({ modelPath: model.path, gpu: "off", gpuLayers: 0 });
+      const open = (): ReturnType<typeof openEngine> => openEngine({ modelPath: model.path, gpu: "off", gpuLayers: 0 });
       return await withEngine(open, signal, (engine) => effectNotes(engine, adapter, model));
     } finally {
       await close();

@@ -52,7 +52,11 @@ export class EffectTrial {
     const text = at(await engine.tokenize([TEXT]), 0);
     const embedding = adapter.modules.find(({ place }) => place === "embedding");
     const rows = embedding ? await adaptedRows(adapter, embedding, few) : [];
-    return new EffectTrial(engine, adapter, model, folder, [...text.slice(0, few), ...rows, ...text.slice(few, 2 * few)]);
+    return new EffectTrial(engine, adapter, model, folder, [
+      ...text.slice(0, few),
+      ...rows,
+      ...text.slice(few, 2 * few),
+    ]);
   }
 
   /** Whether these modules together change a logit. */

@@ -9,7 +9,10 @@ export interface EffectPlace {
 }
 
 /** One sentence for each kind of module and cause: `attn_q_a (27 modules) has no effect: llama.cpp v0.5.0 does not apply LoRA there on deepseek2`. */
-export function effectSentences({ withoutEffect }: Pick<AdapterEffects, "withoutEffect">, place: EffectPlace): string[] {
+export function effectSentences(
+  { withoutEffect }: Pick<AdapterEffects, "withoutEffect">,
+  place: EffectPlace,
+): string[] {
   return withoutEffect.map((kind) => `${kindWords(kind)}: ${causeWords(kind.cause, place)}`);
 }
 

@@ -187,7 +187,9 @@ const recipes: Readonly<Record<UnusualArchitecture, Recipe>> = {
       ...Object.fromEntries(["w", "a", "v", "g"].map((part) => [`time_mix_${part}1.weight`, [D, 8]])),
       ...Object.fromEntries(["w", "a", "v", "g"].map((part) => [`time_mix_${part}2.weight`, [8, D]])),
       ...Object.fromEntries(["k_k", "k_a", "r_k"].map((part) => [`time_mix_${part}.weight`, [D]])),
-      ...Object.fromEntries(["key", "value", "receptance", "output"].map((part) => [`time_mix_${part}.weight`, [D, D]])),
+      ...Object.fromEntries(
+        ["key", "value", "receptance", "output"].map((part) => [`time_mix_${part}.weight`, [D, D]]),
+      ),
       ...{ "time_mix_lerp_fused.weight": [D, 1, 1, 6], "time_mix_ln.weight": [D], "time_mix_ln.bias": [D] },
       ...{ "channel_mix_lerp_k.weight": [D, 1, 1], "channel_mix_key.weight": [D, FF] },
       "channel_mix_value.weight": [FF, D],

@@ -95,7 +95,14 @@ describe("an adapter that llama.cpp applies in part", () => {
     async () => {
       const stop = new AbortController();
       const { model, adapter } = fixture;
-      const settings = serveSettingsSchema.parse({ model, adapter, port: 0, gpu: "off", threads: 1, logLevel: "silent" });
+      const settings = serveSettingsSchema.parse({
+        model,
+        adapter,
+        port: 0,
+        gpu: "off",
+        threads: 1,
+        logLevel: "silent",
+      });
       let notes: readonly string[] = [];
       await serve(settings, {
         signal: stop.signal,
@@ -128,7 +135,9 @@ describe("an adapter of which nothing acts", () => {
     "is refused as too small where its modules act, and change no logit all the same",
     async () => {
       const fixture = await fixtureOf("qwen3moe", "small.gguf", { attn_q: 1e-18 });
-      const { message } = await failureOf(AdapterError, () => sweep(tinySweep(fixture, join(folder.path, "small"), {})));
+      const { message } = await failureOf(AdapterError, () =>
+        sweep(tinySweep(fixture, join(folder.path, "small"), {})),
+      );
       expect(message).toContain("changes nothing: K=0 and K=4 give equal logits");
       expect(message).toContain("too small to change a logit");
     },
