@@ -1,4 +1,9 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
+
+/** What the tests find out about adapters is kept from the user's own cache folder, and from the next run. */
+const env = { XDG_CACHE_HOME: join(tmpdir(), `boundary-tests-${process.pid}`) };
 
 /** `fast` needs neither network nor a real model; `model` drives the real model of the workbench and skips without it. */
 export default defineConfig({
@@ -13,9 +18,10 @@ export default defineConfig({
           exclude: ["test/model/**"],
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          env,
         },
       },
-      { test: { name: "model", include: ["test/model/**/*.test.ts"], testTimeout: 1_800_000 } },
+      { test: { name: "model", include: ["test/model/**/*.test.ts"], testTimeout: 1_800_000, env } },
     ],
   },
 });

@@ -25,9 +25,10 @@ export interface AdapterModule {
 
 /** A LoRA adapter as a value: its header, nothing of its data. */
 export interface Adapter {
+  /** Where its bytes lie: a temporary file where it was converted. */
   readonly path: string;
-  /** The path that the user gave, where the adapter was converted into a temporary file: for messages. */
-  readonly givenPath?: string;
+  /** What the user gave: the same file, or the folder that it was converted from. Messages name this one. */
+  readonly givenPath: string;
   readonly architecture: string;
   readonly alpha: number;
   readonly metadata: GgufMetadata;

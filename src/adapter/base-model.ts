@@ -3,9 +3,10 @@ import { withStamp, type FileStamp, type HashedStamp } from "../formats/file-sta
 import { hashStamped } from "../formats/input-files.js";
 import { readGgufHeader } from "../formats/gguf-reader.js";
 import { metadataArray, metadataNumber, metadataString, type GgufMetadata } from "../formats/gguf-value.js";
+import { modelMemory, type ModelMemory } from "./model-memory.js";
 
 /** What must be known of a base model before the engine loads it. */
-export interface BaseModel {
+export interface BaseModel extends ModelMemory {
   readonly path: string;
   /** The files of the model: one, unless it is split over several. */
   readonly files: readonly string[];
@@ -16,17 +17,12 @@ export interface BaseModel {
   readonly name: string | undefined;
   /** L, the number of decoder blocks. */
   readonly layerCount: number;
-  /** Attention heads, and heads of keys and values (fewer with grouped-query attention); the largest where layers differ. */
-  readonly headCount: number;
-  readonly keyValueHeadCount: number;
   /** Context length in tokens that the model was trained for. */
   readonly trainContextSize: number;
   /** Jinja source of the chat template, where the model has one. */
   readonly chatTemplate: string | undefined;
   readonly bosText: string;
   readonly eosText: string;
-  /** Bytes of an F16 key/value cache for one token, all layers; windows of sliding attention are not discounted. */
-  readonly cacheBytesPerToken: number;
   /** Whether the output head shares the token embedding's tensor. */
   readonly tiedEmbedding: boolean;
   /** Shape of each tensor in ggml's order, by name. */
@@ -62,7 +58,7 @@ export async function readBaseModel(path: string): Promise<BaseModel> {
   if (layerCount > shapes.size) {
     throw notLanguageModel(path, `${blockCount(architecture, layerCount)} with ${shapes.size} tensors`);
   }
-  const attention = attentionShape(metadata, architecture);
+  const memory = modelMemory(metadata, architecture, { layerCount, shapes });
   return {
     path,
     files: files.map((file) => file.path),
@@ -75,9 +71,7 @@ export async function readBaseModel(path: string): Promise<BaseModel> {
     chatTemplate: metadataString(metadata, "tokenizer.chat_template"),
     bosText: tokenText(metadata, "tokenizer.ggml.bos_token_id"),
     eosText: tokenText(metadata, "tokenizer.ggml.eos_token_id"),
-    headCount: attention.headCount,
-    keyValueHeadCount: attention.keyValueHeadCount,
-    cacheBytesPerToken: cacheBytesPerToken(attention, layerCount),
+    ...memory,
     tiedEmbedding: !shapes.has("output.weight"),
     shapes,
   };
@@ -130,37 +124,6 @@ export async function withSha256(model: BaseModel): Promise<HashedBaseModel> {
   const sources: HashedStamp[] = [];
   for (const stamp of model.stamps) sources.push(await hashStamped(stamp));
   return { ...model, sources, sha256: sources.map(({ sha256 }) => sha256).join("+") };
-}
-
-interface AttentionShape {
-  readonly headCount: number;
-  readonly keyValueHeadCount: number;
-  /** Elements of a key and of a value in one head. */
-  readonly keyLength: number;
-  readonly valueLength: number;
-}
-
-function attentionShape(metadata: GgufMetadata, architecture: string): AttentionShape {
-  const key = (name: string): number | undefined =>
-    metadataNumber(metadata, `${architecture}.${name}`) ?? maximum(metadata, `${architecture}.${name}`);
-  const headCount = key("attention.head_count") ?? 1;
-  const headSize = (key("embedding_length") ?? 0) / headCount;
-  return {
-    headCount,
-    keyValueHeadCount: key("attention.head_count_kv") ?? headCount,
-    keyLength: key("attention.key_length") ?? headSize,
-    valueLength: key("attention.value_length") ?? headSize,
-  };
-}
-
-/** F16 keys and values: 2 bytes an element. Source: llama-kv-cache.cpp, n_embd_k_gqa and n_embd_v_gqa of every layer. */
-function cacheBytesPerToken({ keyValueHeadCount, keyLength, valueLength }: AttentionShape, layerCount: number): number {
-  return 2 * layerCount * keyValueHeadCount * (keyLength + valueLength);
-}
-
-function maximum(metadata: GgufMetadata, key: string): number | undefined {
-  const items = metadataArray(metadata, key)?.filter((item) => typeof item === "number");
-  return items && items.length > 0 ? items.reduce((a, b) => Math.max(a, b)) : undefined;
 }
 
 function tokenText(metadata: GgufMetadata, idKey: string): string {

@@ -9,7 +9,7 @@ import { updateShape } from "./update-shape.js";
  * @throws AdapterError naming the first thing that does not fit.
  */
 export function assertFits(adapter: Adapter, model: BaseModel): void {
-  const { path } = adapter;
+  const { givenPath: path } = adapter;
   if (adapter.architecture !== model.architecture) {
     throw new AdapterError(path, {
       what: `${path} was made for another architecture than ${model.path}`,

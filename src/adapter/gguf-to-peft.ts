@@ -27,12 +27,12 @@ export async function writeGgufAsPeft(
 ): Promise<void> {
   const names = architectureNames(base.architecture);
   if (!names) {
-    throw new AdapterError(adapter.path, {
+    throw new AdapterError(adapter.givenPath, {
       what: `adapters for the architecture ${base.architecture} cannot be converted yet`,
       expected: knownArchitectures.join(", "),
     });
   }
-  const placed = adapter.modules.map((module) => ({ module, modulePath: peftPath(adapter.path, module, names) }));
+  const placed = adapter.modules.map((module) => ({ module, modulePath: peftPath(adapter.givenPath, module, names) }));
   const metadata = new Map([["format", "pt"], TYPES_FROM_GGUF, [LAYERS_KEY, String(base.layerCount)]]);
   const source = await FileSource.open(adapter.path);
   try {

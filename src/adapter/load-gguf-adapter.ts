@@ -25,6 +25,7 @@ export async function readGgufAdapter(path: string): Promise<Adapter> {
   const layers = modules.flatMap((module) => (module.layer === undefined ? [] : [module.layer]));
   return {
     path,
+    givenPath: path,
     architecture: metadataString(header.metadata, "general.architecture") ?? "",
     alpha,
     metadata: header.metadata,

@@ -45,8 +45,7 @@ export async function openAdapter(path: string, model: BaseModel): Promise<Opene
     const converted = join(folder, "adapter.gguf");
     await writePeftAsGguf(either.adapter, model, converted, { overwrite: false });
     const adapter = { ...(await loadGgufAdapter(converted)), givenPath: path };
-    // What does not fit is said of the folder, not of the file in between.
-    assertFits({ ...adapter, path }, model);
+    assertFits(adapter, model);
     const sources = await Promise.all(either.adapter.stamps.map(hashStamped));
     return { adapter: { ...adapter, sources }, peft: either.adapter, close };
   } catch (error) {

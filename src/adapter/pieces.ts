@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { at } from "../assert.js";
 import { ensureFolder, exists } from "../formats/atomic-file.js";
 import type { Adapter, AdapterModule, HashedAdapter } from "./adapter.js";
 import { loadGgufAdapter } from "./load-gguf-adapter.js";
@@ -10,6 +11,8 @@ import { writeModules } from "./write-adapter.js";
 /** An update in a file of its own. */
 interface PieceFile {
   readonly path: string;
+  /** The adapter that it was cut from, as the user gave it: what a message names. */
+  readonly givenPath?: string;
   /** The same update padded to {@link paddingOf}, where there is one: `path` itself when its rank needs no padding. */
   readonly paddedPath?: string;
 }
@@ -25,6 +28,8 @@ export interface Piece extends PieceFile {
 /** A piece with the scale at which a mask keeps it. */
 export interface ScaledPiece {
   readonly path: string;
+  /** See {@link PieceFile}. */
+  readonly givenPath?: string;
   readonly scale: number;
   /** For batches whose rows must not depend on each other: see {@link paddingOf}. Only where the scale is 1. */
   readonly paddedPath?: string;
@@ -82,9 +87,10 @@ export async function writePiece(
   const scales = times === 1 ? {} : { scales: new Map(names.map((name) => [name, times])) };
   if (!(await exists(path)))
     await writeModules(adapter, modules, path, adapter.metadata, { overwrite: true, ...scales });
-  if (times === 1) return { path, modules: names, ...(await paddedPiece(adapter, modules, path)) };
+  const { givenPath } = adapter;
+  if (times === 1) return { path, givenPath, modules: names, ...(await paddedPiece(adapter, modules, path)) };
   const written = await loadGgufAdapter(path);
-  return { path, modules: names, ...(await paddedPiece(written, written.modules, path)) };
+  return { path, givenPath, modules: names, ...(await paddedPiece(written, written.modules, path)) };
 }
 
 async function scaledPieces(
@@ -93,8 +99,8 @@ async function scaledPieces(
   folder: string,
   masks: readonly Mask[],
 ): Promise<ReadonlyMap<number, PieceFile>> {
-  const [first] = group;
-  const scales = new Set(masks.map((mask) => mask.get(first?.name ?? "") ?? 0));
+  const { name } = at(group, 0);
+  const scales = new Set(masks.map((mask) => mask.get(name) ?? 0));
   const scaled = new Map<number, PieceFile>();
   for (const scale of [...scales].filter((one) => one !== 0 && one !== 1)) {
     scaled.set(scale, await writePiece(adapter, group, folder, scale));
@@ -107,7 +113,7 @@ async function paddedPiece(
   modules: readonly AdapterModule[],
   path: string,
 ): Promise<{ paddedPath: string } | undefined> {
-  const rank = modules[0]?.rank ?? 0;
+  const { rank } = at(modules, 0);
   if (!canBePadded(modules, adapter.alpha)) return undefined;
   if (paddingOf(adapter.alpha, rank)?.rank === rank) return { paddedPath: path };
   const paddedPath = path.replace(/\.gguf$/, "-padded.gguf");
@@ -117,16 +123,17 @@ async function paddedPiece(
 
 /** The pieces that together are this mask. @throws RangeError when the pieces were not cut for it. */
 export function piecesOf(mask: Mask, pieces: readonly Piece[]): ScaledPiece[] {
-  return pieces.flatMap(({ path, modules, paddedPath, scaled }) => {
+  return pieces.flatMap(({ path, givenPath, modules, paddedPath, scaled }) => {
     const scales = new Set(modules.map((name) => mask.get(name) ?? 0));
     const [scale = 0] = scales;
     if (scales.size > 1) throw new RangeError(`piece ${path} mixes modules of different scale`);
     if (scale === 0) return [];
+    const given = givenPath === undefined ? {} : { givenPath };
     const own = scaled?.get(scale);
     if (own) {
       const padded = own.paddedPath === undefined ? {} : { paddedPath: own.paddedPath };
-      return [{ path: own.path, ...padded, scale: 1, times: scale }];
+      return [{ path: own.path, ...given, ...padded, scale: 1, times: scale }];
     }
-    return [{ path, scale, ...(scale === 1 && paddedPath !== undefined ? { paddedPath } : {}) }];
+    return [{ path, ...given, scale, ...(scale === 1 && paddedPath !== undefined ? { paddedPath } : {}) }];
   });
 }

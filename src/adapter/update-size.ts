@@ -46,7 +46,7 @@ export async function updateSizes(adapter: Adapter, modelPath: string): Promise<
       const weight = weights.get(name);
       const unreadable = [a, b, weight].find((tensor) => tensor === undefined || !canDequantize(tensor.type));
       if (!weight || unreadable) {
-        throw new AdapterError(adapter.path, {
+        throw new AdapterError(adapter.givenPath, {
           what: `the size of the update of ${name} cannot be computed`,
           actual: weight ? `a tensor of type ${unreadable?.type.name ?? "unknown"}` : "no such weight in the model",
           expected: READABLE_TYPES,

@@ -34,7 +34,8 @@ export async function zeroUpdates(either: EitherAdapter): Promise<string[]> {
   });
 }
 
-async function isZero(source: FileSource, tensor: GgufTensor | SafetensorsTensor): Promise<boolean> {
+/** Whether all numbers of a tensor are zero; of a type that cannot be read, no. */
+export async function isZero(source: FileSource, tensor: GgufTensor | SafetensorsTensor): Promise<boolean> {
   const { offset, byteLength } = tensor;
   if ("type" in tensor && tensor.type.blockSize > 1) {
     if (!canDequantize(tensor.type)) return false;

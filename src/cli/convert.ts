@@ -9,16 +9,18 @@ import { UsageError } from "../errors.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
 import { usageLines } from "../report/usage-lines.js";
 import { printWarnings } from "./adapter-warnings.js";
+import { warnOfEffects } from "./warn-of-effects.js";
 
 interface ConvertFlags {
   readonly model: string;
   readonly out: string;
   readonly to?: "gguf" | "peft";
   readonly force?: boolean;
+  readonly check: boolean;
 }
 
 /** `boundary convert`: PEFT to GGUF and back, with the scale that PEFT computes. */
-export function convertCommand(): Command {
+export function convertCommand(signal: AbortSignal): Command {
   return new Command("convert")
     .description("turn a PEFT folder into a GGUF adapter with which llama.cpp computes the same, or back")
     .argument("<adapter>", "LoRA adapter: a PEFT folder or a GGUF file")
@@ -26,7 +28,8 @@ export function convertCommand(): Command {
     .requiredOption("-o, --out <path>", "the converted adapter: a file for GGUF, a folder for PEFT")
     .addOption(new Option("--to <form>", "default: the other form").choices(["gguf", "peft"]))
     .option("--force", "replace what is there")
-    .action(async (path: string, { model, out, to, force }: ConvertFlags) => {
+    .option("--no-check", "do not run short prompts on the model to see which modules have an effect")
+    .action(async (path: string, { model, out, to, force, check }: ConvertFlags) => {
       const base = await readBaseModel(await resolveModelPath(model));
       const either = await loadEither(path);
       if (to === either.form) {
@@ -47,5 +50,6 @@ export function convertCommand(): Command {
       if (zero) process.stderr.write(`warning: ${zero.message}\n`);
       const form = either.form === "peft" ? "gguf" : "peft";
       process.stdout.write(`${out}: ${either.adapter.modules.length} modules\n${usageLines(form, out).join("\n")}\n`);
+      if (check) await warnOfEffects(form === "gguf" ? out : path, base, signal);
     });
 }

@@ -7,7 +7,16 @@ import { numberOrText } from "./values.js";
 export type ScoringFlags = Partial<
   Pick<
     SweepConfig,
-    "rule" | "margin" | "floor" | "metric" | "metrics" | "groupBy" | "extract" | "stripThoughts" | "rules" | "targetLanguage"
+    | "rule"
+    | "margin"
+    | "floor"
+    | "metric"
+    | "metrics"
+    | "groupBy"
+    | "extract"
+    | "stripThoughts"
+    | "rules"
+    | "targetLanguage"
   >
 >;
 

@@ -39,7 +39,8 @@ export function serveCommand(signal: AbortSignal): Command {
       const settings = resolveSettings(serveSettingsSchema, "serve", [{ ...flags, apiKey, run }]);
       await serve(settings, {
         signal,
-        onListening: ({ url, offer, exact }) => {
+        onListening: ({ url, offer, exact, notes }) => {
+          for (const note of notes) process.stderr.write(`warning: ${note}\n`);
           const models = offer.models.map(({ id, boundary }) => `${id} (K=${boundary})`).join(", ");
           const how = exact ? "each answer as if sent alone" : "answers in shared batches";
           process.stdout.write(`${url}/v1 serves ${models}; ${how}. Playground: ${url}/ Ctrl-C stops it.\n`);

@@ -18,16 +18,18 @@ import { assertFree, writeTextAtomic } from "../formats/atomic-file.js";
 import { usageLines } from "../report/usage-lines.js";
 import { printWarnings } from "./adapter-warnings.js";
 import { wholeNumber } from "./values.js";
+import { warnOfEffects } from "./warn-of-effects.js";
 
 interface TrimFlags extends KeepRules {
   readonly out: string;
   readonly model?: string;
   readonly layerCount?: number;
   readonly force?: boolean;
+  readonly check: boolean;
 }
 
 /** `boundary trim`: an adapter without some of its layers or modules, in the form it came in. */
-export function trimCommand(): Command {
+export function trimCommand(signal: AbortSignal): Command {
   return new Command("trim")
     .description("write the adapter without some layers or modules; kept tensors keep every byte")
     .argument("<adapter>", "LoRA adapter: a GGUF file or a PEFT folder")
@@ -39,8 +41,9 @@ export function trimCommand(): Command {
     .option("--drop <list>", "layers that lose it, written likewise")
     .option("--modules <names>", "modules that keep it: q_proj,v_proj or attn_q,attn_v")
     .option("--force", "replace what is there")
+    .option("--no-check", "with --model: do not run short prompts on it to see which modules have an effect")
     .addHelpText("after", "\nRules intersect: a module stays when each of them keeps it.")
-    .action(async (path: string, { out, model, layerCount, force, ...rules }: TrimFlags) => {
+    .action(async (path: string, { out, model, layerCount, force, check, ...rules }: TrimFlags) => {
       if (Object.keys(rules).length === 0) {
         throw new UsageError({ what: "nothing says what to keep", expected: "--keep, --layers, --drop or --modules" });
       }
@@ -68,6 +71,7 @@ export function trimCommand(): Command {
         `${out}: ${report.keptModules} modules kept (${megabytes(report.keptBytes)} MB), ${report.droppedModules} dropped (${megabytes(report.droppedBytes)} MB)\n` +
           `${usageLines(either.form, out, model).join("\n")}\n`,
       );
+      if (base && check) await warnOfEffects(out, base, signal);
     });
 }
 

@@ -21,7 +21,7 @@ import { withStrategy, type SweepInputs } from "../sweep/inputs.js";
 import { Journal } from "../sweep/journal.js";
 import { layerTokens } from "../sweep/layer-tokens.js";
 import { LikelihoodFile } from "../sweep/likelihood-file.js";
-import { assertChangesSomething } from "../sweep/no-change.js";
+import { assertChangesSomething, withEffects } from "../sweep/assert-adapter-has-effect.js";
 import { candidatesOf, type PlannedSample, type SweepPlan } from "../sweep/plan.js";
 import { rankingPasses, rankLayers, type LayerRanking } from "../sweep/rank-layers.js";
 import { RunFolder } from "../sweep/run-folder.js";
@@ -56,10 +56,10 @@ export async function compareStrategies(
   budget: Budget,
   hooks: StrategiesHooks = {},
 ): Promise<StrategiesResult> {
-  return withSession(config, hooks.signal, async (inputs, engine) => {
+  return withSession(config, hooks.signal, async (given, engine) => {
     const named: SweepInputs[] = [];
-    for (const text of new Set(strategies)) named.push(await withStrategy(config, inputs, text));
-    const plan = await planSession(engine, config, inputs);
+    for (const text of new Set(strategies)) named.push(await withStrategy(config, given, text));
+    const plan = await planSession(engine, config, given);
     if (plan.holdout.length === 0) {
       throw new UsageError({
         what: "strategies are compared on samples that none of them has seen",
@@ -67,6 +67,7 @@ export async function compareStrategies(
         fix: "Give --holdout, a share of the samples or a file.",
       });
     }
+    const inputs = await withEffects(given, engine);
     const identity = { ...identityOf(config, inputs, plan, engine), command: "strategies" };
     const folder = await RunFolder.take(config.out, identity, { fresh: false });
     try {
@@ -108,7 +109,7 @@ async function run(session: Session, named: readonly SweepInputs[], budget: Budg
   const { config, inputs, plan, engine, folder } = session;
   const ends = [plan.base, plan.full];
   const pieces = await piecesFor(session, ends);
-  await assertChangesSomething(engine, plan, pieces, inputs.adapter.givenPath ?? inputs.adapter.path);
+  await assertChangesSomething(engine, plan, pieces, inputs.adapter.givenPath);
   // In a fixed random order, of which a strategy that cannot afford all takes the beginning.
   const samples = shuffle(config.seed, plan.selection);
   const full = await answer(session, [plan.full], samples, "full");

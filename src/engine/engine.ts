@@ -8,6 +8,8 @@ export type GpuChoice = (typeof gpuChoices)[number];
 /** What it takes to open a model. */
 export interface EngineOptions {
   readonly modelPath: string;
+  /** What a message calls the model where `modelPath` is a temporary copy of it. */
+  readonly givenPath?: string;
   readonly gpu: GpuChoice;
   /** Layers put on the GPU; `auto` lets the engine fit them into its memory. */
   readonly gpuLayers: number | "auto" | "max";

@@ -35,6 +35,7 @@ import type {
 import type { InputMoment, LayerTimes, ModuleEnergy, MomentRequest, PassRequest } from "./layer-passes.js";
 import { nodeLikelihood } from "./likelihood.js";
 import { NodeDecoder } from "./node-decoder.js";
+import { logitsOf } from "./node-results.js";
 import type { HostCalls } from "./protocol.js";
 import { SamplerGarbage } from "./sampler-garbage.js";
 import type { ServingOptions } from "./serving.js";
@@ -129,7 +130,8 @@ export class HostSession {
     if (this.direct) return this.direct.logitsAfter(pieces, shape, tokens);
     const context = await this.contextFor(pieces, shape);
     const logits = await logitsAfter(context.first, tokens, this.info.vocabulary);
-    await context.decoder.clear();
+    // Whoever asks for logits asks under many masks, and a server asks before it makes its own contexts.
+    await this.closeContext();
     return logits;
   }
 
@@ -180,8 +182,7 @@ export class HostSession {
   private async contextFor(pieces: readonly ScaledPiece[], shape: ContextShape): Promise<NodeContext> {
     const key = JSON.stringify([pieces, shape]);
     if (this.current?.key === key) return this.current;
-    await this.current?.close();
-    this.current = undefined;
+    await this.closeContext();
     const context = await this.openContext(pieces, shape);
     const sequences = Array.from({ length: shape.sequences }, () => context.getSequence());
     this.current = {
@@ -191,6 +192,11 @@ export class HostSession {
       close: () => context.dispose(),
     };
     return this.current;
+  }
+
+  private async closeContext(): Promise<void> {
+    await this.current?.close();
+    this.current = undefined;
   }
 
   private openContext(pieces: readonly ScaledPiece[], shape: ContextShape): Promise<LlamaContext> {
@@ -241,9 +247,7 @@ async function logitsAfter(
     ...(tokens.slice(0, -1) as Token[]),
     [last as Token, { generateNext: { logits: true } }],
   ]);
-  const logits = new Float32Array(vocabulary).fill(Number.NEGATIVE_INFINITY);
-  for (const [token, logit] of output.at(-1)?.next.logits ?? []) logits[token] = logit;
-  return logits;
+  return logitsOf(output, -1, vocabulary);
 }
 
 /** What a backend offers; the backend is loaded for it, but no model. */

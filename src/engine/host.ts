@@ -1,5 +1,8 @@
+import { setImmediate as queueSend } from "node:timers";
+import { setImmediate } from "node:timers/promises";
 import { InsufficientMemoryError, NoBinaryFoundError } from "node-llama-cpp";
 import { messageOf } from "../errors.js";
+import { logMark } from "./engine-log.js";
 import { HostSession, probeBackend } from "./host-session.js";
 import { concurrentMethods, type HostEvent, type HostFailure, type HostReply, type HostRequest } from "./protocol.js";
 import type { ServingSession } from "./serving-session.js";
@@ -19,11 +22,23 @@ process.on("disconnect", () => process.exit(0));
 process.on("SIGINT", () => undefined);
 
 async function serve(request: HostRequest): Promise<void> {
+  const { id } = request;
+  // Calls that are served at once share their lines: those of one cannot be told.
+  if (!concurrentMethods.includes(request.method)) await mark(id, "begins");
   try {
-    send({ id: request.id, result: await answer(request) });
+    send({ id, result: await answer(request) });
   } catch (error) {
-    send({ id: request.id, failure: describe(error) });
+    const failure = describe(error);
+    await mark(id, "ends");
+    send({ id, failure });
   }
+}
+
+/** Marks a place in the log. llama.cpp's lines come by way of node-llama-cpp, which tells them a turn later. */
+async function mark(id: number, what: Parameters<typeof logMark>[1]): Promise<void> {
+  await setImmediate();
+  await setImmediate();
+  process.stderr.write(logMark(id, what));
 }
 
 async function answer(request: HostRequest): Promise<Extract<HostReply, { result: unknown }>["result"]> {
@@ -103,7 +118,7 @@ async function answerServing(
 
 /** Events of one step go into one message: at thousands of tokens a second each message counts. */
 function collect(event: HostEvent): void {
-  if (events.push(event) === 1) setImmediate(sendEvents);
+  if (events.push(event) === 1) queueSend(sendEvents);
 }
 
 function sendEvents(): void {

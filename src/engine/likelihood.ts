@@ -1,6 +1,8 @@
 import type { ControlledEvaluateInputItem, LlamaContextSequence, Token } from "node-llama-cpp";
+import { at } from "../assert.js";
 import type { DirectContext } from "./direct/direct-context.js";
 import type { Likelihood, LikelihoodRequest } from "./engine.js";
+import { logitsOf } from "./node-results.js";
 
 /** A prompt with the text that is to follow it. */
 type ContinuedPrompt = LikelihoodRequest["prompts"][number];
@@ -26,7 +28,7 @@ export function directLikelihood(
       part.map((token, i) => ({ token, position: start + i, sequence: 0, output: start + i >= first })),
     );
     const from = Math.max(first, start) - first;
-    rows.forEach((logits, i) => (sum += logProbability(logits, continuation[from + i] ?? 0)));
+    rows.forEach((logits, i) => (sum += logProbability(logits, at(continuation, from + i))));
   }
   context.clear();
   return { id, logProbability: sum, tokens: continuation.length };
@@ -49,9 +51,7 @@ export async function nodeLikelihood(
   const output = await sequence.controlledEvaluate(input);
   let sum = 0;
   continuation.forEach((token, i) => {
-    const logits = new Float32Array(vocabulary).fill(Number.NEGATIVE_INFINITY);
-    for (const [entry, logit] of output[first + i]?.next.logits ?? []) logits[entry] = logit;
-    sum += logProbability(logits, token);
+    sum += logProbability(logitsOf(output, first + i, vocabulary), token);
   });
   await sequence.clearHistory();
   return { id, logProbability: sum, tokens: continuation.length };
@@ -63,7 +63,7 @@ function logProbability(logits: Float32Array, token: number): number {
   for (const logit of logits) if (logit > highest) highest = logit;
   let total = 0;
   for (const logit of logits) total += Math.exp(logit - highest);
-  return (logits[token] ?? Number.NEGATIVE_INFINITY) - highest - Math.log(total);
+  return at(logits, token) - highest - Math.log(total);
 }
 
 function assertPrompt(tokens: readonly number[]): void {

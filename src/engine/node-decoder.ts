@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import type { ControlledEvaluateInputItem, LlamaContextSequence, Token } from "node-llama-cpp";
+import { tokenOf } from "./node-results.js";
 import type { SamplerGarbage } from "./sampler-garbage.js";
 import type { DecodeStep, WaveDecoder } from "./wave.js";
 
@@ -56,5 +57,5 @@ async function nextToken(sequence: LlamaContextSequence, tokens: readonly Token[
     [last, { generateNext: { token: true, options: { temperature: 0 } } }],
   ];
   const output = await sequence.controlledEvaluate(input);
-  return output.at(-1)?.next.token ?? undefined;
+  return tokenOf(output);
 }

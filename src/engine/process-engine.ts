@@ -22,16 +22,19 @@ import type {
   Shortcuts,
   Work,
 } from "./engine.js";
+import { EngineLog } from "./engine-log.js";
+import { withGivenPaths } from "./given-paths.js";
 import { choiceOf, isWithoutGpu } from "./gpu-choice.js";
 import { availableMemory, usableCores } from "./machine.js";
 import type { InputMoment, LayerTimes, ModuleEnergy, MomentRequest, PassRequest } from "./layer-passes.js";
 import type { HostCalls, HostEvent, HostFailure, HostMethod, HostReply } from "./protocol.js";
 
-/** Lines of the engine's log that an error about its crash shows. */
-const KEPT_LOG_LINES = 20;
+/** Lines of the engine's log that an error quotes: the last of those written during its call. */
+const QUOTED_LINES = 3;
 
 interface PendingCall {
   readonly about: string;
+  readonly params: HostCalls[HostMethod]["params"];
   resolve(result: unknown): void;
   reject(error: BoundaryError): void;
   onEvent(event: HostEvent["event"]): void;
@@ -47,7 +50,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const host = new HostProcess();
   try {
     const asked = { ...options, gpu, usableCores: usableCores() };
-    const info = await host.call("open", asked, `loading ${options.modelPath}`);
+    const info = await host.call("open", asked, `loading ${options.givenPath ?? options.modelPath}`);
     return new ProcessEngine(host, info);
   } catch (error) {
     await host.close();
@@ -159,7 +162,7 @@ export class HostProcess {
   readonly ended: Promise<void>;
   private readonly child: ChildProcess;
   private readonly pending = new Map<number, PendingCall>();
-  private readonly log: string[] = [];
+  private readonly log = new EngineLog();
   private nextId = 1;
   private closing = false;
 
@@ -176,8 +179,7 @@ export class HostProcess {
       this.receive(reply);
     });
     this.child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-      this.log.push(...text.split("\n").filter((line) => line.trim() !== ""));
-      this.log.splice(0, this.log.length - KEPT_LOG_LINES);
+      this.log.add(text);
     });
     this.ended = new Promise((resolve) => {
       this.child.once("close", (code, signal) => {
@@ -186,7 +188,7 @@ export class HostProcess {
       });
     });
     this.child.once("error", (cause) => {
-      this.log.push(cause.message);
+      this.log.add(`${cause.message}\n`);
     });
   }
 
@@ -202,7 +204,8 @@ export class HostProcess {
         // The replies to this id carry the types of this method: protocol.ts pairs them.
         resolve(result as HostCalls[M]["result"]);
       };
-      this.pending.set(id, { about, resolve: accept, reject, onEvent });
+      this.pending.set(id, { about, params, resolve: accept, reject, onEvent });
+      this.log.begin(id);
       if (this.child.exitCode !== null || this.child.signalCode !== null || !this.child.connected) {
         this.failPending(this.child.exitCode, this.child.signalCode);
         return;
@@ -224,51 +227,67 @@ export class HostProcess {
     }
     const call = this.pending.get(reply.id);
     if (!call) return;
+    if ("failure" in reply) {
+      void this.fail(reply.id, call, reply.failure);
+      return;
+    }
     this.pending.delete(reply.id);
-    if ("failure" in reply) call.reject(this.asError(reply.failure, call.about));
-    else call.resolve(reply.result);
+    this.log.end(reply.id);
+    call.resolve(reply.result);
   }
 
-  private asError({ kind, message }: HostFailure, about: string): BoundaryError {
-    const log = this.log.slice(-3).join(" | ");
-    if (kind === "memory") {
-      const available = availableMemory();
-      return new MemoryError(
-        {
-          what: `not enough memory while ${about}`,
-          actual: `${(available / 2 ** 30).toFixed(1)} GiB available`,
-          fix: `The engine says: ${message}. Lower --context-size, --max-tokens or --sequences, or use a smaller model.`,
-        },
-        Number.NaN,
-        available,
-      );
-    }
-    const fix =
-      kind === "backend"
-        ? "Choose another --gpu; `boundary doctor` lists what works here."
-        : "If the message does not tell what to change, report it together with the output of `boundary doctor`.";
-    return new EngineError({
-      what: `the engine failed while ${about}`,
-      actual: JSON.stringify(log === "" ? message : `${message} (${log})`),
-      fix,
-    });
+  /** Its lines come through another pipe: where the process ends meanwhile, the call has failed with that. */
+  private async fail(id: number, call: PendingCall, failure: HostFailure): Promise<void> {
+    await this.log.untilEnd(id);
+    if (this.pending.delete(id)) call.reject(asError(failure, call, this.log.end(id)));
   }
 
   private failPending(code: number | null, signal: NodeJS.Signals | null): void {
     const how = signal ?? `exit code ${code ?? "unknown"}`;
     for (const [id, call] of this.pending) {
       this.pending.delete(id);
-      const log = this.log.join("\n");
+      const lines = this.log.end(id).map((line) => withGivenPaths(line, call.params));
+      const quoted = quote(lines);
       const parts = this.closing
         ? { what: `the engine was closed while ${call.about}` }
         : {
             what: `the engine's process ended while ${call.about}`,
-            actual: log === "" ? how : `${how}, its last lines: ${JSON.stringify(this.log.slice(-3).join(" | "))}`,
+            actual: quoted === "" ? how : `${how}, its last lines: ${JSON.stringify(quoted)}`,
             fix: "Finished answers are in the journal: run the same command again. SIGKILL mostly means that memory ran out.",
           };
-      call.reject(new EngineCrashError(parts, signal ?? undefined, log));
+      call.reject(new EngineCrashError(parts, signal ?? undefined, lines.join("\n")));
     }
   }
+}
+
+function asError(failure: HostFailure, { about, params }: PendingCall, lines: readonly string[]): BoundaryError {
+  const message = withGivenPaths(failure.message, params);
+  if (failure.kind === "memory") {
+    const available = availableMemory();
+    return new MemoryError(
+      {
+        what: `not enough memory while ${about}`,
+        actual: `${(available / 2 ** 30).toFixed(1)} GiB available`,
+        fix: `The engine says: ${message}. Lower --context-size, --max-tokens or --sequences, or use a smaller model.`,
+      },
+      Number.NaN,
+      available,
+    );
+  }
+  const quoted = withGivenPaths(quote(lines), params);
+  const fix =
+    failure.kind === "backend"
+      ? "Choose another --gpu; `boundary doctor` lists what works here."
+      : "If the message does not tell what to change, report it together with the output of `boundary doctor`.";
+  return new EngineError({
+    what: `the engine failed while ${about}`,
+    actual: JSON.stringify(quoted === "" ? message : `${message} (${quoted})`),
+    fix,
+  });
+}
+
+function quote(lines: readonly string[]): string {
+  return lines.slice(-QUOTED_LINES).join(" | ");
 }
 
 /** The compiled entry point; tests run the sources, but a child process needs the build. */

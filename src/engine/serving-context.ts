@@ -1,4 +1,5 @@
 import type { LlamaContext, LlamaModel } from "node-llama-cpp";
+import { at } from "../assert.js";
 import type { Answering } from "./serving-answer.js";
 import { nativeContext, type LogitsPlace, type NativeContext } from "./serving-native.js";
 import { SamplerMaker, type SamplerRequest, type TokenSampler } from "./serving-sampler.js";
@@ -135,7 +136,8 @@ export class ServingContext {
   private async sample(places: readonly { slot: BusySlot; place: LogitsPlace }[]): Promise<void> {
     const drawn = await Promise.all(places.map(({ slot, place }) => slot.work.sampler.sample(this.native, place)));
     places.forEach(({ slot }, i) => {
-      slot.work.answering.accept(drawn[i]?.token ?? -1, drawn[i]?.choice);
+      const { token, choice } = at(drawn, i);
+      slot.work.answering.accept(token, choice);
     });
   }
 

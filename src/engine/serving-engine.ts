@@ -1,4 +1,4 @@
-import type { EngineInfo, EngineOptions } from "./engine.js";
+import type { EngineInfo, EngineOptions, LogitsRequest } from "./engine.js";
 import { usableCores } from "./machine.js";
 import { HostProcess, resolveGpu } from "./process-engine.js";
 import type { ServedAnswer, ServingDelta, ServingEngine, ServingOptions, ServingRequest } from "./serving.js";
@@ -18,7 +18,7 @@ export async function openServingEngine(
     const info = await host.call(
       "open",
       { ...options, gpu, calls: "node", usableCores: usableCores() },
-      `loading ${options.modelPath}`,
+      `loading ${options.givenPath ?? options.modelPath}`,
     );
     await host.call("serve", serving(info), "preparing to serve");
     return new ProcessServingEngine(host, info);
@@ -42,6 +42,10 @@ class ProcessServingEngine implements ServingEngine {
 
   tokenize(texts: readonly string[]): Promise<number[][]> {
     return this.host.call("tokenize", texts, "tokenising a prompt");
+  }
+
+  nextTokenLogits(request: LogitsRequest): Promise<Float32Array> {
+    return this.host.call("nextTokenLogits", request, `computing logits with ${request.pieces.length} adapter pieces`);
   }
 
   async prepare(pieces: ServingRequest["pieces"]): Promise<void> {

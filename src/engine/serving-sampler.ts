@@ -1,4 +1,5 @@
 import type { LlamaGrammarEvaluationState, LlamaModel } from "node-llama-cpp";
+import { at, defined } from "../assert.js";
 import type { Sampling, TokenChoice, TokenLogprob } from "./serving.js";
 import {
   nativeGrammarState,
@@ -106,17 +107,19 @@ async function choiceOf(
 ): Promise<TokenChoice> {
   // The highest logit is always asked for: the total weight is relative to it.
   const filter = [[token], false, false, false, Math.max(1, count)] as const;
-  const [, , , flat = [], total = 1] = await context.sampleToken(place, greedy, false, false, filter, true);
-  const highest = flat[1] ?? 0;
+  const sampled = await context.sampleToken(place, greedy, false, false, filter, true);
+  const flat = defined(sampled[3], "logits of the sampled token");
+  const total = defined(sampled[4], "the total weight of the logits");
+  const highest = at(flat, 1);
   const told = pairs(flat).map(([id, logit]): TokenLogprob => {
     return { token: id, text: tokenText(model, id), logprob: logit - highest - Math.log(total) };
   });
-  const own = told.at(-1) ?? { token, text: tokenText(model, token), logprob: Number.NaN };
+  const own = defined(told.at(-1), "the logit of the sampled token");
   return { ...own, top: told.slice(0, -1).slice(0, count) };
 }
 
 function pairs(flat: readonly number[]): [number, number][] {
-  return Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i] ?? 0, flat[2 * i + 1] ?? 0]);
+  return Array.from({ length: flat.length / 2 }, (_, i) => [at(flat, 2 * i), at(flat, 2 * i + 1)]);
 }
 
 function tokenText(model: LlamaModel, token: number): string {

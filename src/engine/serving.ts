@@ -1,5 +1,5 @@
 import type { ScaledPiece } from "../adapter/pieces.js";
-import type { ContextShape, EngineInfo } from "./engine.js";
+import type { ContextShape, LogitsRequest, EngineInfo } from "./engine.js";
 
 /** How answers are served. */
 export interface ServingOptions {
@@ -118,6 +118,8 @@ export interface ServingEngine {
   readonly info: EngineInfo;
   /** As {@link Engine.tokenize}. */
   tokenize(texts: readonly string[]): Promise<number[][]>;
+  /** As {@link Engine.nextTokenLogits}; before the first answer. */
+  nextTokenLogits(request: LogitsRequest): Promise<Float32Array>;
   /** Makes the context of a mask now, so that a lack of memory shows before the first request. @throws MemoryError. */
   prepare(pieces: ServingRequest["pieces"]): Promise<void>;
   /**

@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import type { AnswerInProgress } from "./answer.js";
 import { ANY_CELLS } from "./engine.js";
 
@@ -137,7 +138,7 @@ async function stepTogether(decoder: WaveDecoder, wave: readonly Running[], opti
   const withDraft = wave.filter((_, i) => drafts[i]?.length);
   const without = wave.filter((_, i) => !drafts[i]?.length);
   for (const group of [withDraft, without]) {
-    const own = group.map((one) => drafts[wave.indexOf(one)] ?? []);
+    const own = group.map((one) => at(drafts, wave.indexOf(one)));
     if (group.length > 0) await take(decoder, group, own, options);
   }
 }
@@ -153,17 +154,17 @@ async function take(
     wave.map(({ answer, sequence }, i) => {
       const last = answer.tokens.at(-1);
       if (last === undefined) throw new RangeError("a sequence without a token takes no step");
-      return { sequence, tokens: [last, ...(drafts[i] ?? [])], position: answer.position };
+      return { sequence, tokens: [last, ...at(drafts, i)], position: answer.position };
     }),
     batchedCells < ANY_CELLS,
   );
   const share = (performance.now() - started) / wave.length;
   for (const [i, one] of wave.entries()) {
     const { answer, sequence } = one;
-    const draft = drafts[i] ?? [];
+    const draft = at(drafts, i);
     const before = answer.tokens.length;
     const position = answer.position;
-    const taken = answer.acceptDraft(draft, next[i] ?? []);
+    const taken = answer.acceptDraft(draft, at(next, i));
     answer.decodeMs += share;
     answer.decodedTokens += Math.max(1, answer.tokens.length - before);
     if (draft.length > 0) onDraft?.(draft.length, taken);

@@ -35,7 +35,13 @@ export async function withExactRun<T>(run: CardRun, use: (exact: CardRun) => Pro
   return withTemporaryFolder("f32", async (folder) => {
     const path = join(folder, "base-f32.gguf");
     await writeF32Copy(model, path);
-    const options = { modelPath: path, gpu: "off", gpuLayers: 0, threads: engine.info.threads } as const;
+    const options = {
+      modelPath: path,
+      givenPath: `an F32 copy of ${model.path}`,
+      gpu: "off",
+      gpuLayers: 0,
+      threads: engine.info.threads,
+    } as const;
     return withEngine(
       () => openEngine(options),
       new InputFiles([]),

@@ -4,6 +4,7 @@ import { bareEntry } from "../sweep/entries.js";
 import { rankingPasses } from "../sweep/rank-layers.js";
 import type { SweepInputs } from "../sweep/inputs.js";
 import { isAlone } from "../engine/engine.js";
+import type { AdapterEffects } from "../sweep/without-effect.js";
 import type { SweepPlan } from "../sweep/plan.js";
 import { stableJson } from "../formats/stable-json.js";
 
@@ -38,6 +39,7 @@ export function planReport({ plan, inputs, cost, engine }: PlannedSweep, { json 
       strategy: plan.strategy,
       ranking: plan.isRanked ? { passes: 0, samples: 0 } : rankingCost(plan, inputs),
       cost,
+      effect: inputs.effects,
       engine,
       format: inputs.data.format,
       generation: plan.generation,
@@ -51,10 +53,21 @@ export function planReport({ plan, inputs, cost, engine }: PlannedSweep, { json 
     ...planLines(plan, inputs),
     `engine    llama.cpp ${engine.llamaCpp}, ${engine.backend}, ${engine.threads} thread${engine.threads === 1 ? "" : "s"}${engine.gpuLayers > 0 ? `, ${engine.gpuLayers} layers on the GPU` : ""}`,
     `shortcuts ${shortcutWords(plan)}`,
+    ...(inputs.effects ? [`modules   ${effectWords(inputs.effects)}`] : []),
     `cost      ${cost.answers} answers, ${cost.prefillTokens} prompt tokens, at most ${cost.decodeTokensAtMost} generated; key/value cache ${(cost.cacheBytes / 1e6).toFixed(0)} MB`,
     `time      about ${duration(cost.seconds)}, from a few answers under three of the masks`,
     ...inputs.notes.map((note) => `note      ${note}`),
   ].join("\n");
+}
+
+/** How it was found out which modules act, and what that cost. What has no effect is among the notes. */
+function effectWords({ withoutEffect, prompts }: AdapterEffects): string {
+  const found =
+    withoutEffect.length === 0
+      ? "every kind has an effect"
+      : `${withoutEffect.map(({ module }) => module).join(", ")}: no effect, see the notes`;
+  const cost = prompts === 0 ? "known from an earlier run, costs nothing now" : `tried with ${prompts} short prompts`;
+  return `${found} (${cost})`;
 }
 
 /** What is tried, in a line. */

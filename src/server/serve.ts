@@ -1,11 +1,13 @@
 import { pino, destination } from "pino";
 import type { BaseModel } from "../adapter/base-model.js";
+import { contextBytes } from "../adapter/model-memory.js";
 import type { ContextShape, EngineInfo } from "../engine/engine.js";
 import { availableMemory } from "../engine/machine.js";
 import { openServingEngine } from "../engine/serving-engine.js";
 import type { ServingEngine, ServingOptions } from "../engine/serving.js";
 import { EngineCrashError, InterruptedError, MemoryError } from "../errors.js";
 import { aborted } from "../engine/aborted.js";
+import { effectNotes } from "../sweep/effect-notes.js";
 import { assertPortFree, listen } from "./listen.js";
 import { openOffer, type Offer } from "./offer.js";
 import { createServer as createBoundaryServer, type BoundaryServer, type ServerParts } from "./server.js";
@@ -17,6 +19,8 @@ export interface Listening {
   readonly url: string;
   readonly offer: Offer;
   readonly exact: boolean;
+  /** What a user should know of the adapter, a sentence each: kinds of module that have no effect. */
+  readonly notes: readonly string[];
 }
 
 /** How a caller follows a server. */
@@ -52,13 +56,15 @@ export async function serve(settings: ServeSettings, { onListening, signal }: Se
       return { context: shape, contexts: contextsThatFit(settings, offer.model, shape, info), exact: exactOn(info) };
     });
     assertNotStopped(signal);
+    const notes = await effectNotes(engine, offer.adapter, offer.model);
+    assertNotStopped(signal);
     // One context with all pieces, so that a lack of memory shows now; the pieces' files are not needed after it.
     await engine.prepare(offer.piecesOf(offer.model.layerCount));
     await offer.close();
     const exact = exactOn(engine.info);
     const server = createBoundaryServer({ ...serverParts(settings, shape), offer, engine, exact });
     const url = await listen(server.app, settings);
-    onListening?.({ url, offer, exact });
+    onListening?.({ url, offer, exact, notes });
     await untilStopped(server, engine, settings, signal);
   } finally {
     await offer.close();
@@ -136,7 +142,7 @@ function contextsThatFit(
   const wanted = contexts ?? DEFAULT_CONTEXTS;
   // What a GPU's memory takes shows when a context is made; an idle one makes room then.
   if (backend !== "cpu") return wanted;
-  const each = model.cacheBytesPerToken * sequences * contextSize + CONTEXT_OVERHEAD_BYTES;
+  const each = contextBytes(model, { sequences, contextSize }) + CONTEXT_OVERHEAD_BYTES;
   // The model is mapped from its file: what it takes is not counted as used, but must stay in memory.
   const available = availableMemory() - model.byteLength;
   const fitting = Math.floor(available / each);

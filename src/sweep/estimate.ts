@@ -1,5 +1,6 @@
 import { piecesOf, type Piece } from "../adapter/pieces.js";
 import type { Candidate } from "../adapter/mask.js";
+import { contextBytes, type ModelMemory } from "../adapter/model-memory.js";
 import type { Engine, Generation } from "../engine/engine.js";
 import type { PlannedSample, SweepPlan } from "./plan.js";
 import { sharedMasks, sharesLayers } from "./shortcuts.js";
@@ -12,13 +13,13 @@ export interface CostEstimate {
   readonly decodeTokensAtMost: number;
   /** Seconds with loading and trials, from some answers under some of the masks. */
   readonly seconds: number;
-  /** Bytes of the key/value cache. */
+  /** Bytes of the key/value cache, and of what recurrent layers remember. */
   readonly cacheBytes: number;
 }
 
 /** What an estimate is scaled to. */
 export interface SweepSize {
-  readonly cacheBytesPerToken: number;
+  readonly model: ModelMemory;
   /** The candidates that answer the selection part, and how many answer the holdout. */
   readonly tried: readonly Candidate[];
   readonly confirming: number;
@@ -35,7 +36,7 @@ export async function estimateCost(
   plan: SweepPlan,
   engine: Engine,
   pieces: readonly Piece[],
-  { cacheBytesPerToken, tried, confirming, startSeconds }: SweepSize,
+  { model, tried, confirming, startSeconds }: SweepSize,
 ): Promise<CostEstimate> {
   const { context, maxTokens } = plan.generation;
   const samples = spread(plan.selection, TIMED_SAMPLES);
@@ -53,7 +54,7 @@ export async function estimateCost(
     prefillTokens: tried.length * count(plan.selection) + confirming * count(plan.holdout),
     decodeTokensAtMost: answers * maxTokens,
     seconds: startSeconds + seconds(plan.selection, tried) + (confirming > 0 ? seconds(plan.holdout, confirmed) : 0),
-    cacheBytes: cacheBytesPerToken * context.sequences * context.contextSize,
+    cacheBytes: contextBytes(model, context),
   };
 }
 

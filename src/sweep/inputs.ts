@@ -4,6 +4,7 @@ import { openAdapter } from "../adapter/open-adapter.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
 import { loadBaseInputs, type BaseInputs } from "./base-inputs.js";
 import type { SweepConfig } from "./config.js";
+import type { AdapterEffects } from "./without-effect.js";
 import { checkStrategy, strategyInputs, type StrategyInputs } from "./strategy-inputs.js";
 
 export type { Part, PromptedSample } from "./base-inputs.js";
@@ -14,6 +15,8 @@ export interface SweepInputs extends BaseInputs, StrategyInputs {
   readonly adapter: HashedAdapter;
   /** What it was converted from, where it came as a PEFT folder. */
   readonly peft: PeftAdapter | undefined;
+  /** Which of its modules act, once an engine was asked. */
+  readonly effects?: AdapterEffects;
   /** Removes the temporary file of a converted adapter. */
   readonly close: () => Promise<void>;
 }

@@ -1,5 +1,6 @@
 import { digest } from "../formats/digest.js";
 import { boundaryCandidates, maskCandidates, maskKey, type Candidate } from "../adapter/mask.js";
+import { contextBytes, type ModelMemory } from "../adapter/model-memory.js";
 import {
   ANY_CELLS,
   isAlone,
@@ -121,7 +122,7 @@ export function planSweep(
     context: batchedCells === 0 && !shortcuts.sharedLayers ? { ...shape, sequences: 1 } : shape,
     batchedCells,
   };
-  assertMemory(model.cacheBytesPerToken, generation.context);
+  assertMemory(model, generation.context);
   return {
     layerCount: model.layerCount,
     strategy: inputs.strategyText,
@@ -236,7 +237,7 @@ function contextShape(
     ...(["selection", "holdout"] as const).map((part) => planned.filter((p) => p.part === part).length),
   );
   const contextSize = config.contextSize ?? contextSizeFor(longest + maxTokens);
-  const fitting = Math.floor((CACHE_SHARE * availableMemory()) / (model.cacheBytesPerToken * contextSize));
+  const fitting = Math.floor((CACHE_SHARE * availableMemory()) / contextBytes(model, { sequences: 1, contextSize }));
   const automatic = backend === "cpu" ? Math.max(1, Math.min(AUTO_SEQUENCES.cpu, fitting)) : AUTO_SEQUENCES.gpu;
   const wanted = config.sequences === "auto" ? automatic : config.sequences;
   const sequences = Math.min(wanted, Math.max(1, largestPart));
@@ -249,16 +250,16 @@ function contextShape(
   };
 }
 
-function assertMemory(cacheBytesPerToken: number, { sequences, contextSize }: ContextShape): void {
-  const required = cacheBytesPerToken * sequences * contextSize;
+function assertMemory(model: ModelMemory, { sequences, contextSize }: ContextShape): void {
+  const required = contextBytes(model, { sequences, contextSize });
   const available = availableMemory();
   if (required <= available) return;
-  const fitting = Math.floor(available / (cacheBytesPerToken * contextSize));
+  const fitting = Math.floor(available / contextBytes(model, { sequences: 1, contextSize }));
   throw new MemoryError(
     {
       what: "not enough memory for the context",
       actual: `${gib(available)} available`,
-      expected: `${gib(required)} for the key/value cache of ${sequences} sequences of ${contextSize} tokens`,
+      expected: `${gib(required)} for the memory of ${sequences} sequences of ${contextSize} tokens`,
       fix:
         fitting >= 1
           ? `Pass --sequences ${fitting}.`

@@ -170,6 +170,7 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
       modules: adapter.modules.length,
       coverage: [...adapter.coverage],
       bytes: adapter.byteLength,
+      ...withoutEffectEntry(inputs),
     },
     data: {
       path: redact(config.data),
@@ -195,6 +196,11 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
     trimmed,
     timings: record.timings,
   };
+}
+
+function withoutEffectEntry({ effects }: SweepInputs): Pick<SweepResult["adapter"], "withoutEffect"> {
+  const found = effects?.withoutEffect ?? [];
+  return found.length === 0 ? {} : { withoutEffect: found.map((kind) => ({ ...kind, layers: [...kind.layers] })) };
 }
 
 /** Nothing for boundaries: their numbers say it all. */

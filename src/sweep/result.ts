@@ -3,6 +3,7 @@ import { engineInfoSchema } from "../engine/engine-info-schema.js";
 import { sampleFormats } from "../samples/sample.js";
 import { dropReasons } from "./race-track.js";
 import { ruleNames } from "./rules.js";
+import { effectCauses } from "./without-effect.js";
 
 /** Raised whenever a field changes its meaning or goes away. */
 export const RESULT_SCHEMA_VERSION = 2;
@@ -184,6 +185,18 @@ export const sweepResultSchema = z.strictObject({
     modules: z.number().int(),
     coverage: z.array(z.number().int()),
     bytes: z.number().int(),
+    /** Kinds of module that change nothing: see {@link WithoutEffect}. Absent where all act. */
+    withoutEffect: z
+      .array(
+        z.strictObject({
+          module: z.string(),
+          modules: z.number().int(),
+          of: z.number().int(),
+          layers: z.array(z.number().int()),
+          cause: z.enum(effectCauses),
+        }),
+      )
+      .optional(),
   }),
   data: z.strictObject({
     path: z.string(),

@@ -4,6 +4,7 @@ import type { Engine } from "../engine/engine.js";
 import { workBetween } from "../engine/work.js";
 import { withTemporaryFolder } from "../formats/temporary-folder.js";
 import { answerSelection } from "./answer-selection.js";
+import { assertChangesSomething, withEffects } from "./assert-adapter-has-effect.js";
 import { chooseBoundary } from "./choose.js";
 import { conclude, ruleSettings } from "./conclude.js";
 import { redactedConfig, type SweepConfig } from "./config.js";
@@ -11,7 +12,6 @@ import { estimateCost, type CostEstimate } from "./estimate.js";
 import { evaluate, type Answers, type Evaluation } from "./evaluate.js";
 import type { SweepInputs } from "./inputs.js";
 import { Journal, type JournalRow } from "./journal.js";
-import { assertChangesSomething } from "./no-change.js";
 import { LikelihoodFile } from "./likelihood-file.js";
 import { candidatesOf, decidingSettings, hash, type PlannedSample, type SweepPlan } from "./plan.js";
 import { rankLayers, type LayerRanking } from "./rank-layers.js";
@@ -67,8 +67,9 @@ export async function sweep(
   options: { fresh?: boolean } = {},
 ): Promise<SweepResult> {
   const started = performance.now();
-  const session = async (inputs: SweepInputs, engine: Engine): Promise<SweepResult> => {
-    const laidOut = await planSession(engine, config, inputs);
+  const session = async (given: SweepInputs, engine: Engine): Promise<SweepResult> => {
+    const laidOut = await planSession(engine, config, given);
+    const inputs = await withEffects(given, engine);
     const folder = await RunFolder.take(config.out, identityOf(config, inputs, laidOut, engine), {
       fresh: options.fresh ?? false,
     });
@@ -77,7 +78,7 @@ export async function sweep(
       hooks.onPlan?.(plan, inputs);
       const masks = [...plan.candidates, plan.base, plan.full].map(({ mask }) => mask);
       const pieces = await writePieces(inputs.adapter, masks, folder.file("pieces"));
-      await assertChangesSomething(engine, plan, pieces, inputs.adapter.givenPath ?? inputs.adapter.path);
+      await assertChangesSomething(engine, plan, pieces, inputs.adapter.givenPath);
       const journal = await Journal.open(folder.file("journal"));
       try {
         return await run({ config, inputs, plan, ranking, engine, folder, journal, pieces, hooks, started });
@@ -115,8 +116,9 @@ export async function planOnly(
   hooks: SweepHooks = {},
 ): Promise<{ plan: SweepPlan; inputs: SweepInputs; cost: CostEstimate; engine: Engine["info"] }> {
   const started = performance.now();
-  return withSession(config, hooks.signal, async (inputs, engine) => {
-    const plan = await planSession(engine, config, inputs);
+  return withSession(config, hooks.signal, async (given, engine) => {
+    const plan = await planSession(engine, config, given);
+    const inputs = await withEffects(given, engine);
     return withTemporaryFolder("plan", async (folder) => {
       const tried = triedCandidates(config, inputs.floors, plan);
       const answering = plan.holdout.length > 0 ? tried : distinct([...tried, plan.base, plan.full]);
@@ -124,7 +126,7 @@ export async function planOnly(
       const pieces = await writePieces(inputs.adapter, masks, folder);
       const startSeconds = (performance.now() - started) / 1000;
       const cost = await estimateCost(plan, engine, pieces, {
-        cacheBytesPerToken: inputs.model.cacheBytesPerToken,
+        model: inputs.model,
         tried: answering,
         confirming: answeringCandidates(plan, tried).holdout,
         startSeconds,

@@ -70,10 +70,14 @@ describe("reading a base model", () => {
     });
   });
 
-  it("takes the largest layer where the numbers of heads differ between layers", async () => {
+  it("adds up the layers where their numbers of heads differ", async () => {
     const heads: GgufValue = { type: "array", itemType: "uint32", value: [1, 2] };
     const path = await writeModel("heads.gguf", { "llama.attention.head_count_kv": heads });
-    expect((await readBaseModel(path)).cacheBytesPerToken).toBe(2 * 2 * 2 * (2 + 2));
+    expect(await readBaseModel(path)).toMatchObject({
+      keyValueHeadCount: 2,
+      cacheBytesPerToken: 2 * (1 + 2) * (2 + 2),
+      stateBytesPerSequence: 0,
+    });
   });
 });
 

@@ -32,6 +32,7 @@ export function adapterWith(modules: readonly AdapterModule[]): HashedAdapter {
   const layers = modules.flatMap(({ layer }) => (layer === undefined ? [] : [layer]));
   return {
     path: "adapter.gguf",
+    givenPath: "adapter.gguf",
     sha256: "ad",
     architecture: "llama",
     alpha: 8,

@@ -329,6 +329,7 @@ function scriptedEngine(engine: ServingEngine, cancelled: { count: number }): Se
     info: engine.info,
     ended: engine.ended,
     tokenize: (texts) => engine.tokenize(texts),
+    nextTokenLogits: (request) => engine.nextTokenLogits(request),
     prepare: (pieces) => engine.prepare(pieces),
     status: () => engine.status(),
     close: () => engine.close(),

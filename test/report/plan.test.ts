@@ -57,6 +57,15 @@ describe("the report of a plan", () => {
       "time      about 62 s, from a few answers under three of the masks",
       "note      There is no holdout.",
     ]);
+    const idle = { module: "attn_q_a", modules: 2, of: 2, layers: [0, 1], cause: "not-applied" } as const;
+    const said = (effects: NonNullable<typeof noted.effects>): string =>
+      planReport({ plan, inputs: { ...inputs, effects }, cost, engine: engineInfo }, { json: false });
+    expect(said({ withoutEffect: [], modules: 4, prompts: 9 })).toContain(
+      "modules   every kind has an effect (tried with 9 short prompts)",
+    );
+    expect(said({ withoutEffect: [idle], modules: 4, prompts: 0 })).toContain(
+      "modules   attn_q_a: no effect, see the notes (known from an earlier run, costs nothing now)",
+    );
     const gpu = { ...engineInfo, backend: "vulkan" as const, gpuLayers: 5 };
     expect(planReport({ plan, inputs, cost, engine: gpu }, { json: false })).toContain(
       "engine    llama.cpp b1, vulkan, 1 thread, 5 layers on the GPU",

@@ -15,9 +15,9 @@ const commands: Readonly<Record<string, () => Command>> = {
   sweep: () => sweepCommand(signal),
   compare: () => compareCommand(signal),
   score: scoreCommand,
-  trim: trimCommand,
+  trim: () => trimCommand(signal),
   inspect: inspectCommand,
-  convert: convertCommand,
+  convert: () => convertCommand(signal),
 };
 
 /**

@@ -38,6 +38,7 @@ const model: HashedBaseModel = {
   bosText: "",
   eosText: "",
   cacheBytesPerToken: 16,
+  stateBytesPerSequence: 0,
   headCount: 4,
   keyValueHeadCount: 2,
   tiedEmbedding: false,

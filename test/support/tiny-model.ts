@@ -251,7 +251,7 @@ export function gaussian(seed: number): () => number {
 const PHI3_TOKENS = ["</s>", "<unk>", "<s>", "<|endoftext|>"];
 
 /** GPT-2's byte alphabet, one merged token, and ChatML's control tokens (type 3). */
-function byteVocabulary(architecture: TinyArchitecture): { tokens: string[]; types: number[] } {
+export function byteVocabulary(architecture: string): { tokens: string[]; types: number[] } {
   const printable = [range(33, 126), range(161, 172), range(174, 255)].flat();
   let next = 256;
   const bytes = range(0, 255).map((byte) => String.fromCodePoint(printable.includes(byte) ? byte : next++));

@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { at } from "../../assert.js";
 import type { DecodeStep, WaveDecoder } from "../wave.js";
 import { TILE_ROWS } from "./batches.js";
 import type { DirectContext, LoadedAdapter } from "./direct-context.js";
@@ -78,9 +79,9 @@ export class DirectDecoder implements WaveDecoder {
 /** The token with the highest logit; of equal ones the lowest id, as llama.cpp's greedy sampler takes it. */
 export function mostProbable(logits: Float32Array): number {
   let best = 0;
-  let highest = logits[0] ?? Number.NEGATIVE_INFINITY;
+  let highest = at(logits, 0);
   for (let token = 1; token < logits.length; token++) {
-    const logit = logits[token] ?? Number.NEGATIVE_INFINITY;
+    const logit = at(logits, token);
     if (logit > highest) {
       highest = logit;
       best = token;

@@ -1,3 +1,4 @@
+import { at } from "../../assert.js";
 import type { InputMoment, MomentRequest } from "../layer-passes.js";
 import type { DirectModel } from "./direct-model.js";
 import { ModuleTap, type ProductSight, type TensorRows } from "./module-tap.js";
@@ -67,7 +68,7 @@ export function readInputMoments(model: DirectModel, request: MomentRequest): In
   return count.moments.map(({ modules, length, tokens, values }) => {
     for (let i = 0; i < length; i++) {
       for (let j = 0; j <= i; j++)
-        values[i * length + j] = values[j * length + i] = (values[i * length + j] ?? 0) / tokens;
+        values[i * length + j] = values[j * length + i] = at(values, i * length + j) / tokens;
     }
     return { modules, length, tokens, values };
   });
@@ -77,14 +78,14 @@ export function readInputMoments(model: DirectModel, request: MomentRequest): In
 function addOuterProducts(sums: Float64Array, { count, length, values }: TensorRows): void {
   const columns = new Float64Array(length * count);
   for (let row = 0; row < count; row++) {
-    for (let i = 0; i < length; i++) columns[i * count + row] = values[row * length + i] ?? 0;
+    for (let i = 0; i < length; i++) columns[i * count + row] = at(values, row * length + i);
   }
   for (let i = 0; i < length; i++) {
     const own = columns.subarray(i * count, (i + 1) * count);
     for (let j = 0; j <= i; j++) {
       let sum = 0;
-      for (let row = 0, at = j * count; row < count; row++, at++) sum += (own[row] ?? 0) * (columns[at] ?? 0);
-      sums[i * length + j] = (sums[i * length + j] ?? 0) + sum;
+      for (let row = 0; row < count; row++) sum += at(own, row) * at(columns, j * count + row);
+      sums[i * length + j] = at(sums, i * length + j) + sum;
     }
   }
 }

@@ -1,3 +1,4 @@
+import { at } from "../../assert.js";
 import type { LayerTimes, PassRequest } from "../layer-passes.js";
 import type { DirectModel } from "./direct-model.js";
 import type { TensorObserver } from "./graph-watch.js";
@@ -32,7 +33,7 @@ class LayerClock implements TensorObserver {
     if (isLayerOutput(start)) {
       const layer = layerOf(tensor);
       if (layer !== this.next) this.fault ??= `layer ${layer} came where layer ${this.next} was expected`;
-      this.milliseconds[layer] = (this.milliseconds[layer] ?? 0) + now - this.last;
+      this.milliseconds[layer] = at(this.milliseconds, layer) + now - this.last;
       this.next = layer + 1;
     }
     this.last = performance.now();
@@ -57,7 +58,7 @@ export function readLayerTimes(model: DirectModel, request: PassRequest): LayerT
     current.fill(0);
     clock.time(evaluate);
     const known = times.get(id) ?? { id, tokens: tokens.length, milliseconds: new Float64Array(model.layerCount) };
-    current.forEach((time, layer) => (known.milliseconds[layer] = (known.milliseconds[layer] ?? 0) + time));
+    current.forEach((time, layer) => (known.milliseconds[layer] = at(known.milliseconds, layer) + time));
     times.set(id, known);
   });
   return [...times.values()];

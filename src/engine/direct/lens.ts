@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { at } from "../../assert.js";
 import { withTemporaryFolder } from "../../formats/temporary-folder.js";
 import type { LensReading, LensRequest } from "../engine.js";
 import type { DirectContext } from "./direct-context.js";
@@ -93,7 +94,7 @@ function readingOf(
   const highest = new Float64Array(layerCount * tokens);
   const afterEmbedding = BigInt(tokens * embeddingLength * Float32Array.BYTES_PER_ELEMENT);
   head.read(states.address + afterEmbedding, layerCount * tokens, (logits, row) => {
-    const { probability, best } = probabilities(logits, continuation[row % tokens] ?? 0);
+    const { probability, best } = probabilities(logits, at(continuation, row % tokens));
     truth[row] = probability;
     highest[row] = best;
   });
@@ -123,5 +124,5 @@ function probabilities(logits: Float32Array, token: number): { probability: numb
   for (const logit of logits) if (logit > highest) highest = logit;
   let total = 0;
   for (const logit of logits) total += Math.exp(logit - highest);
-  return { probability: Math.exp((logits[token] ?? Number.NEGATIVE_INFINITY) - highest) / total, best: 1 / total };
+  return { probability: Math.exp(at(logits, token) - highest) / total, best: 1 / total };
 }

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { at, defined } from "../../assert.js";
 import { withFileSource, type FileSource } from "../../formats/file-source.js";
 import { readGgufHeader, type GgufHeader, type GgufTensor } from "../../formats/gguf-reader.js";
 import type { GgufMetadata, GgufValue } from "../../formats/gguf-value.js";
@@ -71,20 +72,20 @@ async function writeLayer(
   const layers = layerCountOf(header);
   const isLast = layer === layers - 1;
   const write = (tensor: GgufTensor, name: string, rows?: number): GgufTensorToWrite => {
-    const all = tensor.dims[1] ?? 1;
+    const all = rows === undefined ? 0 : at(tensor.dims, 1);
     const byteLength = rows === undefined ? tensor.byteLength : (tensor.byteLength / all) * Math.min(rows, all);
-    const dims = rows === undefined ? tensor.dims : [tensor.dims[0] ?? 0, Math.min(rows, all)];
+    const dims = rows === undefined ? tensor.dims : [at(tensor.dims, 0), Math.min(rows, all)];
     const replaced = replace(name.replace(/^blk\.0\./, ""));
     const data = (): AsyncIterable<Uint8Array> => replaced?.(byteLength) ?? source.stream(tensor.offset, byteLength);
     return { name, dims, type: tensor.type, byteLength, data };
   };
   const tensors = header.tensors.flatMap((tensor) => {
     const block = /^blk\.(\d+)\.(.*)$/.exec(tensor.name);
-    if (block) return Number(block[1]) === layer ? [write(tensor, `blk.0.${block[2] ?? ""}`)] : [];
+    if (block) return Number(block[1]) === layer ? [write(tensor, `blk.0.${at(block, 2)}`)] : [];
     const ofVocabulary = tensor.name === "token_embd.weight" || tensor.name.startsWith("output.");
     return [write(tensor, tensor.name, ofVocabulary && !isLast ? STUB_ROWS : undefined)];
   });
-  const rows = vocabularyTensor(header)?.dims[1] ?? 0;
+  const rows = at(defined(vocabularyTensor(header), "the tensor of the vocabulary").dims, 1);
   const vocabulary = isLast ? rows : Math.min(STUB_ROWS, rows);
   await writeGguf(path, oneLayerMetadata(header.metadata, architecture, { layer, layers, vocabulary }), tensors, {
     overwrite: true,
@@ -99,11 +100,11 @@ async function* zeros(byteLength: number): AsyncGenerator<Uint8Array> {
 }
 
 function architectureOf({ metadata }: GgufHeader): string {
-  return metadataString(metadata, "general.architecture") ?? "";
+  return defined(metadataString(metadata, "general.architecture"), "general.architecture");
 }
 
 function layerCountOf(header: GgufHeader): number {
-  return metadataNumber(header.metadata, `${architectureOf(header)}.block_count`) ?? 0;
+  return defined(metadataNumber(header.metadata, `${architectureOf(header)}.block_count`), "the number of layers");
 }
 
 function oneLayerMetadata(

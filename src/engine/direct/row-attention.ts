@@ -1,4 +1,5 @@
 import koffi from "koffi";
+import { at } from "../../assert.js";
 import { field, GGML_TYPES, TENSOR } from "./ggml-tensor.js";
 import type { Plan } from "./ggml-library.js";
 import { nameStart, type TensorObserver } from "./graph-watch.js";
@@ -144,7 +145,7 @@ export class RowAttention implements TensorObserver {
     let count = 0;
     for (let stream = 0; stream < streams; stream++) {
       for (let token = 0; token < tokens; token++) {
-        const own = this.ownCells((data[3] ?? 0n) + this.offset("mask", token, stream), cells);
+        const own = this.ownCells(at(data, 3) + this.offset("mask", token, stream), cells);
         this.fill(count++, data, { token, stream, own });
         if (count === ROWS) {
           this.compute(count);
@@ -172,15 +173,15 @@ export class RowAttention implements TensorObserver {
     if (!row) throw new RangeError(`no row ${index}`);
     const { start, bytes, view } = this.memory;
     for (const [part, name] of PARTS.entries()) {
-      const at = Number(row[name] - start);
-      bytes.set(this.headers.values.subarray(part * TENSOR.src, (part + 1) * TENSOR.src), at);
+      const place = Number(row[name] - start);
+      bytes.set(this.headers.values.subarray(part * TENSOR.src, (part + 1) * TENSOR.src), place);
       const ne = (dimension: number, elements: number): void => {
-        view.setBigInt64(at + TENSOR.ne + 8 * dimension, BigInt(elements), true);
+        view.setBigInt64(place + TENSOR.ne + 8 * dimension, BigInt(elements), true);
       };
       ne(3, 1);
       ne(name === "output" ? 2 : 1, name === "k" || name === "v" ? own : 1);
       if (name === "mask") ne(0, own);
-      view.setBigUint64(at + TENSOR.data, (data[part] ?? 0n) + this.offset(name, token, stream), true);
+      view.setBigUint64(place + TENSOR.data, at(data, part) + this.offset(name, token, stream), true);
     }
   }
 

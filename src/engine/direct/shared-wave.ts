@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { at } from "../../assert.js";
 import { AnswerInProgress, type WaveVocabulary } from "../answer.js";
 import type { Prompt, SharedGeneration, SharedRequest } from "../engine.js";
 import { continueWave, running, type Running } from "../wave.js";
@@ -180,7 +181,7 @@ export class SharedWave {
   /** What of the full adapter's answers may be tried under other boundaries. */
   private layOutDrafts(passes: readonly Pass[]): void {
     for (const [i, pass] of passes.entries()) {
-      const [answer = []] = this.answers[i] ?? [];
+      const [answer = []] = at(this.answers, i);
       pass.draft = answer.slice(0, Math.max(0, this.batchedCells - pass.prompt.tokens.length));
       pass.draftHidden = this.allocateHidden(this.inner, pass.draft.length);
     }

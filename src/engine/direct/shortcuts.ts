@@ -1,3 +1,4 @@
+import { at, defined } from "../../assert.js";
 import type { ScaledPiece } from "../../adapter/pieces.js";
 import { messageOf } from "../../errors.js";
 import type { ContextShape, ShortcutRequest } from "../engine.js";
@@ -34,7 +35,7 @@ export function tryBatches(model: DirectModel, { full, context, tokens }: Shortc
       return { cells: 0, refusal: "steps in company differ from steps alone here" };
     }
     if (context.contextSize <= CELL_BLOCK) return { cells: context.contextSize };
-    const long = Array.from({ length: across }, (_, i) => tokens[i % tokens.length] ?? 0);
+    const long = Array.from({ length: across }, (_, i) => at(tokens, i % tokens.length));
     return same(long, full)
       ? { cells: context.contextSize }
       : { cells: CELL_BLOCK, refusal: "longer ones differ in company from steps alone here" };
@@ -58,10 +59,10 @@ function sameInCompany(context: DirectContext, mask: MaskAdapters, prompt: reado
   context.restore(1, [context.state(0)]);
   const said: number[] = [];
   for (let step = 0; step < TRIAL_STEPS; step++) {
-    const token = mostProbable(logits[step] ?? new Float32Array());
+    const token = mostProbable(at(logits, step));
     said.push(token);
     const [row] = context.decode([{ token, position: prompt.length + step, sequence: 0, output: true }]);
-    logits.push(Float32Array.from(row ?? []));
+    logits.push(Float32Array.from(defined(row, "logits of a trial step")));
   }
   context.forget(0, prompt.length);
   context.setAdapters(mask.padded);
