@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { defined } from "../assert.js";
 import { AdapterError, fileError } from "../errors.js";
 import { sha256File } from "../formats/file-source.js";
 import { readSafetensorsFolder } from "../formats/safetensors-folder.js";
@@ -9,7 +10,7 @@ import type { Place } from "./adapter.js";
 import { Findings, type Finding } from "./finding.js";
 import { examinePeftConfig, readPeftConfig, type PeftConfig } from "./peft-config.js";
 import { layerOfPath, parsePeftName, shortName } from "./peft-names.js";
-import { isTargeted, peftScale } from "./peft-scale.js";
+import { peftRules, type PeftModuleRule } from "./peft-scale.js";
 
 /** One adapted module of a PEFT adapter. */
 export interface PeftModule {
@@ -139,7 +140,11 @@ function pairTensors(
     halves.set(name.modulePath, pair);
   }
   reportOddTensors(odd, findings);
-  return [...halves].flatMap(([modulePath, pair]) => joinHalves(folder, config, modulePath, pair, findings) ?? []);
+  const rules = peftRules(config, [...halves.keys()], folder);
+  return [...halves].flatMap(([modulePath, pair]) => {
+    const rule = defined(rules.get(modulePath), `the rule of ${modulePath}`);
+    return joinHalves(rule, modulePath, pair, findings) ?? [];
+  });
 }
 
 function reportOddTensors(odd: ReadonlyMap<string, readonly string[]>, findings: Findings): void {
@@ -163,8 +168,7 @@ function reportOddTensors(odd: ReadonlyMap<string, readonly string[]>, findings:
 }
 
 function joinHalves(
-  folder: string,
-  config: PeftConfig,
+  { isTargeted, rank, alpha, scale }: PeftModuleRule,
   modulePath: string,
   { a, b, embedding }: Halves,
   findings: Findings,
@@ -177,7 +181,7 @@ function joinHalves(
     );
     return undefined;
   }
-  if (!isTargeted(config, modulePath, folder)) {
+  if (!isTargeted) {
     findings.error(
       "not-targeted",
       `${modulePath} is in the file, but adapter_config.json does not name it: PEFT would leave it out without a word.`,
@@ -187,7 +191,6 @@ function joinHalves(
   }
   const layer = layerOfPath(modulePath);
   const place = placeOf(modulePath, layer, embedding);
-  const { rank, alpha, scale } = peftScale(config, modulePath, folder);
   const [rankOfA, rankOfB] = [a.shape[0], b.shape[1]];
   if (a.shape.length !== 2 || b.shape.length !== 2 || rankOfA !== rankOfB || rankOfA !== rank) {
     const isExpert = a.shape.length > 2 || /experts/.test(modulePath);
