@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { defined } from "../assert.js";
-import { AdapterError, fileError } from "../errors.js";
+import { AdapterError } from "../errors.js";
+import { CONFIG_BYTES, readWhole } from "../formats/read-whole.js";
 import { sha256File } from "../formats/file-source.js";
 import { readSafetensorsFolder } from "../formats/safetensors-folder.js";
 import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
@@ -100,11 +100,7 @@ export async function examinePeftAdapter(folder: string): Promise<PeftAdapter> {
 /** SHA-256 over configuration and weights together, lower-case hex. */
 export async function peftSha256({ folder, files }: PeftAdapter): Promise<string> {
   const config = join(folder, "adapter_config.json");
-  const hash = createHash("sha256").update(
-    await readFile(config).catch((cause: unknown) => {
-      throw fileError(config, "read", cause);
-    }),
-  );
+  const hash = createHash("sha256").update(await readWhole(config, CONFIG_BYTES));
   for (const file of files) hash.update(await sha256File(file));
   return hash.digest("hex");
 }

@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { fileError, FormatError } from "../errors.js";
+import { FormatError } from "../errors.js";
+import { CONFIG_BYTES, readWholeText } from "../formats/read-whole.js";
 import type { Findings } from "./finding.js";
 
 const patternSchema = z.record(z.string(), z.number()).nullish();
@@ -40,9 +40,7 @@ export type PeftConfig = z.output<typeof configSchema>;
  */
 export async function readPeftConfig(folder: string): Promise<PeftConfig> {
   const path = join(folder, "adapter_config.json");
-  const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw fileError(path, "read", cause);
-  });
+  const text = await readWholeText(path, CONFIG_BYTES);
   try {
     return configSchema.parse(JSON.parse(text));
   } catch (cause) {

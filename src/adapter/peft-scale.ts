@@ -66,14 +66,11 @@ class Expressions {
   exec(source: string, anchor: "match" | "fullmatch", text: string, shown: string): RegExpExecArray | null {
     this.last = shown;
     const key = `${anchor} ${source}`;
-    const compiled = this.compiled.get(key) ?? this.compile(source, anchor, shown);
-    this.compiled.set(key, compiled);
-    return compiled.exec(text);
-  }
-
-  private compile(source: string, anchor: "match" | "fullmatch", shown: string): RegExp {
     try {
-      return pythonExpression(source, anchor);
+      const compiled = this.compiled.get(key) ?? pythonExpression(source, anchor);
+      this.compiled.set(key, compiled);
+      // V8 compiles at the first match, and may find only then that it is too large.
+      return compiled.exec(text);
     } catch (cause) {
       throw new FormatError(this.path, {
         what: `${this.path}: adapter_config.json has a regular expression that cannot be read (${messageOf(cause)})`,

@@ -26,7 +26,11 @@ export class FileSource {
       const kind = await stat(path);
       if (kind.isDirectory()) throw Object.assign(new Error("is a directory"), { code: "EISDIR" });
       if (!kind.isFile())
-        throw new FileError(path, { what: `${path} is not a plain file`, expected: "a file on a disk" });
+        throw new FileError(path, {
+          what: `${path} is not a plain file`,
+          actual: kind.isFIFO() ? "a pipe" : kind.isSocket() ? "a socket" : "a device",
+          expected: "a file on a disk",
+        });
       handle = await open(path, "r");
       return new FileSource(path, (await handle.stat()).size, handle);
     } catch (cause) {
