@@ -6,7 +6,9 @@ import { writeGgufAsPeft } from "../adapter/gguf-to-peft.js";
 import { writePeftAsGguf } from "../adapter/peft-to-gguf.js";
 import { UsageError } from "../errors.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
+import { oneLine } from "../report/paint.js";
 import { usageLines } from "../report/usage-lines.js";
+import { print, say } from "./output.js";
 
 interface ConvertFlags {
   readonly model: string;
@@ -35,13 +37,13 @@ export function convertCommand(): Command {
       }
       const overwrite = { overwrite: force ?? false };
       if (either.form === "peft") {
-        for (const { message } of either.adapter.findings) process.stderr.write(`warning: ${message}\n`);
+        for (const { message } of either.adapter.findings) say(oneLine(`warning: ${message}`));
         await writePeftAsGguf(either.adapter, base, out, overwrite);
       } else {
         assertFits(either.adapter, base);
         await writeGgufAsPeft(either.adapter, base, out, overwrite);
       }
       const form = either.form === "peft" ? "gguf" : "peft";
-      process.stdout.write(`${out}: ${either.adapter.modules.length} modules\n${usageLines(form, out).join("\n")}\n`);
+      print(`${out}: ${either.adapter.modules.length} modules\n${usageLines(form, out).join("\n")}\n`);
     });
 }

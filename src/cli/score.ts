@@ -3,6 +3,7 @@ import { scoreOutputs } from "../compare/score-outputs.js";
 import { UsageError } from "../errors.js";
 import { stableJson } from "../formats/stable-json.js";
 import { metricNames, metricsByList } from "../metrics/registry.js";
+import { oneLine } from "../report/paint.js";
 import { scoresReport } from "../report/scores.js";
 import { parseMap } from "../samples/field-map.js";
 import { loadPredictions } from "../samples/predictions.js";
@@ -10,6 +11,7 @@ import { languageOfPath } from "../samples/languages.js";
 import { rescore } from "../sweep/rescore.js";
 import { sweepReport } from "../report/terminal.js";
 import { regexExtraction } from "../tasks/extraction.js";
+import { print, say } from "./output.js";
 import { scoringFlags, type ScoringFlags } from "./scoring-flags.js";
 import { wholeNumber } from "./values.js";
 
@@ -77,10 +79,10 @@ async function scoreFile(flags: ScoreFlags): Promise<void> {
     seed: flags.seed ?? 0,
   });
   const { format, sha256, notes } = loaded;
-  if (json) process.stdout.write(stableJson({ data: { path: data, format, sha256 }, notes, ...scores }));
+  if (json) print(stableJson({ data: { path: data, format, sha256 }, notes, ...scores }));
   else {
-    for (const note of notes) process.stderr.write(`note: ${note}\n`);
-    process.stdout.write(`${scoresReport(scores)}\n`);
+    for (const note of notes) say(oneLine(`note: ${note}`));
+    print(`${scoresReport(scores)}\n`);
   }
 }
 
@@ -89,5 +91,5 @@ async function scoreRun(folder: string, { json, data, references, map, ...flags 
     throw new UsageError({ what: "a run has its own samples", fix: "Leave --data, --references and --map out." });
   }
   const result = await rescore(folder, flags);
-  process.stdout.write(json ? stableJson(result) : `${sweepReport(result)}\n`);
+  print(json ? stableJson(result) : `${sweepReport(result)}\n`);
 }

@@ -8,6 +8,7 @@ import { REDIS_VARIABLE } from "../queue/connection.js";
 import { stableJson } from "../formats/stable-json.js";
 import { readYaml } from "../formats/yaml.js";
 import { planOnly, sweep } from "../sweep/sweep.js";
+import { print } from "./output.js";
 import { followSweep } from "./progress.js";
 import { scoringFlags, settingFlag } from "./scoring-flags.js";
 import { numberOrText, wholeNumber } from "./values.js";
@@ -85,7 +86,7 @@ function redisSetting({ redis }: SweepSettings): SweepSettings {
 
 async function printPlan(config: SweepConfig, { json }: { json: boolean }, signal: AbortSignal): Promise<void> {
   const planned = await planOnly(config, { signal });
-  process.stdout.write(`${planReport(planned, { json })}\n`);
+  print(`${planReport(planned, { json })}\n`);
 }
 
 async function runSweep(
@@ -100,10 +101,10 @@ async function runSweep(
     // Loaded here: its charts take a quarter of a second that neither --plan nor a wrong call should wait for.
     const { writeReport } = await import("../report/html/write-report.js");
     await writeReport(config.out);
-    if (json) process.stdout.write(stableJson(result));
-    else if (quiet) process.stdout.write(`${result.verdict.sentences.join("\n")}\n`);
+    if (json) print(stableJson(result));
+    else if (quiet) print(`${result.verdict.sentences.join("\n")}\n`);
     else
-      process.stdout.write(
+      print(
         `${sweepReport(result)}\n\nWritten to ${config.out}: report.html, result.json, outputs.jsonl${result.trimmed ? ", trimmed.gguf" : ""}${result.trimmed?.peft === undefined ? "" : `, ${result.trimmed.peft}`}\n`,
       );
   } finally {

@@ -14,6 +14,7 @@ import { resolveModelPath } from "../engine/resolve-model.js";
 import { UsageError } from "../errors.js";
 import { assertFree, writeTextAtomic } from "../formats/atomic-file.js";
 import { usageLines } from "../report/usage-lines.js";
+import { print } from "./output.js";
 import { wholeNumber } from "./values.js";
 
 interface TrimFlags extends KeepRules {
@@ -51,7 +52,7 @@ export function trimCommand(): Command {
           })
         : trimToGguf(either.adapter, layerCount, rules, { out, model, overwrite }));
       const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(2);
-      process.stdout.write(
+      print(
         `${out}: ${report.keptModules} modules kept (${megabytes(report.keptBytes)} MB), ${report.droppedModules} dropped (${megabytes(report.droppedBytes)} MB)\n` +
           `${usageLines(either.form, out, model).join("\n")}\n`,
       );

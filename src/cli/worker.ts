@@ -7,6 +7,7 @@ import { engineSettings } from "../engine/engine-settings.js";
 import { REDIS_VARIABLE } from "../queue/connection.js";
 import { runWorker } from "../queue/worker.js";
 import { resolveSettings } from "../sweep/config.js";
+import { say } from "./output.js";
 import { numberOrText, wholeNumber } from "./values.js";
 
 const schema = z.strictObject({
@@ -54,7 +55,7 @@ export function workerCommand(signal: AbortSignal): Command {
         },
         signal,
         (line) => {
-          process.stderr.write(`${line}\n`);
+          say(line);
         },
       );
       // Where the server is gone, BullMQ would go on waiting for it.

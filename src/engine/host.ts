@@ -15,8 +15,8 @@ process.on("message", (request: HostRequest) => {
   else tail = tail.then(() => serve(request));
 });
 process.on("disconnect", () => process.exit(0));
-// Ctrl-C reaches the whole process group; the parent decides what it means.
-process.on("SIGINT", () => undefined);
+// Ctrl-C and the end of a terminal reach the whole process group; the parent decides what they mean.
+for (const signal of ["SIGINT", "SIGHUP"]) process.on(signal, () => undefined);
 
 async function serve(request: HostRequest): Promise<void> {
   try {

@@ -37,9 +37,6 @@ export function withTimeLimit<T>(work: () => T, seconds: number = FOREIGN_SECOND
 /** The error comes from another context, so it is no instance of our `Error`. */
 function isTimeout(cause: unknown): boolean {
   return (
-    typeof cause === "object" &&
-    cause !== null &&
-    "code" in cause &&
-    cause.code === "ERR_SCRIPT_EXECUTION_TIMEOUT"
+    typeof cause === "object" && cause !== null && "code" in cause && cause.code === "ERR_SCRIPT_EXECUTION_TIMEOUT"
   );
 }
