@@ -16,10 +16,13 @@ export async function readYaml(path: string): Promise<unknown> {
   const text = await readWholeText(path, CONFIG_BYTES);
   try {
     return withTimeLimit((): unknown => {
-      const document = parseDocument(text, { logLevel: "silent", prettyErrors: true });
+      const document = parseDocument(text, { logLevel: "error" });
       const [problem] = [...document.errors, ...document.warnings];
       if (problem) throw problem;
-      return document.toJS({ maxAliasCount: MOST_ALIASES });
+      const value: unknown = document.toJS({ maxAliasCount: MOST_ALIASES });
+      // A value that contains itself has no JSON: readers would not come to its end.
+      JSON.stringify(value);
+      return value;
     }, FOREIGN_SECONDS);
   } catch (cause) {
     const [first = ""] = messageOf(cause).split("\n");

@@ -25,24 +25,24 @@ export const paint = {
 } as const;
 
 /** What could move the cursor, colour, hide or reorder text: control characters and bidirectional overrides. */
-const ACTIVE = /[\p{Cc}\u{202a}-\u{202e}\u{2066}-\u{2069}]/gu;
-const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+const ACTIVE = /\r\n|[\p{Cc}\u{202a}-\u{202e}\u{2066}-\u{2069}]/gu;
+const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r\n": "\\r\\n", "\r": "\\r", "\t": "\\t" };
 
 /**
  * Text as it may go to a terminal: foreign control characters but line breaks and tabs are escaped as in JSON (`\u001b`), so that JSON
  * stays JSON; our own colours are put in. Everything that is printed goes through here.
  */
 export function forTerminal(text: string): string {
-  return inert(text, "\n\t", (code) => `\u001b[${code}m`);
+  return inert(text, ["\n", "\r\n", "\t"], (code) => `\u001b[${code}m`);
 }
 
 /** Foreign text that must not end its line: a cell of a table, a note, an error. Line breaks become `\n`; our own colours stay marks. */
 export function oneLine(text: string): string {
-  return inert(text, "", mark);
+  return inert(text, [], mark);
 }
 
 /** @param kept control characters that stay. */
-function inert(text: string, kept: string, colour: (code: string) => string): string {
+function inert(text: string, kept: readonly string[], colour: (code: string) => string): string {
   const escape = (character: string): string =>
     kept.includes(character)
       ? character
