@@ -1,3 +1,4 @@
+import "./parent-decides.js";
 import { InsufficientMemoryError, NoBinaryFoundError } from "node-llama-cpp";
 import { messageOf } from "../errors.js";
 import { HostSession, probeBackend } from "./host-session.js";
@@ -15,8 +16,6 @@ process.on("message", (request: HostRequest) => {
   else tail = tail.then(() => serve(request));
 });
 process.on("disconnect", () => process.exit(0));
-// Ctrl-C and the end of a terminal reach the whole process group; the parent decides what they mean.
-for (const signal of ["SIGINT", "SIGHUP"]) process.on(signal, () => undefined);
 
 async function serve(request: HostRequest): Promise<void> {
   try {

@@ -4,6 +4,7 @@ import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
+import { defined } from "../../src/assert.js";
 import { exists } from "../../src/formats/atomic-file.js";
 import { finished, startCli } from "../support/cli.js";
 import { sweepArguments, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
@@ -54,7 +55,11 @@ describe("a hostile adapter", () => {
   it.each(["SIGTERM", "SIGINT"] as const)("leaves a command that ends on %s", async (signal) => {
     const path = await adapterWith(`redos-${signal}`, { target_modules: "([a-z_0-9.]+)+!" });
     const child = startCli(["inspect", path]);
-    const ended = new Promise<NodeJS.Signals | null>((resolve) => child.once("close", (_, by) => resolve(by)));
+    const ended = new Promise<NodeJS.Signals | null>((resolve) => {
+      child.once("close", (_, by) => {
+        resolve(by);
+      });
+    });
     setTimeout(() => child.kill(signal), 300);
     expect(await ended).toBe(signal);
   });
@@ -73,11 +78,11 @@ describe("a sweep that nobody watches", () => {
     child.stdout?.resume();
     child.stderr?.destroy();
     const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
-    for (let signals = 0; signals < 20 && !(await exists(join(out, "journal.jsonl"))); signals++) {
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      // To the whole group, as when a terminal closes: the engine's process too.
-      process.kill(-(child.pid ?? 0), "SIGHUP");
+    while (!(await exists(join(out, "run.json"))) && child.exitCode === null && child.signalCode === null) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
     }
+    // To the whole group, as when a terminal closes: the engine's process too.
+    process.kill(-defined(child.pid, "the number of a process"), "SIGHUP");
     expect(await ended).toBe(0);
     expect(await exists(join(out, "result.json"))).toBe(true);
   });

@@ -25,12 +25,12 @@ describe("a file read whole", () => {
 
   it("that grows meanwhile is read up to where it was", async () => {
     await writeFile(at("log"), "x".repeat(1000));
-    let growing = true;
+    const stop = new AbortController();
     const growth = (async () => {
-      while (growing) await appendFile(at("log"), "x".repeat(1000));
+      while (!stop.signal.aborted) await appendFile(at("log"), "x".repeat(1000));
     })();
     const read = await readWhole(at("log"), 1e9);
-    growing = false;
+    stop.abort();
     await growth;
     expect(read.length % 1000).toBe(0);
   });

@@ -4,7 +4,7 @@ import { TimeLimitError, withTimeLimit } from "../../src/formats/time-limit.js";
 describe("work with a time limit", () => {
   it("gives what it gives, and what it throws", () => {
     expect(withTimeLimit(() => [1, 2])).toEqual([1, 2]);
-    expect(withTimeLimit(() => undefined)).toBeUndefined();
+    expect(withTimeLimit((): unknown => undefined)).toBeUndefined();
     expect(() =>
       withTimeLimit(() => {
         throw new RangeError("own");
