@@ -67,7 +67,7 @@ describe.runIf(process.platform === "linux")("what is not a plain file", () => {
     await symlink("/dev/zero", at(`zero${stamp}.jsonl`));
     const zero = await failureOf(FileError, () => read(at(`zero${stamp}.jsonl`)));
     expect(zero.message).toContain("is not a plain file: found a device");
-    execFileSync("mkfifo", [at(`pipe${stamp}.jsonl`)]);
+    execFileSync("bash", ["-c", 'mkfifo "$0"', at(`pipe${stamp}.jsonl`)]);
     const pipe = await failureOf(FileError, () => read(at(`pipe${stamp}.jsonl`)));
     expect(pipe.message).toContain("is not a plain file: found a pipe");
   });
