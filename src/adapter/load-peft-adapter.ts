@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { AdapterError, fileError } from "../errors.js";
+import { defined } from "../assert.js";
+import { AdapterError } from "../errors.js";
+import { CONFIG_BYTES, readWhole } from "../formats/read-whole.js";
 import { sha256File } from "../formats/file-source.js";
 import { withStamp, type FileStamp } from "../formats/file-stamp.js";
 import { readSafetensorsFolder } from "../formats/safetensors-folder.js";
@@ -13,7 +14,7 @@ import { foreignLayout, foreignParts } from "./foreign-layout.js";
 import { OtherParts } from "./other-parts.js";
 import { parsePeftName, shortName } from "./peft-names.js";
 import { isEncoderDecoder, placeOfPath, type PeftPlace } from "./peft-places.js";
-import { isTargeted, peftScale } from "./peft-scale.js";
+import { peftRules, type PeftModuleRule } from "./peft-scale.js";
 
 const CONFIG = "adapter_config.json";
 
@@ -113,11 +114,7 @@ export async function examinePeftAdapter(folder: string): Promise<PeftAdapter> {
 /** SHA-256 over configuration and weights together, lower-case hex. */
 export async function peftSha256({ folder, files }: PeftAdapter): Promise<string> {
   const config = join(folder, CONFIG);
-  const hash = createHash("sha256").update(
-    await readFile(config).catch((cause: unknown) => {
-      throw fileError(config, "read", cause);
-    }),
-  );
+  const hash = createHash("sha256").update(await readWhole(config, CONFIG_BYTES));
   for (const file of files) hash.update(await sha256File(file));
   return hash.digest("hex");
 }
@@ -183,6 +180,7 @@ function pairedModules(
   halves: ReadonlyMap<string, Halves>,
   findings: Findings,
 ): PeftModule[] {
+  const rules = peftRules(config, [...halves.keys()], folder);
   const modules: PeftModule[] = [];
   const seen = new Map<string, string>();
   const unknown: string[] = [];
@@ -201,7 +199,8 @@ function pairedModules(
         "Save one adapter alone.",
       );
     seen.set(key, modulePath);
-    const module = joinHalves(folder, config, modulePath, pair, place, findings);
+    const rule = defined(rules.get(modulePath), `the rule of ${modulePath}`);
+    const module = joinHalves(rule, modulePath, pair, place, findings);
     if (module && twin === undefined) modules.push(module);
   }
   const [first] = unknown;
@@ -255,8 +254,7 @@ function reportOddTensors(odd: ReadonlyMap<string, readonly string[]>, config: P
 }
 
 function joinHalves(
-  folder: string,
-  config: PeftConfig,
+  { isTargeted, rank, alpha, scale }: PeftModuleRule,
   modulePath: string,
   { a, b }: Halves,
   where: Exclude<PeftPlace, { kind: "unknown" | "other-part" }>,
@@ -270,7 +268,7 @@ function joinHalves(
     );
     return undefined;
   }
-  if (!isTargeted(config, modulePath, folder)) {
+  if (!isTargeted) {
     findings.error(
       "not-targeted",
       `${modulePath} is in the file, but adapter_config.json does not name it: PEFT would leave it out without a word.`,
@@ -278,7 +276,6 @@ function joinHalves(
     );
     return undefined;
   }
-  const { rank, alpha, scale } = peftScale(config, modulePath, folder);
   const problem = shapeProblem(modulePath, a.shape, b.shape, rank);
   if (problem) {
     findings.error(...problem);

@@ -1,8 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { AdapterError, fileError, FormatError } from "../errors.js";
+import { AdapterError, FormatError } from "../errors.js";
 import { assertNotPlaceholder } from "../formats/placeholder-file.js";
+import { CONFIG_BYTES, readWholeText } from "../formats/read-whole.js";
 import type { Findings } from "./finding.js";
 import { foreignParts } from "./foreign-layout.js";
 import { partOf } from "./peft-places.js";
@@ -43,9 +43,7 @@ export type PeftConfig = z.output<typeof configSchema>;
  */
 export async function readPeftConfig(folder: string): Promise<PeftConfig> {
   const path = join(folder, "adapter_config.json");
-  const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw fileError(path, "read", cause);
-  });
+  const text = await readWholeText(path, CONFIG_BYTES);
   assertNotPlaceholder(text, path);
   let parsed: unknown;
   try {

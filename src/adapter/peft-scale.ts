@@ -1,4 +1,7 @@
-import { FormatError } from "../errors.js";
+import { FormatError, messageOf } from "../errors.js";
+import { printable } from "../formats/printable.js";
+import { groupName, pythonExpression } from "../formats/python-expression.js";
+import { FOREIGN_SECONDS, TimeLimitError, withTimeLimit } from "../formats/time-limit.js";
 import type { PeftConfig } from "./peft-config.js";
 
 /** What PEFT computes for a module: rank and alpha as configured, and the factor in front of B*A. */
@@ -8,35 +11,103 @@ export interface PeftScale {
   readonly scale: number;
 }
 
+/** What a configuration says of one module. */
+export interface PeftModuleRule extends PeftScale {
+  /** Whether PEFT would put an adapter on it. Tensors of other modules in the file are ignored by it. */
+  readonly isTargeted: boolean;
+}
+
 /**
- * Rank, alpha and scale of a module: alpha/rank, or alpha/sqrt(rank) with rsLoRA; patterns match as PEFT matches them.
- * Source: peft/tuners/lora/layer.py, update_layer; peft/utils/other.py, get_pattern_key.
- * @param modulePath such as `model.layers.0.self_attn.q_proj`.
+ * What a configuration says of each module, with its expressions matched as PEFT matches them. They come from a stranger's file and may
+ * backtrack without end, so all of them together have {@link FOREIGN_SECONDS}.
+ * @param modulePaths such as `model.layers.0.self_attn.q_proj`.
+ * @param path of the adapter, for errors.
+ * @throws FormatError for an expression that cannot be read, or that takes too long.
  */
-export function peftScale(config: PeftConfig, modulePath: string, path: string): PeftScale {
-  const rank = byPattern(config.rank_pattern, modulePath, path) ?? config.r ?? 8;
-  const alpha = byPattern(config.alpha_pattern, modulePath, path) ?? config.lora_alpha ?? 8;
-  return { rank, alpha, scale: config.use_rslora === true ? alpha / Math.sqrt(rank) : alpha / rank };
-}
-
-/** Of the keys that match `(.*\.)?(key)$`, the first one wins. */
-function byPattern(
-  pattern: Readonly<Record<string, number>> | null | undefined,
-  modulePath: string,
+export function peftRules(
+  config: PeftConfig,
+  modulePaths: readonly string[],
   path: string,
-): number | undefined {
-  const key = Object.keys(pattern ?? {}).find((candidate) =>
-    pythonRegex(`^(?:.*\\.)?(?:${candidate})$`, path).test(modulePath),
-  );
-  return key === undefined ? undefined : pattern?.[key];
+): ReadonlyMap<string, PeftModuleRule> {
+  const expressions = new Expressions(path);
+  try {
+    return withTimeLimit(() => {
+      const ranks = new PatternTable(config.rank_pattern, expressions);
+      const alphas = new PatternTable(config.alpha_pattern, expressions);
+      return new Map(
+        modulePaths.map((modulePath) => {
+          const rank = ranks.find(modulePath) ?? config.r ?? 8;
+          const alpha = alphas.find(modulePath) ?? config.lora_alpha ?? 8;
+          const scale = config.use_rslora === true ? alpha / Math.sqrt(rank) : alpha / rank;
+          return [modulePath, { rank, alpha, scale, isTargeted: isTargeted(config, modulePath, expressions) }];
+        }),
+      );
+    });
+  } catch (cause) {
+    if (!(cause instanceof TimeLimitError)) throw cause;
+    throw new FormatError(path, {
+      what: `${path}: an expression in adapter_config.json takes longer than ${FOREIGN_SECONDS} s to match the module names`,
+      actual: quoted(expressions.last),
+      fix: "Write it without repetitions inside repetitions, or list the modules by name in target_modules.",
+      cause,
+    });
+  }
 }
 
-/** Whether PEFT, with this configuration, would put an adapter on a module. Tensors of other modules in the file are ignored by it. */
-export function isTargeted(config: PeftConfig, modulePath: string, path: string): boolean {
-  if (matches(config.exclude_modules, modulePath, path)) return false;
+/** The expressions of one configuration, each translated once. */
+class Expressions {
+  /** The one that is being matched, for the error about the time. */
+  last = "";
+  private readonly compiled = new Map<string, RegExp>();
+
+  constructor(private readonly path: string) {}
+
+  /** @param shown the part of `source` that stands in the file. */
+  exec(source: string, anchor: "match" | "fullmatch", text: string, shown: string): RegExpExecArray | null {
+    this.last = shown;
+    const key = `${anchor} ${source}`;
+    try {
+      const compiled = this.compiled.get(key) ?? pythonExpression(source, anchor);
+      this.compiled.set(key, compiled);
+      // V8 compiles at the first match, and may find only then that it is too large.
+      return compiled.exec(text);
+    } catch (cause) {
+      throw new FormatError(this.path, {
+        what: `${this.path}: adapter_config.json has a regular expression that cannot be read (${messageOf(cause)})`,
+        actual: quoted(shown),
+        expected: "an expression of Python's re",
+        cause,
+      });
+    }
+  }
+}
+
+function quoted(expression: string): string {
+  return JSON.stringify(printable(expression));
+}
+
+/** `rank_pattern` or `alpha_pattern`: of the keys that match `(.*\.)?(key)$`, the first one wins. Source: peft/utils/other.py, get_pattern_key. */
+class PatternTable {
+  private readonly entries: readonly [key: string, value: number][];
+
+  constructor(
+    pattern: Readonly<Record<string, number>> | null | undefined,
+    private readonly expressions: Expressions,
+  ) {
+    this.entries = Object.entries(pattern ?? {});
+  }
+
+  find(modulePath: string): number | undefined {
+    return this.entries.find(([key]) => this.expressions.exec(`(.*\\.)?(${key})$`, "match", modulePath, key))?.[1];
+  }
+}
+
+/** Source: peft/tuners/tuners_utils.py, check_target_module_exists. */
+function isTargeted(config: PeftConfig, modulePath: string, expressions: Expressions): boolean {
+  if (matches(config.exclude_modules, modulePath, expressions)) return false;
   const { target_modules: target } = config;
   if (target === undefined || target === null || target === "all-linear") return true;
-  if (!matches(target, modulePath, path)) return false;
+  if (!matches(target, modulePath, expressions)) return false;
   const layers = config.layers_to_transform;
   // An empty list means all layers, and a target that is one expression ignores the list.
   if (
@@ -46,41 +117,32 @@ export function isTargeted(config: PeftConfig, modulePath: string, path: string)
     (Array.isArray(layers) && layers.length === 0)
   )
     return true;
-  if (Array.isArray(target) && target.includes(modulePath)) return true;
-  const layer = configuredLayer(config, modulePath, path);
+  if (target.includes(modulePath)) return true;
+  const layer = configuredLayer(config, modulePath, expressions);
   return layer !== undefined && [layers].flat().includes(layer);
 }
 
-function matches(target: string | readonly string[] | null | undefined, modulePath: string, path: string): boolean {
+function matches(
+  target: string | readonly string[] | null | undefined,
+  modulePath: string,
+  expressions: Expressions,
+): boolean {
   if (target === undefined || target === null) return false;
-  if (typeof target === "string") return pythonRegex(`^(?:${target})$`, path).test(modulePath);
+  if (typeof target === "string") return expressions.exec(target, "fullmatch", modulePath, target) !== null;
   return target.some((name) => modulePath === name || modulePath.endsWith(`.${name}`));
 }
 
-function configuredLayer(config: PeftConfig, modulePath: string, path: string): number | undefined {
-  const patterns = [config.layers_pattern ?? []].flat();
-  const expressions =
-    patterns.length === 0
-      ? [".*?\\.[^.]*\\.(\\d+)\\."]
-      : patterns.map((pattern) => `(?:^|.*?\\.)${pattern}\\.(\\d+)\\.`);
-  for (const expression of expressions) {
-    const found = pythonRegex(`^${expression}`, path).exec(modulePath);
-    const index = found?.slice(1).findLast((group) => /^\d+$/.test(group));
+function configuredLayer(config: PeftConfig, modulePath: string, expressions: Expressions): number | undefined {
+  const patterns = [config.layers_pattern ?? []].flat().filter((pattern) => pattern !== "");
+  const sources = patterns.map((pattern) => ({
+    source: `(?:^|.*?\\.)${pattern}\\.(?P<idx>\\d+)\\.`,
+    shown: pattern,
+  }));
+  const any = { source: ".*?\\.[^.]*\\.(?P<idx>\\d+)\\.", shown: "the layer of a module" };
+  for (const { source, shown } of sources.length === 0 ? [any] : sources) {
+    const found = expressions.exec(source, "match", modulePath, shown);
+    const index = found?.groups?.[groupName("idx")];
     if (index !== undefined) return Number(index);
   }
   return undefined;
-}
-
-/** Patterns are Python expressions; what configurations really use means the same in JavaScript. */
-function pythonRegex(source: string, path: string): RegExp {
-  try {
-    return new RegExp(source.replaceAll("(?P<", "(?<"), "u");
-  } catch (cause) {
-    throw new FormatError(path, {
-      what: `${path}: a pattern of the configuration cannot be read`,
-      actual: JSON.stringify(source),
-      expected: "a regular expression that Python and JavaScript both know",
-      cause,
-    });
-  }
 }

@@ -1,4 +1,6 @@
 import type { PeftAdapter } from "../adapter/load-peft-adapter.js";
+import { oneLine } from "../report/paint.js";
+import { say } from "./output.js";
 
 /**
  * Prints what is odd about a PEFT adapter that is used all the same.
@@ -6,6 +8,6 @@ import type { PeftAdapter } from "../adapter/load-peft-adapter.js";
  */
 export function printWarnings({ findings }: PeftAdapter, leftOut = ""): void {
   for (const { code, message } of findings) {
-    process.stderr.write(`warning: ${code === "other-part" ? message.replace(/\.$/, `${leftOut}.`) : message}\n`);
+    say(oneLine(`warning: ${code === "other-part" ? message.replace(/\.$/, `${leftOut}.`) : message}`));
   }
 }

@@ -5,6 +5,7 @@ import { adviseConfigSchema, objectives, yardsticks, type AdviseConfig } from ".
 import { advise, planAdvice, type AdvicePlan } from "../probe/advise.js";
 import { adviceReport } from "../report/advice.js";
 import { resolveSettings, type SweepSettings } from "../sweep/config.js";
+import { print } from "./output.js";
 import { PassBar } from "./pass-bar.js";
 import { wholeNumber } from "./values.js";
 
@@ -43,7 +44,7 @@ export function adviseCommand(signal: AbortSignal): Command {
       const config = resolveSettings(adviseConfigSchema, "advise", [flags, { holdout: 0 }]);
       if (plan) {
         const cost = await planAdvice(config, { signal });
-        process.stdout.write(json ? stableJson(cost) : `${costLine(cost)}\n`);
+        print(json ? stableJson(cost) : `${costLine(cost)}\n`);
         return;
       }
       const bar = new PassBar(json ?? false);
@@ -56,7 +57,7 @@ export function adviseCommand(signal: AbortSignal): Command {
         };
         const advice = await advise(config, { signal, onPlan, onProgress });
         bar.end();
-        process.stdout.write(json ? stableJson(advice) : `${adviceReport(advice)}\n`);
+        print(json ? stableJson(advice) : `${adviceReport(advice)}\n`);
       } finally {
         bar.end();
       }

@@ -5,6 +5,7 @@ import { gpuChoices } from "../engine/engine.js";
 import { stableJson } from "../formats/stable-json.js";
 import { comparisonMarkdown, comparisonReport } from "../report/comparison.js";
 import { resolveSettings, type SweepSettings } from "../sweep/config.js";
+import { print, say } from "./output.js";
 import { settingFlag } from "./scoring-flags.js";
 import { numberOrText, wholeNumber } from "./values.js";
 
@@ -64,7 +65,7 @@ export function compareCommand(signal: AbortSignal): Command {
       const config = resolveSettings(compareConfigSchema, "compare", [flags]);
       const result = await compare(config, { signal, ...(quiet || json ? {} : { onProgress: showProgress() }) });
       const text = json ? stableJson(result) : `${md ? comparisonMarkdown(result) : comparisonReport(result)}\n`;
-      process.stdout.write(text);
+      print(text);
       if (result.failures.length > 0) process.exitCode = 1;
     });
 }
@@ -76,6 +77,6 @@ function showProgress(): (progress: { system: string; done: number; total: numbe
     const now = performance.now();
     if (done < total && now - last < 10_000) return;
     last = now;
-    process.stderr.write(`${system}: ${done}/${total} answers\n`);
+    say(`${system}: ${done}/${total} answers`);
   };
 }

@@ -7,9 +7,11 @@ import { writePeftAsGguf } from "../adapter/peft-to-gguf.js";
 import { zeroFinding, zeroUpdates } from "../adapter/zero-updates.js";
 import { UsageError } from "../errors.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
+import { oneLine } from "../report/paint.js";
 import { usageLines } from "../report/usage-lines.js";
 import { printWarnings } from "./adapter-warnings.js";
 import { warnOfEffects } from "./warn-of-effects.js";
+import { print, say } from "./output.js";
 
 interface ConvertFlags {
   readonly model: string;
@@ -47,9 +49,9 @@ export function convertCommand(signal: AbortSignal): Command {
         await writeGgufAsPeft(either.adapter, base, out, overwrite);
       }
       const zero = zeroFinding(await zeroUpdates(either), either.adapter.modules.length);
-      if (zero) process.stderr.write(`warning: ${zero.message}\n`);
+      if (zero) say(oneLine(`warning: ${zero.message}`));
       const form = either.form === "peft" ? "gguf" : "peft";
-      process.stdout.write(`${out}: ${either.adapter.modules.length} modules\n${usageLines(form, out).join("\n")}\n`);
+      print(`${out}: ${either.adapter.modules.length} modules\n${usageLines(form, out).join("\n")}\n`);
       if (check) await warnOfEffects(form === "gguf" ? out : path, base, signal);
     });
 }

@@ -1,12 +1,13 @@
 import { Command } from "commander";
 import { availableParallelism, cpus, totalmem } from "node:os";
-import pc from "picocolors";
+import { paint } from "../report/paint.js";
 import type { BackendInfo, GpuChoice } from "../engine/engine.js";
 import { availableMemory, cpuQuota, memoryLimit, usableCores } from "../engine/machine.js";
 import { probeBackend } from "../engine/process-engine.js";
 import { BoundaryError } from "../errors.js";
 import { stableJson } from "../formats/stable-json.js";
 import { version } from "../version.js";
+import { print } from "./output.js";
 
 type Probe =
   { readonly gpu: GpuChoice; readonly info: BackendInfo } | { readonly gpu: GpuChoice; readonly problem: string };
@@ -28,7 +29,7 @@ export function doctorCommand(): Command {
         used: usedFacts(chosen),
         versions: versions(chosen),
       };
-      process.stdout.write(json ? stableJson(facts) : `${asText(facts)}\n`);
+      print(json ? stableJson(facts) : `${asText(facts)}\n`);
       if ("problem" in chosen) process.exitCode = 1;
     });
 }
@@ -79,9 +80,9 @@ function asText({ backends, cores, memory, used, versions: known }: Facts): stri
     typeof bytes === "number" ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : "none";
   const backendLines = backends.map((one) => {
     const name = (one.gpu === "off" ? "cpu" : one.gpu).padEnd(8);
-    if ("problem" in one) return `  ${name} ${pc.yellow("not here")}`;
+    if ("problem" in one) return `  ${name} ${paint.yellow("not here")}`;
     const { devices, gpuMemory } = one.info;
-    return `  ${name} ${pc.green("works")}${devices.length > 0 ? `: ${devices.join(", ")}, ${gib(gpuMemory)}` : ""}`;
+    return `  ${name} ${paint.green("works")}${devices.length > 0 ? `: ${devices.join(", ")}, ${gib(gpuMemory)}` : ""}`;
   });
   return [
     "versions",

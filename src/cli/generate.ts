@@ -1,9 +1,11 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { text as textOf } from "node:stream/consumers";
 import { gpuChoices, type GpuChoice } from "../engine/engine.js";
+import { UsageError } from "../errors.js";
+import { CONFIG_BYTES } from "../formats/read-whole.js";
 import { stableJson } from "../formats/stable-json.js";
 import { generateOnce } from "../server/generate.js";
 import type { TemplateChoice } from "../tasks/chat.js";
+import { print, printAnswer } from "./output.js";
 import { numberOrText, wholeNumber } from "./values.js";
 
 interface GenerateFlags {
@@ -46,22 +48,37 @@ export function generateCommand(signal: AbortSignal): Command {
         {
           ...rest,
           ...{ boundary, system, template, seed },
-          prompt: prompt === "-" ? await textOf(process.stdin) : prompt,
+          prompt: prompt === "-" ? await standardInput() : prompt,
           engine: { gpu, gpuLayers, ...(threads === undefined ? {} : { threads }) },
         },
         (text) => {
-          if (!json) process.stdout.write(text);
+          if (!json) printAnswer(text);
         },
         signal,
       );
-      if (!json) process.stdout.write("\n");
+      if (!json) print("\n");
       else {
         const { text, tokens, stopReason, promptTokens, prefillMs, decodeMs } = answer;
-        process.stdout.write(
-          stableJson({ boundary: answer.boundary, text, tokens, stopReason, promptTokens, prefillMs, decodeMs }),
-        );
+        print(stableJson({ boundary: answer.boundary, text, tokens, stopReason, promptTokens, prefillMs, decodeMs }));
       }
     });
+}
+
+/** @throws UsageError where it is longer than any prompt. */
+async function standardInput(): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > CONFIG_BYTES) {
+      throw new UsageError({
+        what: "the prompt on standard input is too long",
+        expected: `at most ${CONFIG_BYTES.toLocaleString("en-US")} bytes`,
+      });
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 function temperature(text: string): number {

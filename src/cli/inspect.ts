@@ -4,6 +4,7 @@ import { inspectAdapter } from "../adapter/inspect.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
 import { inspectionReport } from "../report/inspection.js";
 import { stableJson } from "../formats/stable-json.js";
+import { print } from "./output.js";
 
 /** `boundary inspect`: what is in an adapter, what is odd about it, does it fit this model. Exit code 1 on errors. */
 export function inspectCommand(): Command {
@@ -15,7 +16,7 @@ export function inspectCommand(): Command {
     .action(async (path: string, { model, json }: { model?: string; json?: boolean }) => {
       const base = model === undefined ? undefined : await readBaseModel(await resolveModelPath(model));
       const inspection = await inspectAdapter(await resolveModelPath(path), base);
-      process.stdout.write(json ? stableJson(inspection) : `${inspectionReport(inspection)}\n`);
+      print(json ? stableJson(inspection) : `${inspectionReport(inspection)}\n`);
       if (inspection.findings.some(({ severity }) => severity === "error")) process.exitCode = 1;
     });
 }

@@ -23,6 +23,7 @@ import { guardedEngine, whileUnchanged } from "../sweep/guarded-engine.js";
 import { loadRun } from "../sweep/load-run.js";
 import { chatFormatter } from "../tasks/chat.js";
 import { withoutThoughts } from "../tasks/thoughts.js";
+import { print } from "./output.js";
 import { wholeNumber } from "./values.js";
 
 interface JudgeFlags {
@@ -114,7 +115,7 @@ async function judge(run: string | undefined, flags: JudgeFlags, signal: AbortSi
     const { failure, ...rest } = result;
     const document = { ...rest, ...(failure === undefined ? {} : { failure: failure.message }) };
     if (run !== undefined) await writeTextAtomic(join(run, "judge.json"), stableJson(document));
-    process.stdout.write(flags.json ? stableJson(document) : `${judgeReport(result)}\n`);
+    print(flags.json ? stableJson(document) : `${judgeReport(result)}\n`);
     if (failure) throw failure;
   } finally {
     signal.removeEventListener("abort", stop);

@@ -1,61 +1,56 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
-import pc from "picocolors";
 import { BoundaryError, InterruptedError } from "../errors.js";
+import { oneLine, paint } from "../report/paint.js";
 import { version } from "../version.js";
+import { followBrokenOutput, print, say } from "./output.js";
+import { followSignals, type Ending } from "./signals.js";
 
 /** What makes each command. Loading all of them takes several times as long as a small job, so only the one asked for is loaded. */
-const commands: Readonly<Record<string, () => Promise<Command>>> = {
-  sweep: async () => (await import("./sweep.js")).sweepCommand(interruption.signal),
-  probe: async () => (await import("./probe.js")).probeCommand(interruption.signal),
-  advise: async () => (await import("./advise.js")).adviseCommand(interruption.signal),
-  strategies: async () => (await import("./strategies.js")).strategiesCommand(interruption.signal),
-  compare: async () => (await import("./compare.js")).compareCommand(interruption.signal),
-  score: async () => (await import("./score.js")).scoreCommand(),
-  serve: async () => (await import("./serve.js")).serveCommand(interruption.signal),
-  generate: async () => (await import("./generate.js")).generateCommand(interruption.signal),
-  report: async () => (await import("./report.js")).reportCommand(),
-  judge: async () => (await import("./judge.js")).judgeCommand(interruption.signal),
-  vote: async () => (await import("./vote.js")).voteCommand(interruption.signal),
-  trim: async () => (await import("./trim.js")).trimCommand(interruption.signal),
-  inspect: async () => (await import("./inspect.js")).inspectCommand(),
-  convert: async () => (await import("./convert.js")).convertCommand(interruption.signal),
-  worker: async () => (await import("./worker.js")).workerCommand(interruption.signal),
-  workers: async () => (await import("./workers.js")).workersCommand(),
-  doctor: async () => (await import("./doctor.js")).doctorCommand(),
+const commands: Readonly<Record<string, { ending: Ending; make: () => Promise<Command> }>> = {
+  sweep: { ending: "stops", make: async () => (await import("./sweep.js")).sweepCommand(interruption.signal) },
+  probe: { ending: "stops", make: async () => (await import("./probe.js")).probeCommand(interruption.signal) },
+  advise: { ending: "stops", make: async () => (await import("./advise.js")).adviseCommand(interruption.signal) },
+  strategies: {
+    ending: "stops",
+    make: async () => (await import("./strategies.js")).strategiesCommand(interruption.signal),
+  },
+  compare: { ending: "stops", make: async () => (await import("./compare.js")).compareCommand(interruption.signal) },
+  score: { ending: "dies", make: async () => (await import("./score.js")).scoreCommand() },
+  serve: { ending: "drains", make: async () => (await import("./serve.js")).serveCommand(interruption.signal) },
+  generate: { ending: "stops", make: async () => (await import("./generate.js")).generateCommand(interruption.signal) },
+  report: { ending: "exits", make: async () => (await import("./report.js")).reportCommand() },
+  judge: { ending: "stops", make: async () => (await import("./judge.js")).judgeCommand(interruption.signal) },
+  vote: { ending: "stops", make: async () => (await import("./vote.js")).voteCommand(interruption.signal) },
+  trim: { ending: "exits", make: async () => (await import("./trim.js")).trimCommand(interruption.signal) },
+  inspect: { ending: "dies", make: async () => (await import("./inspect.js")).inspectCommand() },
+  convert: { ending: "exits", make: async () => (await import("./convert.js")).convertCommand(interruption.signal) },
+  worker: { ending: "stops", make: async () => (await import("./worker.js")).workerCommand(interruption.signal) },
+  workers: { ending: "dies", make: async () => (await import("./workers.js")).workersCommand() },
+  doctor: { ending: "dies", make: async () => (await import("./doctor.js")).doctorCommand() },
 };
 
-/** Exit code of a process that a signal stopped: 128 + its number. */
-const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
-
 const interruption = new AbortController();
-let interruptedExitCode: number = SIGNAL_EXIT_CODES.SIGINT;
-for (const [signal, exitCode] of Object.entries(SIGNAL_EXIT_CODES)) {
-  process.on(signal, () => {
-    // A second Ctrl-C does not wait for a clean end.
-    if (interruption.signal.aborted) process.exit(exitCode);
-    interruptedExitCode = exitCode;
-    interruption.abort();
-  });
-}
-// `boundary sweep --json | head` is no failure of ours.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === "EPIPE" ? 0 : 1);
-});
+const first = process.argv[2] ?? "";
+const asked = commands[first];
+const interruptedExitCode = followSignals(asked?.ending ?? "dies", interruption);
+followBrokenOutput();
 
 const program = new Command("boundary")
   .description("Finds the layer above which a LoRA adapter is not needed, and trims it.")
   .version(version)
   .showHelpAfterError("(--help lists every option)")
   .configureOutput({
+    writeOut: print,
+    writeErr: (text) => {
+      say(text.trimEnd());
+    },
     outputError: (text, write) => {
-      write(pc.red(text));
+      write(paint.red(text.trimEnd()));
     },
   });
-const first = process.argv[2] ?? "";
-const asked = commands[first];
 const wanted = asked ? [asked] : ["-V", "--version"].includes(first) ? [] : Object.values(commands);
-for (const make of wanted) {
+for (const { make } of wanted) {
   program.addCommand((await make()).copyInheritedSettings(program).exitOverride());
 }
 program.exitOverride();
@@ -70,14 +65,14 @@ try {
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof InterruptedError) {
-    process.stderr.write(`${error.message}\n`);
-    return interruptedExitCode;
+    say(oneLine(error.message));
+    return interruptedExitCode();
   }
   if (error instanceof BoundaryError) {
-    process.stderr.write(`${pc.red(`error: ${error.message}`)}\n`);
+    say(paint.red(oneLine(`error: ${error.message}`)));
     return error.exitCode;
   }
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-  process.stderr.write("This is a defect of boundary: please report it.\n");
+  say(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  say("This is a defect of boundary: please report it.");
   return 1;
 }

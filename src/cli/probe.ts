@@ -10,6 +10,7 @@ import { planProbe, probe } from "../probe/probe.js";
 import { probeReport } from "../report/probe.js";
 import { ckaPositions, type CkaPosition } from "../strategy/layer-importance.js";
 import { resolveConfig, type SweepSettings } from "../sweep/config.js";
+import { print } from "./output.js";
 import { PassBar } from "./pass-bar.js";
 import { settingFlag } from "./scoring-flags.js";
 import { numberOrText, wholeNumber } from "./values.js";
@@ -84,7 +85,7 @@ export function probeCommand(signal: AbortSignal): Command {
       const config = resolveConfig(flags, {}, { out: "unused" });
       if (plan) {
         const cost = await planProbe(config, settings, { signal });
-        process.stdout.write(json ? stableJson(cost) : `${costLine(cost)}\n`);
+        print(json ? stableJson(cost) : `${costLine(cost)}\n`);
         return;
       }
       const bar = new PassBar(json ?? false);
@@ -98,7 +99,7 @@ export function probeCommand(signal: AbortSignal): Command {
         const result = await probe(config, settings, { onPlan, onProgress, signal });
         bar.end();
         if (out !== undefined) await write(out, result);
-        process.stdout.write(json ? stableJson(result) : `${probeReport(result)}\n`);
+        print(json ? stableJson(result) : `${probeReport(result)}\n`);
       } finally {
         bar.end();
       }

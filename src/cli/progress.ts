@@ -1,6 +1,8 @@
 import { SingleBar } from "cli-progress";
 import type { SweepHooks, SweepProgress } from "../sweep/sweep.js";
+import { oneLine } from "../report/paint.js";
 import { planLines } from "../report/plan.js";
+import { barStream, isBarVisible, say, sayOverBar } from "./output.js";
 
 /** Seconds between two plain lines, so that a log stays readable. */
 const LINE_EVERY_SECONDS = 10;
@@ -11,13 +13,13 @@ const CHANGE_EVERY_SECONDS = 1;
 export function followSweep({ quiet }: { quiet: boolean }): SweepHooks & { end: () => void } {
   if (quiet) return { end: () => undefined };
   const rate = new TokenRate();
-  const display = process.stderr.isTTY ? barDisplay() : lineDisplay();
+  const display = isBarVisible() ? barDisplay() : lineDisplay();
   return {
     onNote: (line) => {
-      display.note(line);
+      display.note(oneLine(line));
     },
     onPlan: (plan, inputs) => {
-      process.stderr.write(`${planLines(plan, inputs).join("\n")}\n`);
+      say(planLines(plan, inputs).join("\n"));
     },
     onProgress: (progress) => {
       if (progress.generatedNow) rate.add(progress.row.promptTokens + progress.row.tokens.length);
@@ -39,15 +41,15 @@ function barDisplay(): Display {
   const bar = new SingleBar({
     format:
       "{bar} {percentage}% | {value}/{total} answers | ETA {eta_formatted} | {part} K={boundary} | {score} | {rate} tok/s",
-    stream: process.stderr,
+    stream: barStream,
     hideCursor: true,
     etaBuffer: 100,
   });
   let started = false;
   return {
     note: (line) => {
-      // The bar is drawn again on the line below.
-      process.stderr.write(started ? `\r\u001b[K${line}\n` : `${line}\n`);
+      if (started) sayOverBar(line);
+      else say(line);
     },
     update: (progress, tokensPerSecond) => {
       const payload = {
@@ -73,13 +75,13 @@ function lineDisplay(): Display {
   let last: { key: string; line: string } | undefined;
   let printed = "";
   const print = (line: string): void => {
-    if (line !== printed) process.stderr.write(`${line}\n`);
+    if (line !== printed) say(line);
     printed = line;
     lastLine = performance.now();
   };
   return {
     note: (line) => {
-      process.stderr.write(`${line}\n`);
+      say(line);
     },
     update: (progress, tokensPerSecond) => {
       const key = `${progress.part} ${progress.name}`;

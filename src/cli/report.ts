@@ -6,6 +6,7 @@ import { reportMarkdown, runsMarkdown } from "../report/markdown.js";
 import { loadReport, runNames } from "../report/report-input.js";
 import { compareRuns } from "../report/run-curves.js";
 import { loadRun } from "../sweep/load-run.js";
+import { print } from "./output.js";
 
 /** Points that a boundary may lose in any run, as in the default of `sweep --margin`. */
 const DEFAULT_MARGIN = 2;
@@ -42,7 +43,7 @@ export function reportCommand(): Command {
       "one run: show the table of this `boundary strategies --out` (default: the run's own)",
     )
     .action(async (runs: readonly string[], flags: ReportFlags) => {
-      process.stdout.write(await report(runs, flags));
+      print(await report(runs, flags));
     });
 }
 

@@ -3,6 +3,7 @@ import { scoreOutputs } from "../compare/score-outputs.js";
 import { UsageError } from "../errors.js";
 import { stableJson } from "../formats/stable-json.js";
 import { metricNames, metricsByList } from "../metrics/registry.js";
+import { oneLine } from "../report/paint.js";
 import { scoresReport } from "../report/scores.js";
 import { parseMap } from "../samples/field-map.js";
 import { ANSWERABLE } from "../samples/prediction-pairs.js";
@@ -12,6 +13,7 @@ import { rescore } from "../sweep/rescore.js";
 import { rulesOfFormat } from "../sweep/scoring.js";
 import { sweepReport } from "../report/terminal.js";
 import { regexExtraction } from "../tasks/extraction.js";
+import { print, say } from "./output.js";
 import { scoringFlags, type ScoringFlags } from "./scoring-flags.js";
 import { wholeNumber } from "./values.js";
 
@@ -91,10 +93,10 @@ async function scoreFile(flags: ScoreFlags): Promise<void> {
   });
   const { format, sha256 } = loaded;
   const notes = [...loaded.notes, ...scores.notes];
-  if (json) process.stdout.write(stableJson({ data: { path: data, format, sha256 }, ...scores, notes }));
+  if (json) print(stableJson({ data: { path: data, format, sha256 }, ...scores, notes }));
   else {
-    for (const note of notes) process.stderr.write(`note: ${note}\n`);
-    process.stdout.write(`${scoresReport(scores)}\n`);
+    for (const note of notes) say(oneLine(`note: ${note}`));
+    print(`${scoresReport(scores)}\n`);
   }
 }
 
@@ -106,5 +108,5 @@ async function scoreRun(folder: string, { json, data, references, map, filter, .
     });
   }
   const result = await rescore(folder, flags);
-  process.stdout.write(json ? stableJson(result) : `${sweepReport(result)}\n`);
+  print(json ? stableJson(result) : `${sweepReport(result)}\n`);
 }

@@ -5,6 +5,7 @@ import { stableJson } from "../formats/stable-json.js";
 import { strategiesReport } from "../report/strategies.js";
 import { strategyForms } from "../strategy/strategy.js";
 import { resolveConfig, type SweepSettings } from "../sweep/config.js";
+import { print, say } from "./output.js";
 import { scoringFlags, settingFlag } from "./scoring-flags.js";
 import { numberOrText, wholeNumber } from "./values.js";
 
@@ -63,7 +64,7 @@ export function strategiesCommand(signal: AbortSignal): Command {
       signal,
       ...(quiet || json ? {} : { onProgress: showProgress() }),
     });
-    process.stdout.write(
+    print(
       json
         ? stableJson(result)
         : `${strategiesReport(result)}\n\nWritten to ${config.out}: strategies.json, trimmed/\n`,
@@ -87,6 +88,6 @@ function showProgress(): (progress: { strategy: string; done: number; total: num
     const now = performance.now();
     if (done < total && now - last < 10_000) return;
     last = now;
-    process.stderr.write(`${strategy}: ${done}/${total}\n`);
+    say(`${strategy}: ${done}/${total}`);
   };
 }

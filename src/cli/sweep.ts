@@ -1,14 +1,14 @@
 import { Command } from "commander";
-import { readFile } from "node:fs/promises";
-import { parse, YAMLParseError } from "yaml";
 import { gpuChoices } from "../engine/engine.js";
-import { fileError, UsageError } from "../errors.js";
+import { UsageError } from "../errors.js";
 import { planReport } from "../report/plan.js";
 import { sweepReport } from "../report/terminal.js";
 import { resolveConfig, settingsFromFile, type SweepConfig, type SweepSettings } from "../sweep/config.js";
 import { REDIS_VARIABLE } from "../queue/connection.js";
 import { stableJson } from "../formats/stable-json.js";
+import { readYaml } from "../formats/yaml.js";
 import { planOnly, sweep } from "../sweep/sweep.js";
+import { print } from "./output.js";
 import { followSweep } from "./progress.js";
 import { scoringFlags, settingFlag } from "./scoring-flags.js";
 import { numberOrText, wholeNumber } from "./values.js";
@@ -65,7 +65,7 @@ export function sweepCommand(signal: AbortSignal): Command {
     .option("--fresh", "delete an earlier run in the folder first");
   for (const option of scoringFlags()) command.addOption(option);
   return command.action(async ({ config: file, plan, json, quiet, fresh, ...given }: SweepFlags) => {
-    const settings = file === undefined ? {} : await readSettings(file);
+    const settings = file === undefined ? {} : settingsFromFile(await readYaml(file), file);
     const flags = { ...given, ...redisSetting(given) };
     const output = { json: json ?? false, quiet: quiet ?? false };
     if (plan) await printPlan(resolveConfig(flags, settings, { out: "unused" }), output, signal);
@@ -86,7 +86,7 @@ function redisSetting({ redis }: SweepSettings): SweepSettings {
 
 async function printPlan(config: SweepConfig, { json }: { json: boolean }, signal: AbortSignal): Promise<void> {
   const planned = await planOnly(config, { signal });
-  process.stdout.write(`${planReport(planned, { json })}\n`);
+  print(`${planReport(planned, { json })}\n`);
 }
 
 async function runSweep(
@@ -101,25 +101,13 @@ async function runSweep(
     // Loaded here: its charts take a quarter of a second that neither --plan nor a wrong call should wait for.
     const { writeReport } = await import("../report/html/write-report.js");
     await writeReport(config.out);
-    if (json) process.stdout.write(stableJson(result));
-    else if (quiet) process.stdout.write(`${result.verdict.sentences.join("\n")}\n`);
+    if (json) print(stableJson(result));
+    else if (quiet) print(`${result.verdict.sentences.join("\n")}\n`);
     else
-      process.stdout.write(
+      print(
         `${sweepReport(result)}\n\nWritten to ${config.out}: report.html, result.json, outputs.jsonl${result.trimmed ? ", trimmed.gguf" : ""}${result.trimmed?.peft === undefined ? "" : `, ${result.trimmed.peft}`}\n`,
       );
   } finally {
     progress.end();
-  }
-}
-
-async function readSettings(path: string): Promise<SweepSettings> {
-  const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw fileError(path, "read", cause);
-  });
-  try {
-    return settingsFromFile(parse(text), path);
-  } catch (cause) {
-    if (!(cause instanceof YAMLParseError)) throw cause;
-    throw new UsageError({ what: `${path} is not valid YAML`, actual: cause.message.split("\n")[0] ?? "", cause });
   }
 }

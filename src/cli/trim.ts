@@ -15,8 +15,10 @@ import { hashStamped } from "../formats/input-files.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
 import { UsageError } from "../errors.js";
 import { assertFree, writeTextAtomic } from "../formats/atomic-file.js";
+import { oneLine } from "../report/paint.js";
 import { usageLines } from "../report/usage-lines.js";
 import { printWarnings } from "./adapter-warnings.js";
+import { print, say } from "./output.js";
 import { wholeNumber } from "./values.js";
 import { warnOfEffects } from "./warn-of-effects.js";
 
@@ -56,7 +58,7 @@ export function trimCommand(signal: AbortSignal): Command {
       const known = await layersOf(either, base, layerCount);
       if (either.form === "peft") printWarnings(either.adapter, "; the trimmed folder goes without");
       if (known?.note !== undefined && dependsOnLayerCount(either.adapter.modules, rules))
-        process.stderr.write(`note: ${known.note}\n`);
+        say(oneLine(`note: ${known.note}`));
       const report = await (either.form === "peft"
         ? trimPeftAdapter(
             either.adapter,
@@ -67,7 +69,7 @@ export function trimCommand(signal: AbortSignal): Command {
           )
         : trimToGguf(either.adapter, known?.layerCount, rules, { out, model, overwrite }));
       const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(2);
-      process.stdout.write(
+      print(
         `${out}: ${report.keptModules} modules kept (${megabytes(report.keptBytes)} MB), ${report.droppedModules} dropped (${megabytes(report.droppedBytes)} MB)\n` +
           `${usageLines(either.form, out, model).join("\n")}\n`,
       );

@@ -4,10 +4,12 @@ import { systemPair, systemPattern, type SystemPair } from "../compare/vote-pair
 import { voteResult } from "../compare/vote-result.js";
 import { BoundaryError, UsageError } from "../errors.js";
 import { stableJson } from "../formats/stable-json.js";
+import { oneLine } from "../report/paint.js";
 import { votesReport } from "../report/votes.js";
 import type { Part } from "../sweep/inputs.js";
 import { loadRun } from "../sweep/load-run.js";
 import { serveVotes } from "../vote/serve-votes.js";
+import { print, say } from "./output.js";
 import { wholeNumber } from "./values.js";
 
 interface VoteFlags {
@@ -77,19 +79,19 @@ async function vote(folder: string, { result, json, apiKey, ...flags }: VoteFlag
         signal,
         onListening: ({ url, pairs, asked }) => {
           const { systems, part: own, samples, identical } = pairs;
-          process.stderr.write(
+          say(
             `${url} asks about ${asked} of ${samples} samples of the ${own} (${systems.join(" / ")}; ` +
-              `${identical} with identical answers). Ctrl-C ends it and prints the result.\n`,
+              `${identical} with identical answers). Ctrl-C ends it and prints the result.`,
           );
         },
         onFailure: (error) => {
           const message = error instanceof BoundaryError ? error.message : String(error);
-          process.stderr.write(`error: ${message}\n`);
+          say(oneLine(`error: ${message}`));
         },
       },
     );
   }
-  process.stdout.write(await resultText(folder, { isAsked: result === true, json: json === true }));
+  print(await resultText(folder, { isAsked: result === true, json: json === true }));
 }
 
 /** @throws UsageError where a result was asked for and nobody has voted. */

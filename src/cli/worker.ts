@@ -6,7 +6,9 @@ import { gpuChoices } from "../engine/engine.js";
 import { engineSettings } from "../engine/engine-settings.js";
 import { REDIS_VARIABLE } from "../queue/connection.js";
 import { runWorker } from "../queue/worker.js";
+import { oneLine } from "../report/paint.js";
 import { resolveSettings } from "../sweep/config.js";
+import { say } from "./output.js";
 import { numberOrText, wholeNumber } from "./values.js";
 
 const schema = z.strictObject({
@@ -54,7 +56,7 @@ export function workerCommand(signal: AbortSignal): Command {
         },
         signal,
         (line) => {
-          process.stderr.write(`${line}\n`);
+          say(oneLine(line));
         },
       );
       // Where the server is gone, BullMQ would go on waiting for it.

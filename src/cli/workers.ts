@@ -4,6 +4,7 @@ import { stableJson } from "../formats/stable-json.js";
 import { connectRedis, REDIS_VARIABLE } from "../queue/connection.js";
 import { presentWorkers, silenceOf } from "../queue/presence.js";
 import { workersReport } from "../report/workers.js";
+import { print } from "./output.js";
 
 /** `boundary workers`: who is at a queue. */
 export function workersCommand(): Command {
@@ -24,7 +25,7 @@ export function workersCommand(): Command {
         const present = await presentWorkers(redis);
         const silence = await silenceOf(redis, present);
         const workers = present.map((worker, i) => ({ ...worker, silentSeconds: silence[i] ?? null }));
-        process.stdout.write(json ? stableJson(workers) : `${workersReport(workers)}\n`);
+        print(json ? stableJson(workers) : `${workersReport(workers)}\n`);
       } finally {
         redis.disconnect();
       }

@@ -1,7 +1,8 @@
-import { open, readFile, type FileHandle } from "node:fs/promises";
+import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { fileError, FormatError } from "../errors.js";
+import { readOptionalText } from "../formats/read-whole.js";
 import { systemPattern } from "./vote-pairs.js";
 
 /** Most characters (code points) of a voter's name. */
@@ -66,10 +67,7 @@ export function votesPath(folder: string): string {
  * @throws FormatError for a line that is JSON and no vote; FileError when the file cannot be read.
  */
 export async function readVotes(path: string): Promise<Votes> {
-  const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return "";
-    throw fileError(path, "read", cause);
-  });
+  const text = (await readOptionalText(path)) ?? "";
   const lines = text.split("\n");
   let torn = lines.pop() === "" ? 0 : 1;
   const rows = lines.flatMap((line, i): VoteRow[] => {

@@ -1,3 +1,4 @@
+import "./parent-decides.js";
 import { setImmediate as queueSend } from "node:timers";
 import { setImmediate } from "node:timers/promises";
 import { InsufficientMemoryError, NoBinaryFoundError } from "node-llama-cpp";
@@ -18,8 +19,6 @@ process.on("message", (request: HostRequest) => {
   else tail = tail.then(() => serve(request));
 });
 process.on("disconnect", () => process.exit(0));
-// Ctrl-C reaches the whole process group; the parent decides what it means.
-process.on("SIGINT", () => undefined);
 
 async function serve(request: HostRequest): Promise<void> {
   const { id } = request;

@@ -156,6 +156,12 @@ class ProcessEngine implements Engine {
   }
 }
 
+/** Engines that end with this process: one that is busy in native code would not notice before it is done that its parent is gone. */
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 /** The engine's process and the calls under way in it. */
 export class HostProcess {
   /** Resolves when the process has ended, whatever ended it. */
@@ -175,6 +181,7 @@ export class HostProcess {
       // A fixed threshold makes glibc give the buffers of a closed context back; else they leave holes of 25 MB (eval/results/serve.md).
       env: { MALLOC_MMAP_THRESHOLD_: "4194304", ...process.env, UV_THREADPOOL_SIZE: "1" },
     });
+    running.add(this.child);
     this.child.on("message", (reply: HostReply) => {
       this.receive(reply);
     });
@@ -183,6 +190,7 @@ export class HostProcess {
     });
     this.ended = new Promise((resolve) => {
       this.child.once("close", (code, signal) => {
+        running.delete(this.child);
         this.failPending(code, signal);
         resolve();
       });

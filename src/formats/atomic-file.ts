@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { access, mkdir, open, rename, stat, unlink, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { BoundaryError, fileError, FileError } from "../errors.js";
+import { removeOnExit } from "./unfinished.js";
 
 /**
  * Writes a file so that its path never shows half of it: a temporary file beside it, fsync, rename.
@@ -14,6 +15,7 @@ export async function writeFileAtomic(
 ): Promise<void> {
   if (!overwrite) await assertFree(path);
   const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
+  const { finished } = removeOnExit(temporary);
   let handle: FileHandle | undefined;
   try {
     handle = await open(temporary, "wx");
@@ -27,6 +29,8 @@ export async function writeFileAtomic(
     await handle?.close().catch(() => undefined);
     await unlink(temporary).catch(() => undefined);
     throw cause instanceof BoundaryError ? cause : fileError(path, "write", cause);
+  } finally {
+    finished();
   }
 }
 

@@ -1,12 +1,19 @@
 import { open, stat, type FileHandle } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { readSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { fileError, FileError, FormatError, InputChangedError } from "../errors.js";
 import { assertStillWritten, stampOf, type FileStamp } from "./file-stamp.js";
 
 /** Bytes read at once: large enough that calls cost little, small enough to stay in a core's own cache (1 MiB takes four times as long). */
 const STREAM_BYTES = 1 << 17;
+
+/** Bytes after which streams let the event loop turn: about 10 ms of reading. */
+const BYTES_A_TURN = 1 << 25;
+
+/** Over all streams: an adapter has thousands of small ones. */
+let bytesSinceTurn = 0;
 
 /** Buffers that no stream uses now: one for each of thousands of tensors would keep the garbage collector busy. */
 const idleBuffers: Buffer[] = [];
@@ -29,7 +36,11 @@ export class FileSource {
       const kind = await stat(path);
       if (kind.isDirectory()) throw Object.assign(new Error("is a directory"), { code: "EISDIR" });
       if (!kind.isFile())
-        throw new FileError(path, { what: `${path} is not a plain file`, expected: "a file on a disk" });
+        throw new FileError(path, {
+          what: `${path} is not a plain file`,
+          actual: kind.isFIFO() ? "a pipe" : kind.isSocket() ? "a socket" : "a device",
+          expected: "a file on a disk",
+        });
       handle = await open(path, "r");
       const stats = await handle.stat({ bigint: true });
       return new FileSource(path, Number(stats.size), stampOf(path, stats), handle);
@@ -84,6 +95,12 @@ export class FileSource {
         // A synchronous read of cached data takes a quarter of the time that the way through the thread pool and back does.
         const bytesRead = this.readNow(part, offset + done);
         yield bytesRead === part.byteLength ? part : await this.readInto(part, offset + done);
+        // Without a turn of the event loop now and then, no signal would be heard until the end.
+        bytesSinceTurn += part.byteLength;
+        if (bytesSinceTurn > BYTES_A_TURN) {
+          bytesSinceTurn = 0;
+          await setImmediate();
+        }
       }
       assertStillWritten(this.stamp);
     } finally {

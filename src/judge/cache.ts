@@ -1,7 +1,8 @@
-import { open, readFile, truncate, type FileHandle } from "node:fs/promises";
+import { open, truncate, type FileHandle } from "node:fs/promises";
 import { z } from "zod";
 import { digest } from "../formats/digest.js";
 import { fileError, FormatError } from "../errors.js";
+import { isMissing, LARGEST_BYTES, readWhole } from "../formats/read-whole.js";
 import { stableJson } from "../formats/stable-json.js";
 import type { JudgeModel, JudgeReply } from "./judge-model.js";
 
@@ -81,9 +82,9 @@ export class JudgeCache {
 }
 
 async function readReplies(path: string): Promise<Map<string, JudgeReply>> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return Buffer.alloc(0);
-    throw fileError(path, "read", cause);
+  const bytes = await readWhole(path, LARGEST_BYTES).catch((cause: unknown) => {
+    if (isMissing(cause)) return Buffer.alloc(0);
+    throw cause;
   });
   const complete = bytes.lastIndexOf(0x0a) + 1;
   if (complete < bytes.length) {

@@ -5,6 +5,9 @@ import { UsageError } from "../errors.js";
 import type { Sample } from "../samples/sample.js";
 import { bundledPrompt, loadPrompt, renderPrompt, type PromptTemplate } from "../tasks/prompt.js";
 
+/** Hexadecimal digits of a fence: more than anybody can find a text for. */
+const FENCE_DIGITS = 16;
+
 /** Tasks that have a question to judges of their own. */
 export const judgedTasks = ["summary", "translation", "qa", "math", "yes-no", "custom"] as const;
 export type JudgedTask = (typeof judgedTasks)[number];
@@ -42,7 +45,8 @@ export function judgedTask(name: string): JudgedTask {
 
 /**
  * The question about one prediction. The template sees the sample's variables, `fields` (the same as a list of `name` and `value`, so
- * that it can show a source whatever its fields are called), `task`, `prediction`, `references` and `reference` (the first).
+ * that it can show a source whatever its fields are called), `task`, `prediction`, `references`, `reference` (the first) and `fence`,
+ * digits for the tags around them that none of them contains.
  * @throws SampleError when the template fails on it.
  */
 export function scoreQuestion(prompt: JudgePrompt, sample: Sample, prediction: string, dataPath: string): string {
@@ -68,12 +72,24 @@ function question(
   judged: Readonly<Record<string, unknown>>,
   dataPath: string,
 ): string {
-  const variables = { ...sample.variables, fields: fieldsOf(sample), task, ...judged };
+  const material = { fields: fieldsOf(sample), ...judged };
+  const variables = { ...sample.variables, ...material, task, fence: fenceOf(material) };
   return renderPrompt(template, { ...sample, variables }, dataPath);
 }
 
 function fieldsOf({ variables }: Sample): { name: string; value: string }[] {
   return Object.entries(variables)
     .filter(([, value]) => value !== null && value !== undefined && value !== "")
-    .map(([name, value]) => ({ name, value: typeof value === "string" ? value : JSON.stringify(value) }));
+    .map(([name, value]) => ({
+      name: name.replace(/[<>\p{C}]/gu, "_"),
+      value: typeof value === "string" ? value : JSON.stringify(value),
+    }));
+}
+
+/**
+ * Digits for the tags around the material: they depend on all of it, so that no text in it can close its own tag and go on as if it were
+ * the question.
+ */
+function fenceOf(material: Readonly<Record<string, unknown>>): string {
+  return createHash("sha256").update(JSON.stringify(material)).digest("hex").slice(0, FENCE_DIGITS);
 }

@@ -1,5 +1,5 @@
-import pc from "picocolors";
 import { at, defined } from "../assert.js";
+import { oneLine, paint } from "./paint.js";
 import type { ComparisonResult } from "../compare/result.js";
 import { points, signed, signedRange } from "../sweep/points.js";
 import { pOf } from "./figures.js";
@@ -14,19 +14,19 @@ const SHOWN_CHARACTERS = 300;
 export function comparisonReport(result: ComparisonResult): string {
   const first = at(result.systems, 0).name;
   const parts = [
-    pc.bold(`${result.samples} samples`),
+    paint.bold(`${result.samples} samples`),
     scoreTable(result),
     "",
     answerTable(result),
     "",
-    pc.bold(`Against ${first}, paired`),
+    paint.bold(`Against ${first}, paired`),
     differenceTable(result),
   ];
   for (const groups of groupTables(result)) parts.push("", groups);
   for (const line of errorLines(result)) parts.push("", line);
-  if (result.changed.length > 0) parts.push("", pc.bold("Most changed samples"), ...changedLines(result));
-  for (const { condition } of result.failures) parts.push(pc.red(`FAILED: ${condition}`));
-  for (const note of result.notes) parts.push(pc.yellow(`Note: ${note}`));
+  if (result.changed.length > 0) parts.push("", paint.bold("Most changed samples"), ...changedLines(result));
+  for (const { condition } of result.failures) parts.push(paint.red(`FAILED: ${condition}`));
+  for (const note of result.notes) parts.push(paint.yellow(oneLine(`Note: ${note}`)));
   return parts.join("\n");
 }
 
@@ -140,7 +140,7 @@ function groupTables({ systems, labels, metric }: ComparisonResult): string[] {
     const cells = systems.map((system) => points(system.groups[group]?.[metric]?.value ?? Number.NaN));
     table.push([group, String(own[metric]?.n ?? 0), ...cells]);
   }
-  return [`${pc.bold(`${labels[metric] ?? metric} by group`)}\n${table.toString()}`];
+  return [`${paint.bold(`${labels[metric] ?? metric} by group`)}\n${table.toString()}`];
 }
 
 function errorLines({ systems, labels }: ComparisonResult): string[] {
@@ -158,7 +158,7 @@ function errorLines({ systems, labels }: ComparisonResult): string[] {
 
 function changedLines({ changed, systems }: ComparisonResult): string[] {
   return changed.flatMap(({ sampleId, references, answers, values }) => [
-    `${sampleId}  ${pc.dim(`reference: ${shown(references.join(" / "))}`)}`,
+    `${oneLine(sampleId)}  ${paint.dim(`reference: ${shown(references.join(" / "))}`)}`,
     ...systems.map(
       ({ name }) =>
         `  ${name} (${(100 * defined(values[name], `the value of ${name}`)).toFixed(0)}): ${shown(defined(answers[name], `the answer of ${name}`))}`,

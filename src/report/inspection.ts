@@ -1,5 +1,5 @@
-import pc from "picocolors";
 import { at } from "../assert.js";
+import { oneLine, paint } from "./paint.js";
 import type { Finding } from "../adapter/finding.js";
 import type { InspectedModule, Inspection } from "../adapter/inspect.js";
 import { plainTable } from "./table.js";
@@ -14,7 +14,7 @@ export function inspectionReport(inspection: Inspection): string {
     `${path}: ${form === "gguf" ? "GGUF adapter" : "PEFT adapter"}${architecture === undefined ? "" : ` for ${architecture}`}${baseName === undefined ? "" : `, trained on ${baseName}`}`,
     `${modules.length} modules in ${coverage.length} layers${coverage.length > 0 ? ` (${at(coverage, 0)} to ${at(coverage, coverage.length - 1)})` : ""}, ${bytes.toLocaleString("en-US")} bytes`,
   ];
-  return [...head, "", layerTable(modules), "", ...findings.map(findingLine)].join("\n").trimEnd();
+  return [...head.map(oneLine), "", layerTable(modules), "", ...findings.map(findingLine)].join("\n").trimEnd();
 }
 
 function layerTable(modules: readonly InspectedModule[]): string {
@@ -59,6 +59,6 @@ function shortNumber(value: number): string {
 }
 
 function findingLine({ severity, message, fix }: Finding): string {
-  const paint = severity === "error" ? pc.red : severity === "warning" ? pc.yellow : pc.dim;
-  return paint(`${severity}: ${message}${fix === undefined ? "" : ` ${fix}`}`);
+  const colour = severity === "error" ? paint.red : severity === "warning" ? paint.yellow : paint.dim;
+  return colour(oneLine(`${severity}: ${message}${fix === undefined ? "" : ` ${fix}`}`));
 }

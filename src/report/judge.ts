@@ -1,12 +1,12 @@
-import pc from "picocolors";
+import { paint } from "./paint.js";
 import type { JudgeResult } from "../compare/judge-run.js";
 import { points, pText, shareRange, signed, signedRange } from "../sweep/points.js";
 import { plainTable } from "./table.js";
 
 /** What judges said, for a terminal: marks with what became of the questions, then preferences. */
 export function judgeReport(result: JudgeResult): string {
-  const parts = [pc.bold(`Marks by ${result.judges.join(", ")}`), markTable(result)];
-  if (result.pairs.length > 0) parts.push("", pc.bold("Preferences, both orders asked"), pairTable(result));
+  const parts = [paint.bold(`Marks by ${result.judges.join(", ")}`), markTable(result)];
+  if (result.pairs.length > 0) parts.push("", paint.bold("Preferences, both orders asked"), pairTable(result));
   parts.push("", askedTable(result));
   const examples = result.systems.flatMap(({ stats }) => stats.flatMap((one) => one.unparseableExamples));
   if (examples.length > 0) {

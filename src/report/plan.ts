@@ -7,6 +7,7 @@ import { isAlone } from "../engine/engine.js";
 import type { AdapterEffects } from "../sweep/without-effect.js";
 import type { SweepPlan } from "../sweep/plan.js";
 import { stableJson } from "../formats/stable-json.js";
+import { oneLine } from "./paint.js";
 
 /** A plan with its cost. */
 export interface PlannedSweep {
@@ -28,7 +29,7 @@ export function planLines(plan: SweepPlan, inputs: SweepInputs): string[] {
     `task      ${task.name}, primary metric ${primary.name}, ${template} template, at most ${maxTokens} tokens an answer`,
     triedLine(plan, inputs),
     `context   ${context.sequences} sequences of ${context.contextSize} tokens`,
-  ];
+  ].map(oneLine);
 }
 
 /** The plan with its estimated cost, as lines or as JSON. */

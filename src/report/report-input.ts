@@ -1,11 +1,11 @@
-import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { at } from "../assert.js";
 import { readVotes, votesPath } from "../compare/vote-file.js";
 import { voteResult, type VoteResult } from "../compare/vote-result.js";
 import { strategiesResultSchema, type StrategiesResult } from "../compare/strategies-result.js";
-import { FormatError, fileError, RunFolderError } from "../errors.js";
+import { FormatError, RunFolderError } from "../errors.js";
+import { readWholeText } from "../formats/read-whole.js";
 import { exists } from "../formats/atomic-file.js";
 import { kneeMethods } from "../probe/knee.js";
 import { pairedSchema, type SweepResult } from "../sweep/result.js";
@@ -164,9 +164,7 @@ async function readExtra<S extends z.ZodType>(
       fix: `Give the --out folder of \`boundary ${command}\`.`,
     });
   }
-  const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw fileError(path, "read", cause);
-  });
+  const text = await readWholeText(path);
   try {
     return schema.parse(JSON.parse(text));
   } catch (cause) {
@@ -180,9 +178,7 @@ async function readExtra<S extends z.ZodType>(
 
 async function readJudgeMarks(path: string): Promise<JudgeMarks | undefined> {
   if (!(await exists(path))) return undefined;
-  const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw fileError(path, "read", cause);
-  });
+  const text = await readWholeText(path);
   try {
     return judgeSchema.parse(JSON.parse(text));
   } catch (cause) {

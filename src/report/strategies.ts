@@ -1,4 +1,4 @@
-import pc from "picocolors";
+import { oneLine, paint } from "./paint.js";
 import type { StrategiesResult, StrategyRow } from "../compare/strategies-result.js";
 import { points, signed, signedRange } from "../sweep/points.js";
 import { shortBytes } from "./figures.js";
@@ -10,11 +10,11 @@ export function strategiesReport(result: StrategiesResult): string {
   const table = plainTable([...strategyHeads(result)]);
   for (const row of result.rows) table.push([...strategyCells(row, result)]);
   return [
-    pc.bold(`Strategies under one budget of ${compact(result.budget)} layer-tokens each, rule ${rule}`),
+    paint.bold(`Strategies under one budget of ${compact(result.budget)} layer-tokens each, rule ${rule}`),
     table.toString(),
     `On the final part (${finalSamples} samples that no strategy has seen; ${selectionSamples} to choose by): ${label} ${points(full.value)} (${range(full)}) for the full adapter, ${points(base.value)} (${range(base)}) for the base.`,
     ...result.left.map(({ strategy, reason }) => `${strategy}: left out, ${reason}`),
-    ...result.notes.map((note) => pc.yellow(`Note: ${note}`)),
+    ...result.notes.map((note) => paint.yellow(oneLine(`Note: ${note}`))),
   ].join("\n");
 }
 

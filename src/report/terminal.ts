@@ -1,4 +1,4 @@
-import pc from "picocolors";
+import { oneLine, paint } from "./paint.js";
 import type { SweepResult } from "../sweep/result.js";
 import { isFullEntry, nameIn } from "../sweep/entry-names.js";
 import { subjectOf } from "./subject.js";
@@ -14,17 +14,17 @@ type PartScores = NonNullable<Candidate["selection"]>;
 /** The end of a sweep for a terminal: the table of boundaries, the chart, the holdout's table and the verdict in words. */
 export function sweepReport(result: SweepResult): string {
   return [
-    pc.bold(selectionTitle(result)),
+    paint.bold(selectionTitle(result)),
     selectionTable(result),
     ...leftOut(result).map(({ boundaries, answered, reason }) => `${boundaries}: left after ${answered}, ${reason}`),
     "",
     ...curve(result),
-    pc.bold(confirmationTitle(result)),
+    paint.bold(confirmationTitle(result)),
     confirmationTable(result),
     ...groupTable(result),
     "",
-    ...result.verdict.sentences.map((sentence, i) => (i === 0 ? pc.bold(sentence) : sentence)),
-    ...result.notes.map((note) => pc.yellow(`Note: ${note}`)),
+    ...result.verdict.sentences.map((sentence, i) => (i === 0 ? paint.bold(sentence) : sentence)),
+    ...result.notes.map((note) => paint.yellow(oneLine(`Note: ${note}`))),
   ].join("\n");
 }
 
@@ -65,7 +65,7 @@ function selectionTable(result: SweepResult): string {
       speed?.decodeTokensPerSecond.toFixed(0) ?? "",
       thousands(candidate.bytes),
     ];
-    table.push(isChosen ? cells.map((cell) => pc.green(cell)) : cells);
+    table.push(isChosen ? cells.map((cell) => paint.green(cell)) : cells);
   }
   return table.toString();
 }
@@ -116,7 +116,7 @@ function groupTable(result: SweepResult): string[] {
     const cells = columns.map((candidate) => points(candidate[part]?.groups[group]?.[metric]?.value ?? Number.NaN));
     table.push([group, String(own[metric]?.n ?? 0), ...cells]);
   }
-  return ["", pc.bold(`${labels[metric] ?? metric} by group (${part})`), table.toString()];
+  return ["", paint.bold(`${labels[metric] ?? metric} by group (${part})`), table.toString()];
 }
 
 function metricNames(result: SweepResult): string[] {

@@ -1,4 +1,4 @@
-import pc from "picocolors";
+import { paint } from "./paint.js";
 import type { VoteResult, VoteResultRow } from "../compare/vote-result.js";
 import { points, pText, shareRange } from "../sweep/points.js";
 import { plainTable } from "./table.js";
@@ -72,7 +72,7 @@ export function votesReport(votes: VoteResult): string {
   const table = plainTable(columns.map(({ head }) => head));
   for (const row of rows) table.push(columns.map(({ text }) => text(row)));
   return [
-    pc.bold(votersText(votes)),
+    paint.bold(votersText(votes)),
     ...(rows.length > 0 ? [table.toString()] : []),
     ...(agreement === undefined ? [] : [agreement]),
     ...notes.map((note) => `note: ${note}`),

@@ -1,7 +1,6 @@
-import { constants } from "node:buffer";
-import { readFile } from "node:fs/promises";
 import { digest } from "../formats/digest.js";
-import { fileError, SampleError } from "../errors.js";
+import { SampleError } from "../errors.js";
+import { readWhole, TEXT_BYTES } from "../formats/read-whole.js";
 import { assertNotBinary } from "./other-files.js";
 
 /** A file of text, read whole. */
@@ -17,12 +16,10 @@ export interface TextFile {
 
 /**
  * Reads a text file in UTF-8; `expected` says what it should hold, for messages.
- * Throws FileError when it cannot be read, {@link SampleError} when it is not UTF-8 or too long to hold.
+ * Throws FileError when it cannot be read or is too long to hold, {@link SampleError} when it is not UTF-8.
  */
 export async function readTextFile(path: string, expected = "JSON or JSONL"): Promise<TextFile> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw fileError(path, "read", cause);
-  });
+  const bytes = await readWhole(path, TEXT_BYTES);
   const hasByteOrderMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   return { path, text: decodeText(path, bytes, expected), hasByteOrderMark, sha256: digest(bytes) };
 }
@@ -37,17 +34,6 @@ export function linesOf(text: string): readonly string[] {
 }
 
 function decodeText(path: string, bytes: Uint8Array, expected: string): string {
-  if (bytes.length > constants.MAX_STRING_LENGTH) {
-    throw new SampleError(
-      { path },
-      {
-        what: `${path} is too large to read as one text`,
-        actual: `${bytes.length} bytes`,
-        expected: `at most ${constants.MAX_STRING_LENGTH}`,
-        fix: "Give a part of it: a validation set needs hundreds of samples, not millions.",
-      },
-    );
-  }
   assertNotBinary(path, bytes, expected);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);

@@ -1,5 +1,6 @@
 import { Template } from "@huggingface/jinja";
 import type { ChatModel } from "../tasks/chat.js";
+import { renderTemplate } from "../tasks/render.js";
 import { messageOf } from "../errors.js";
 import { ApiError } from "./api-error.js";
 
@@ -26,7 +27,7 @@ export function conversationFormatter(model: ChatModel): ConversationFormatter |
     const values = { add_generation_prompt: true, enable_thinking: false };
     try {
       const tokens = { bos_token: model.bosText, eos_token: model.eosText };
-      return closeThought(template.render({ messages, ...values, ...tokens }));
+      return closeThought(renderTemplate(template, { messages, ...values, ...tokens }));
     } catch (cause) {
       const reason = messageOf(cause);
       throw new ApiError({

@@ -1,9 +1,8 @@
-import { readFile } from "node:fs/promises";
-import { parse, YAMLParseError } from "yaml";
 import { z } from "zod";
 import type { Adapter } from "../adapter/adapter.js";
 import { selectModules } from "../adapter/select-modules.js";
-import { fileError, UsageError } from "../errors.js";
+import { UsageError } from "../errors.js";
+import { readYaml } from "../formats/yaml.js";
 import { layerList } from "./mask-words.js";
 import type { NamedMask } from "./strategy-masks.js";
 
@@ -33,10 +32,7 @@ const fileSchema = z
  * adapter has nothing.
  */
 export async function readMasks(path: string, adapter: Adapter, layerCount: number): Promise<NamedMask[]> {
-  const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw fileError(path, "read", cause);
-  });
-  const entries = parseEntries(path, text);
+  const entries = parseEntries(path, await readYaml(path));
   const names = new Set<string>();
   return entries.map(({ name, parts, ...own }) => {
     if (names.has(name)) {
@@ -69,14 +65,7 @@ function definedOnly({ keep, layers, drop, modules }: Part): Parameters<typeof s
   };
 }
 
-function parseEntries(path: string, text: string): z.output<typeof fileSchema> {
-  let document: unknown;
-  try {
-    document = parse(text);
-  } catch (cause) {
-    if (!(cause instanceof YAMLParseError)) throw cause;
-    throw new UsageError({ what: `${path} is not valid YAML`, actual: cause.message.split("\n")[0] ?? "", cause });
-  }
+function parseEntries(path: string, document: unknown): z.output<typeof fileSchema> {
   const result = fileSchema.safeParse(document);
   if (result.success) return result.data;
   const [issue] = result.error.issues;

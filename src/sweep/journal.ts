@@ -1,6 +1,7 @@
-import { open, readFile, truncate, type FileHandle } from "node:fs/promises";
+import { open, truncate, type FileHandle } from "node:fs/promises";
 import { z } from "zod";
 import { fileError, FormatError } from "../errors.js";
+import { isMissing, LARGEST_BYTES, readWhole } from "../formats/read-whole.js";
 
 const rowSchema = z.strictObject({
   /** Hash of all that decides the answer: model, adapter, mask, engine, settings and the wave it was generated in. */
@@ -90,9 +91,9 @@ export class Journal {
 }
 
 async function readRows(path: string, { mend }: { mend: boolean }): Promise<Map<string, JournalRow>> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return Buffer.alloc(0);
-    throw fileError(path, "read", cause);
+  const bytes = await readWhole(path, LARGEST_BYTES).catch((cause: unknown) => {
+    if (isMissing(cause)) return Buffer.alloc(0);
+    throw cause;
   });
   const complete = bytes.lastIndexOf(0x0a) + 1;
   if (mend && complete < bytes.length) {

@@ -1,6 +1,7 @@
-import { appendFile, readFile } from "node:fs/promises";
+import { appendFile } from "node:fs/promises";
 import { z } from "zod";
 import { fileError } from "../errors.js";
+import { readOptionalText } from "../formats/read-whole.js";
 
 const rowSchema = z.strictObject({
   /** Hash of all that decides the value. */
@@ -27,10 +28,7 @@ export class LikelihoodFile {
 
   /** @throws FileError when the file is there and cannot be read. */
   static async open(path: string): Promise<LikelihoodFile> {
-    const text = await readFile(path, "utf8").catch((cause: unknown) => {
-      if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return "";
-      throw fileError(path, "read", cause);
-    });
+    const text = (await readOptionalText(path)) ?? "";
     const rows = text.split("\n").flatMap((line) => parseRow(line));
     return new LikelihoodFile(path, new Map(rows.map((row) => [row.key, row])));
   }

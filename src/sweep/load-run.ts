@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { fileError, RunFolderError } from "../errors.js";
+import { RunFolderError } from "../errors.js";
+import { readWholeText } from "../formats/read-whole.js";
 import { exists } from "../formats/atomic-file.js";
 import type { Sample } from "../samples/sample.js";
 import type { Part } from "./inputs.js";
@@ -48,8 +48,8 @@ export async function loadRun(folder: string): Promise<FinishedRun> {
       fix: "Give the --out folder of a sweep that has ended; the same sweep command finishes one that was stopped.",
     });
   }
-  const result = parseResult(folder, await readText(path));
-  const lines = (await readText(join(folder, "samples.jsonl"))).split("\n").filter((line) => line !== "");
+  const result = parseResult(folder, await readWholeText(path));
+  const lines = (await readWholeText(join(folder, "samples.jsonl"))).split("\n").filter((line) => line !== "");
   const samples = lines.map((line, i) => parseSample(folder, line, i + 1));
   const rows = new Map<string, JournalRow>();
   for (const row of await Journal.read(join(folder, "journal.jsonl"))) {
@@ -115,10 +115,4 @@ function parseSample(folder: string, line: string, number: number): RunSample {
       cause,
     });
   }
-}
-
-async function readText(path: string): Promise<string> {
-  return readFile(path, "utf8").catch((cause: unknown) => {
-    throw fileError(path, "read", cause);
-  });
 }

@@ -1,7 +1,8 @@
-import { open, readdir, readFile, rm, unlink } from "node:fs/promises";
+import { open, readdir, rm, unlink } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { fileError, RunFolderError } from "../errors.js";
+import { CONFIG_BYTES, readWholeText } from "../formats/read-whole.js";
 import { ensureFolder, exists, writeTextAtomic } from "../formats/atomic-file.js";
 
 /** What makes two runs the same run: each field by name, so that a difference can be told. */
@@ -96,9 +97,7 @@ export class RunFolder {
 }
 
 async function readIdentity(path: string): Promise<RunIdentity> {
-  const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw fileError(path, "read", cause);
-  });
+  const text = await readWholeText(path, CONFIG_BYTES);
   try {
     return identitySchema.parse(JSON.parse(text));
   } catch (cause) {
@@ -122,7 +121,7 @@ async function takeLock(lock: string, folder: string): Promise<void> {
     } catch (cause) {
       if (!(cause instanceof Error && "code" in cause && cause.code === "EEXIST"))
         throw fileError(lock, "write", cause);
-      const owner = Number(await readFile(lock, "utf8").catch(() => ""));
+      const owner = Number(await readWholeText(lock, CONFIG_BYTES).catch(() => ""));
       if (isRunning(owner, lock)) {
         throw new RunFolderError(folder, {
           what: `another process works in ${folder}`,

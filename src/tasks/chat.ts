@@ -1,5 +1,6 @@
-import { Template } from "@huggingface/jinja";
+import type { Template } from "@huggingface/jinja";
 import { TemplateError, UsageError, messageOf } from "../errors.js";
+import { parseTemplate, renderTemplate } from "./render.js";
 
 /** What a model brings for its chat template. */
 export interface ChatModel {
@@ -44,7 +45,7 @@ export function chatFormatter(model: ChatModel, choice: TemplateChoice, system: 
 
 function parse(source: string, path: string): Template {
   try {
-    return new Template(source);
+    return parseTemplate(source);
   } catch (cause) {
     throw templateError(path, "cannot be parsed", cause);
   }
@@ -52,7 +53,7 @@ function parse(source: string, path: string): Template {
 
 function render(template: Template, messages: { role: string; content: string }[], model: ChatModel): string {
   try {
-    return template.render({
+    return renderTemplate(template, {
       messages,
       add_generation_prompt: true,
       enable_thinking: false,

@@ -1,8 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { Template } from "@huggingface/jinja";
-import { fileError, SampleError, TemplateError, messageOf } from "../errors.js";
+import type { Template } from "@huggingface/jinja";
+import { SampleError, TemplateError, messageOf } from "../errors.js";
+import { CONFIG_BYTES, readWholeText } from "../formats/read-whole.js";
 import type { Sample } from "../samples/sample.js";
+import { parseTemplate, renderTemplate } from "./render.js";
 
 /** A prompt file, parsed. */
 export interface PromptTemplate {
@@ -17,16 +18,14 @@ export interface PromptTemplate {
  * @throws FileError when it cannot be read, TemplateError when it is not valid jinja.
  */
 export async function loadPrompt(path: string): Promise<PromptTemplate> {
-  const source = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw fileError(path, "read", cause);
-  });
+  const source = await readWholeText(path, CONFIG_BYTES);
   try {
-    return { path, source, template: new Template(source) };
+    return { path, source, template: parseTemplate(source) };
   } catch (cause) {
     throw new TemplateError({
       what: `${path} is not a valid jinja template`,
       actual: messageOf(cause),
-      fix: "Mend the template; prompts/qa.jinja is an example.",
+      fix: "Fix the template; prompts/qa.jinja is an example.",
       cause,
     });
   }
@@ -44,7 +43,7 @@ export function bundledPrompt(name: string): string {
 export function renderPrompt(prompt: PromptTemplate, sample: Sample, dataPath: string): string {
   let text: string;
   try {
-    text = prompt.template.render(sample.variables);
+    text = renderTemplate(prompt.template, sample.variables);
   } catch (cause) {
     throw new SampleError(
       { path: dataPath, sampleId: sample.id },

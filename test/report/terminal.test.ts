@@ -5,12 +5,13 @@ import picocolors from "picocolors";
 import type { SweepResult } from "../../src/sweep/result.js";
 import { sweepResult } from "../support/sweep-result.js";
 
-/** The report as it is where colours are or are not supported, whatever this process' own terminal is. */
+/** The report as it is printed where colours are or are not supported, whatever this process' own terminal is. */
 async function reportWith(colours: boolean, result: SweepResult = sweepResult()): Promise<string> {
   vi.resetModules();
   vi.doMock("picocolors", () => ({ default: picocolors.createColors(colours) }));
   const terminal = await import("../../src/report/terminal.js");
-  return terminal.sweepReport(result);
+  const { forTerminal } = await import("../../src/report/paint.js");
+  return forTerminal(terminal.sweepReport(result));
 }
 
 afterEach(() => {

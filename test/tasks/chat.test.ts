@@ -23,6 +23,12 @@ describe("the chat template", () => {
     expect(chat(CHATML)).toBe("<|im_start|>user\nHi {{ there }}<|im_end|>\n<|im_start|>assistant\n");
   });
 
+  it("has two seconds: it comes from a stranger's file", () => {
+    expect(() => chat("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}")).toThrow(
+      /chat template of base.gguf refuses the messages: found it takes longer than 2 s/,
+    );
+  });
+
   it("gets the system message first", () => {
     expect(chat(CHATML, "Be brief.")).toBe(
       "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi {{ there }}<|im_end|>\n<|im_start|>assistant\n",

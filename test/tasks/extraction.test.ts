@@ -21,6 +21,11 @@ describe("regexExtraction", () => {
     expect(() => regexExtraction("(")).toThrow(UsageError);
     expect(() => regexExtraction("(")).toThrow(/--extract.*answer is/);
   });
+  it("ends a pattern that backtracks without end, and says so", () => {
+    expect(() => regexExtraction("(\\w+\\s?)+!")("so the answer is the one that nobody ever asked me for")).toThrow(
+      /--extract takes longer than 2 s on an output of 54 characters/,
+    );
+  });
   it("is quick on 100,000 characters", () => {
     const started = performance.now();
     regexExtraction("(a+)+b")("x".repeat(100_000));

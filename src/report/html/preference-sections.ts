@@ -5,6 +5,10 @@ import { voteColumns, votersText } from "../votes.js";
 import { markup, type Content, type Html } from "./markup.js";
 import { table } from "./table.js";
 
+/** Said wherever a judge's verdicts are shown. */
+const STEERING =
+  "A judge reads the texts that it judges, and such a text can try to steer it: look at the answers before you trust a surprising mark.";
+
 type Judged = JudgeMarks["systems"][number];
 type JudgedPair = JudgeMarks["pairs"][number];
 type Stats = Judged["stats"][number];
@@ -17,7 +21,7 @@ export function judgeSection(judge: JudgeMarks | undefined): Content {
   const names = [...new Set([...systems, ...pairs].flatMap(({ stats }) => stats.flatMap(({ notes }) => notes)))];
   return markup`<section id="judges" aria-labelledby="judges-title">
 <h2 id="judges-title">Judges</h2>
-<p>Language models marked the answers: ${judges.join(", ")}.</p>
+<p>Language models marked the answers: ${judges.join(", ")}. ${STEERING}</p>
 ${failure !== undefined && markup`<p class="notes">Not complete: ${failure}</p>\n`}${table<Judged>(
     "Marks, 0 to 100",
     [
