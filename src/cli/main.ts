@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import pc from "picocolors";
 import { BoundaryError, InterruptedError } from "../errors.js";
+import { redact } from "../formats/redact.js";
 import { version } from "../version.js";
 
 /** What makes each command. Loading all of them takes several times as long as a small job, so only the one asked for is loaded. */
@@ -49,7 +50,8 @@ const program = new Command("boundary")
   .showHelpAfterError("(--help lists every option)")
   .configureOutput({
     outputError: (text, write) => {
-      write(pc.red(text));
+      // It repeats arguments that it does not know.
+      write(pc.red(redact(text)));
     },
   });
 const first = process.argv[2] ?? "";

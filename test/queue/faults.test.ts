@@ -6,6 +6,7 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { PREFIX } from "../../src/queue/keys.js";
 import { presentWorkers } from "../../src/queue/presence.js";
+import { Seal } from "../../src/queue/seal.js";
 import { finished, killGroup, runCli, startCli } from "../support/cli.js";
 import { ENGINE_START_MS } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
@@ -163,7 +164,7 @@ describe.skipIf(!hasRedis)(`a queue in which something goes wrong ${skippedWitho
       const rows = [{ ask: "nobody's", ...strange }];
       await client.xadd(stream, "*", "json", JSON.stringify({ job: "j1", worker: "w", rows, done: { seconds: 1 } }));
     }
-    const [worker] = await presentWorkers(client);
+    const [worker] = await presentWorkers(client, Seal.none);
     const queue = new Queue(worker?.queue ?? "", { connection: client, prefix: PREFIX });
     await queue.add("answers", { kind: "answers", run: "x", timeoutMs: 1000, adapter: "../../etc/passwd" });
     await queue.add("answers", { nonsense: "y".repeat(5 << 20) });
@@ -211,7 +212,7 @@ describe.skipIf(!hasRedis)(`a queue in which something goes wrong ${skippedWitho
   it("a worker with another model gets no jobs, and the sweep names it", async () => {
     const model = await writeTinyModel(folder.path, "other.gguf", { architecture: "llama" });
     const stranger = begin("stranger", ["--model", model]);
-    await until(async () => (await presentWorkers(client)).some(({ name }) => name === "stranger"));
+    await until(async () => (await presentWorkers(client, Seal.none)).some(({ name }) => name === "stranger"));
     const { code, stderr } = await runCli(remote());
     stranger.kill();
     expect(code, stderr).toBe(0);
