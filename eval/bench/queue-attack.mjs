@@ -43,14 +43,16 @@ function random(state) {
 const draw = random(Number(seed));
 
 /** The demo's samples several times over, each time with another day in front, so that the sweep outlasts the attack. */
-const days = Array.from({ length: Math.max(1, Math.ceil(Number(attacks) / 100)) }, (_, i) => `On day ${i}. `);
+const days = Array.from({ length: Math.max(1, Math.ceil(Number(attacks) / 170)) }, (_, i) => `On day ${i}. `);
 const samples = readFileSync(join(demo, "validation.jsonl"), "utf8").trim().split("\n").map(JSON.parse);
 const data = join(folder, "data.jsonl");
 const rows = days.flatMap((day, i) =>
   samples.map((one) => ({ ...one, id: `${one.id}-${i}`, context: `${day}${one.context}` })),
 );
 writeFileSync(data, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
-const sweepArguments = (out, ...more) => demoSweep(join(folder, out), { data, more });
+/** A few attacks need a short sweep. */
+const quick = Number(attacks) < 100 ? ["--boundaries", "0-8:2", "--limit", "60"] : [];
+const sweepArguments = (out, ...more) => demoSweep(join(folder, out), { data, more: [...quick, ...more] });
 
 mkdirSync(join(folder, "redis"));
 const redis = await redisServer(join(folder, "redis"), port, {
@@ -71,7 +73,6 @@ const coordinator = boundary(sweepArguments("remote", "--redis"), { env });
 const started = performance.now();
 const memory = new Map();
 const watching = setInterval(() => {
- writeFileSync("/tmp/queue/coord.log", coordinator.output); writeFileSync("/tmp/queue/w.log", workers.map((w) => w.process.output).join("====="));
   for (const one of [...workers, { name: "coordinator", process: coordinator }]) {
     memory.set(one.name, Math.max(memory.get(one.name) ?? 0, residentMiB(one.process.child.pid)));
     if (one.restarts === undefined || one.process.code === undefined) continue;
@@ -84,7 +85,6 @@ const watching = setInterval(() => {
 const answered = () => (existsSync(join(folder, "remote/journal.jsonl")) ? journalOf(join(folder, "remote")).rows : 0);
 say("attack begins");
 while (attacker.jobs.length === 0 && coordinator.code === undefined) await pause(20);
-if (process.env.DEBUG_ATTACK) setInterval(() => { writeFileSync("/tmp/queue/coord.log", coordinator.output); writeFileSync("/tmp/queue/w.log", workers.map((w) => w.process.output).join("=====")); }, 1000);
 const counts = {};
 const names = Object.keys(kinds);
 const seldom = Object.keys(rare);
@@ -94,7 +94,9 @@ for (let i = 0; i < Number(attacks) && coordinator.code === undefined; i++) {
   const name = isRare
     ? seldom[Math.floor(i / every) % seldom.length]
     : names[(i + Math.floor(draw() * 3)) % names.length];
+  const begun = performance.now();
   await (isRare ? rare : kinds)[name](attacker);
+  if (performance.now() - begun > 3000) say(`${name} took ${Math.round(performance.now() - begun)} ms`);
   counts[name] = (counts[name] ?? 0) + 1;
   if (i % 50 === 49)
     say(`${((performance.now() - started) / 1000).toFixed(0)} s: ${i + 1} attacks, ${answered()} answers`);

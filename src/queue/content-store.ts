@@ -12,7 +12,7 @@ import { LIMITS, tooLarge } from "./messages.js";
 const KEPT_SECONDS = 24 * 3600;
 
 /** Texts fetched at once. */
-const TEXTS_AT_ONCE = 16;
+const TEXTS_AT_ONCE = 4;
 
 /** What a job names by its hash is not in Redis (any more), or something else is there: whoever put it there puts it again. */
 export class MissingContentError extends QueueError {}

@@ -135,7 +135,7 @@ export class QueueWorker {
       throw new DelayedError();
     }
     if (this.finished.has(id)) {
-      this.notes.note("again", `job ${short(id)} was done before: somebody put it into the queue again`);
+      this.notes.note("again", `job ${short(id)} was done before, and came again`);
       return null;
     }
     const report = new JobReport(id, announcement.id, (entry) => this.put(job.run, entry));

@@ -1,10 +1,10 @@
 import type { Duplex } from "node:stream";
 
 /**
- * Longest reply of Redis that is taken, in bytes: above all that honest peers ask for (bounds of messages.ts, 16 entries of a stream at once), and
- * what a connection may take of a machine's memory. Redis itself allows values of 512 MB, and whoever may write can put one anywhere.
+ * Longest reply of Redis that is taken, in bytes: above all that is asked for (the bounds of messages.ts, times what is read at once), and what a
+ * connection may take of a machine's memory. Redis itself allows values of 512 MB, and whoever may write can put one anywhere.
  */
-export const LONGEST_REPLY = 192 << 20;
+export const LONGEST_REPLY = 64 << 20;
 
 const [CR, LF, DOLLAR, STAR, EQUALS, TILDE, GREATER, PERCENT] = [13, 10, 36, 42, 61, 126, 62, 37];
 /** Longest line that announces a length, in bytes; lines of other kinds are text. */

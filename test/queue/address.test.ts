@@ -4,6 +4,7 @@ import { QueueError, UsageError } from "../../src/errors.js";
 import { redact } from "../../src/formats/redact.js";
 import { connectRedis } from "../../src/queue/connection.js";
 import { holdsPassword, RedisAddress } from "../../src/queue/redis-address.js";
+import { runCli } from "../support/cli.js";
 import { failureOf } from "../support/failure.js";
 
 /** All that an error shows: its message, its causes and their own fields. */
@@ -85,6 +86,24 @@ describe("the address of a Redis server", () => {
     expect(shownBy(error)).not.toMatch(/S3|cret/);
     expect(error.message).toContain("redis://***@127.0.0.1");
     expect(parsed.scrub("AUTH S3/cret or S3%2Fcret")).toBe("AUTH *** or ***");
+  });
+
+  it("that cannot be read ends a command with exit code 2, and one in a flag is warned of and hidden", async () => {
+    for (const args of [
+      ["workers", "--redis", "redis://:S3/cret@host"],
+      ["workers", "--redi=redis://:S3/cret@host"],
+      ["sweep", ...["--model", "m", "--adapter", "a", "--data", "d", "--out", "o"], "--redis", "redis://:S3/cret@host"],
+    ]) {
+      const { code, stdout, stderr } = await runCli(args);
+      expect(code, stderr).toBe(2);
+      expect(stdout + stderr).not.toMatch(/S3|cret/);
+    }
+    const { code, stderr } = await runCli(["workers", "--redis", "redis://:S3cret@10.255.255.1"]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(
+      /warning: the password in --redis was visible.*set BOUNDARY_REDIS instead\n.*BOUNDARY_QUEUE_KEY is not set/,
+    );
+    expect(stderr).not.toContain("S3cret");
   });
 
   it("holds a password, or not, as an argument", () => {

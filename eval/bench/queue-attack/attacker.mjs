@@ -20,6 +20,13 @@ export class Attacker {
     this.draw = draw;
   }
 
+  /** Does something too large to be watched. */
+  async unseen(work) {
+    this.monitor.disconnect();
+    await work();
+    await this.watch();
+  }
+
   async watch() {
     this.monitor = await this.redis.monitor();
     this.monitor.on("monitor", (_, command) => this.see(command));
