@@ -1,5 +1,6 @@
 import type { Redis } from "ioredis";
 import { at } from "../assert.js";
+import { messageOf } from "../errors.js";
 import type { Ask } from "./ask.js";
 import type { NamedText } from "./content-store.js";
 import { z } from "zod";
@@ -109,9 +110,21 @@ export class Flights {
     flight.lane.jobs += 1;
     await prepare();
     const text = this.seal.close(["handed-out", this.run, flight.id], flight.lane.name);
-    await this.redis.hset(keys.jobs(this.run), flight.id, text);
+    await this.list(flight.id, text);
     await flight.lane.add(flight.id, flight.job);
     if (this.missed.has(flight)) this.missed.set(flight, Infinity);
+  }
+
+  private async list(id: string, text: string): Promise<void> {
+    const key = keys.jobs(this.run);
+    try {
+      await this.redis.hset(key, id, text);
+    } catch (error) {
+      // Somebody has put something else there.
+      if (!messageOf(error).startsWith("WRONGTYPE")) throw error;
+      await this.redis.unlink(key);
+      await this.redis.hset(key, id, text);
+    }
   }
 
   /** Takes a job off the books. */

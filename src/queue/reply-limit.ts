@@ -47,6 +47,7 @@ export class ReplyMeter {
       for (let i = at; i < stop && this.line.length < HEADER_BYTES; i++) this.line.push(bytes[i] ?? 0);
       this.length += stop - at;
       at = stop;
+      longest = Math.max(longest, this.length);
       if (end !== -1) this.endLine();
       longest = Math.max(longest, this.length);
     }

@@ -61,16 +61,23 @@ describe("a job", () => {
     assertAffordable(parseJob(job({})), model, info, gib);
     const large = parseJob(job({ sequences: 256, contextSize: 1 << 14 }));
     expect(JSON.stringify(large).length).toBeLessThan(4096);
-    const { message } = await failureOf(MemoryError, () => assertAffordable(large, model, info, gib));
+    const { message } = await failureOf(MemoryError, () => {
+      assertAffordable(large, model, info, gib);
+    });
     expect(message).toMatch(/a job takes more memory than this worker has: found \d+\.\d GiB.*at most 1\.0 GiB/);
     // Memory of a GPU shows when a context is made in it.
     assertAffordable(large, model, { ...info, backend: "cuda" }, gib);
     const heavy = parseJob(job({}, { adapterBytes: gib }));
-    await failureOf(MemoryError, () => assertAffordable(heavy, model, { ...info, backend: "cuda" }, gib));
+    await failureOf(MemoryError, () => {
+      assertAffordable(heavy, model, { ...info, backend: "cuda" }, gib);
+    });
     const positions = Array.from({ length: 1 << 16 }, (_, i) => i);
     const call = { method: "hidden", mask: [], context, prompts: [{ id: "s", tokens: digest("t"), positions }] };
-    const hidden: Job = parseJob({ ...job({}), kind: "call", settings: undefined, waves: undefined, call, nonce: "n" });
-    await failureOf(QueueError, () => assertAffordable(hidden, model, info, 64 * gib));
+    const common = { run: "r", timeoutMs: 60_000, adapter: digest("a"), adapterBytes: 1000, pieces: [] };
+    const hidden = parseJob({ kind: "call", ...common, call, nonce: "n" });
+    await failureOf(QueueError, () => {
+      assertAffordable(hidden, model, info, 64 * gib);
+    });
   });
 });
 

@@ -1,10 +1,12 @@
-// A client of Redis that knows its password but not the queue's key, and sees every command that others send.
+// A client of Redis that knows its password but not the queue's key, and reads what others put there.
 import { createHmac, randomUUID } from "node:crypto";
 import { Queue } from "bullmq";
 import { Redis } from "ioredis";
 
 /** Messages that are kept to be sent again. */
 const MOST_KEPT = 50;
+/** Between two looks, in milliseconds. */
+const LOOK_MS = 20;
 const SIGNED = /^boundary1 [0-9a-f]{64} /;
 
 export class Attacker {
@@ -20,16 +22,8 @@ export class Attacker {
     this.draw = draw;
   }
 
-  /** Does something too large to be watched. */
-  async unseen(work) {
-    this.monitor.disconnect();
-    await work();
-    await this.watch();
-  }
-
-  async watch() {
-    this.monitor = await this.redis.monitor();
-    this.monitor.on("monitor", (_, command) => this.see(command));
+  watch() {
+    this.watching = setInterval(() => void this.look().catch(() => undefined), LOOK_MS);
   }
 
   async findQueue() {
@@ -111,36 +105,25 @@ export class Attacker {
   }
 
   close() {
-    this.monitor?.disconnect();
+    clearInterval(this.watching);
     this.redis.disconnect();
   }
 
-  see([name = "", key = "", ...rest]) {
-    const entry = rest.find((one) => SIGNED.test(one));
-    if (/^xadd$/i.test(name) && key.startsWith("boundary:results:") && entry !== undefined) {
-      this.run = key.slice("boundary:results:".length);
-      keep(this.entries, entry);
-    } else if (/^hset$/i.test(name) && key.startsWith("boundary:jobs:")) {
-      this.run = key.slice("boundary:jobs:".length);
-      void this.readJob(rest[0] ?? "");
+  /** Reads the jobs that are out, and answers before the coordinator fetches them. */
+  async look() {
+    const [list] = await this.scan("boundary:jobs:*");
+    if (list === undefined) return;
+    this.run = list.slice("boundary:jobs:".length);
+    for (const id of await this.redis.hkeys(list)) if (!this.jobs.some((one) => one.id === id)) await this.readJob(id);
+    for (const [, [, text]] of await this.redis.xrange(this.results(), "-", "+", "COUNT", 3)) {
+      if (SIGNED.test(text) && !this.entries.includes(text)) keep(this.entries, text);
     }
   }
 
-  /** A job whose id was seen, as soon as it is in its queue. */
   async readJob(id) {
-    for (let i = 0; i < 20; i++) {
-      const data = await this.redis.hget(this.key(id), "data").catch(() => null);
-      if (data !== null) {
-        try {
-          const text = JSON.parse(data);
-          if (SIGNED.test(text)) keep(this.jobs, { id, text, job: JSON.parse(text.replace(SIGNED, "")) });
-        } catch {
-          // It was damaged meanwhile.
-        }
-        return;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    const data = await this.redis.hget(this.key(id), "data");
+    const text = data === null ? undefined : JSON.parse(data);
+    if (SIGNED.test(text)) keep(this.jobs, { id, text, job: JSON.parse(text.replace(SIGNED, "")) });
   }
 }
 
