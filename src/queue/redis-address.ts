@@ -106,8 +106,7 @@ function decoded(part: string): string {
 
 function notAnAddress(found: string | undefined): UsageError {
   return new UsageError({
-    what: "the address of the Redis server cannot be read",
-    ...(found === undefined ? {} : { actual: found }),
+    what: `the address of the Redis server cannot be read${found === undefined ? "" : ` (${found})`}`,
     expected: "redis://:password@host:6379, or rediss:// for TLS",
     fix: "Percent-encode user and password: / is %2F, @ is %40, : is %3A, ? is %3F, # is %23, % is %25, a space is %20.",
   });
