@@ -34,10 +34,13 @@ function layOut() {
 
 const folder = mkdtempSync(join(tmpdir(), "boundary-network-"));
 const password = "walk-through";
-const url = `redis://:${password}@10.99.0.1:6379`;
+const env = {
+  BOUNDARY_REDIS: `redis://:${password}@10.99.0.1:6379`,
+  BOUNDARY_QUEUE_KEY: "the key of this walk-through",
+};
 const sweepArguments = (out, ...more) => demoSweep(join(folder, out), { more });
 const worker = (namespace, name) =>
-  boundary(demoWorker(name, join(folder, name), 10), { prefix: inside(namespace), env: { BOUNDARY_REDIS: url } });
+  boundary(demoWorker(name, join(folder, name), 10), { prefix: inside(namespace), env });
 
 const running = [];
 try {
@@ -57,7 +60,7 @@ try {
     running.push(...workers);
     const started = performance.now();
     const at = () => `${((performance.now() - started) / 1000).toFixed(0)} s`;
-    const coordinator = boundary(sweepArguments(out, "--redis"), { prefix: inside(one), env: { BOUNDARY_REDIS: url } });
+    const coordinator = boundary(sweepArguments(out, "--redis"), { prefix: inside(one), env });
     running.push(coordinator);
     const journal = join(folder, out, "journal.jsonl");
     while (!existsSync(journal) || journalOf(join(folder, out)).rows < 50) await pause(100);
@@ -68,7 +71,7 @@ try {
     const during = journalOf(join(folder, out)).rows;
     ip("-n", wire, "link", "set", "port1", "master", "switch");
     say(`${out}: mended at ${at()} with ${during} answers`);
-    const table = boundary(["workers"], { prefix: inside(two), env: { BOUNDARY_REDIS: url } });
+    const table = boundary(["workers"], { prefix: inside(two), env });
     await table.ended;
     say(table.output.trimEnd());
     const code = await coordinator.ended;

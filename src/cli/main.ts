@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { BoundaryError, InterruptedError } from "../errors.js";
 import { oneLine, paint } from "../report/paint.js";
+import { redact } from "../formats/redact.js";
 import { version } from "../version.js";
 import { followBrokenOutput, print, say } from "./output.js";
 import { followSignals, type Ending } from "./signals.js";
@@ -46,7 +47,8 @@ const program = new Command("boundary")
       say(text.trimEnd());
     },
     outputError: (text, write) => {
-      write(paint.red(text.trimEnd()));
+      // It repeats arguments that it does not know.
+      write(paint.red(redact(text.trimEnd())));
     },
   });
 const wanted = asked ? [asked] : ["-V", "--version"].includes(first) ? [] : Object.values(commands);

@@ -1,15 +1,16 @@
 import { Command } from "commander";
+import { defined } from "../assert.js";
 import { gpuChoices } from "../engine/engine.js";
-import { UsageError } from "../errors.js";
 import { planReport } from "../report/plan.js";
 import { sweepReport } from "../report/terminal.js";
 import { resolveConfig, settingsFromFile, type SweepConfig, type SweepSettings } from "../sweep/config.js";
-import { REDIS_VARIABLE } from "../queue/connection.js";
+import { RedisAddress, redisAddress, REDIS_VARIABLE } from "../queue/redis-address.js";
 import { stableJson } from "../formats/stable-json.js";
 import { readYaml } from "../formats/yaml.js";
 import { planOnly, sweep } from "../sweep/sweep.js";
 import { print } from "./output.js";
 import { followSweep } from "./progress.js";
+import { hidePassword } from "./redis-flag.js";
 import { scoringFlags, settingFlag } from "./scoring-flags.js";
 import { numberOrText, wholeNumber } from "./values.js";
 
@@ -67,21 +68,21 @@ export function sweepCommand(signal: AbortSignal): Command {
   return command.action(async ({ config: file, plan, json, quiet, fresh, ...given }: SweepFlags) => {
     const settings = file === undefined ? {} : settingsFromFile(await readYaml(file), file);
     const flags = { ...given, ...redisSetting(given) };
+    hidePassword();
     const output = { json: json ?? false, quiet: quiet ?? false };
-    if (plan) await printPlan(resolveConfig(flags, settings, { out: "unused" }), output, signal);
-    else await runSweep(resolveConfig(flags, settings), output, { fresh: fresh ?? false, signal });
+    const config = resolveConfig(flags, settings, ...(plan ? [{ out: "unused" }] : []));
+    // An address that cannot be read is told before the model is.
+    if (config.redis !== undefined) RedisAddress.parse(config.redis);
+    if (plan) await printPlan(config, output, signal);
+    else await runSweep(config, output, { fresh: fresh ?? false, signal });
   });
 }
 
 /** `--redis` without an address takes that of the environment: a password in it is in no list of processes. */
 function redisSetting({ redis }: SweepSettings): SweepSettings {
   if (redis !== true) return {};
-  const url = process.env[REDIS_VARIABLE];
-  if (url !== undefined) return { redis: url };
-  throw new UsageError({
-    what: "--redis has no address",
-    expected: `redis://host:6379, or ${REDIS_VARIABLE} in the environment`,
-  });
+  redisAddress(undefined, process.env);
+  return { redis: defined(process.env[REDIS_VARIABLE], REDIS_VARIABLE) };
 }
 
 async function printPlan(config: SweepConfig, { json }: { json: boolean }, signal: AbortSignal): Promise<void> {

@@ -10,3 +10,19 @@ export function wholeNumber(text: string): number {
 export function numberOrText(text: string): number | string {
   return /^(\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) : text;
 }
+
+const BYTE_UNITS: Readonly<Record<string, number>> = {
+  "": 1,
+  ...{ b: 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 },
+  ...{ kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 },
+};
+
+/** A flag that is a size: `10GB`, `500MiB`, or a number of bytes. */
+export function byteCount(text: string): number {
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim()) ?? [];
+  const factor = BYTE_UNITS[unit?.toLowerCase() ?? ""];
+  if (digits === undefined || factor === undefined) {
+    throw new InvalidArgumentError("It must be a size: 10GB, 500MiB, or a number of bytes.");
+  }
+  return Math.floor(Number(digits) * factor);
+}

@@ -4,23 +4,29 @@ import { join } from "node:path";
 import { z } from "zod";
 import { gpuChoices } from "../engine/engine.js";
 import { engineSettings } from "../engine/engine-settings.js";
-import { REDIS_VARIABLE } from "../queue/connection.js";
+import { NAME_CHARACTERS } from "../queue/presence.js";
+import { printable } from "../queue/printable.js";
 import { runWorker } from "../queue/worker.js";
 import { oneLine } from "../report/paint.js";
 import { resolveSettings } from "../sweep/config.js";
 import { say } from "./output.js";
-import { numberOrText, wholeNumber } from "./values.js";
+import { REDIS_HELP, redisFromFlag } from "./redis-flag.js";
+import { byteCount, numberOrText, wholeNumber } from "./values.js";
+
+/** Some dozens of adapters with their pieces. */
+const DEFAULT_CACHE_BYTES = 10e9;
 
 const schema = z.strictObject({
-  redis: z.string().min(1),
+  redis: z.string().optional(),
   model: z.string().min(1),
-  name: z.string().min(1).max(200).optional(),
+  name: printable(NAME_CHARACTERS).min(1).optional(),
   allow: z.array(z.string().regex(/^[0-9a-f]{64}$/, "it is no SHA-256: 64 hexadecimal digits")).optional(),
   ...engineSettings,
   cache: z
     .string()
     .min(1)
     .default(join(homedir(), ".cache", "boundary")),
+  cacheSize: z.number().int().min(1).default(DEFAULT_CACHE_BYTES),
   lockSeconds: z.number().int().min(1).max(3600).default(30),
   fullHash: z.boolean().default(false),
 });
@@ -29,7 +35,7 @@ const schema = z.strictObject({
 export function workerCommand(signal: AbortSignal): Command {
   return new Command("worker")
     .description("take jobs of sweeps from a queue on Redis, with one model, until it is stopped")
-    .option("--redis <url>", `redis://host:6379, or rediss:// for TLS (default: ${REDIS_VARIABLE} in the environment)`)
+    .option("--redis <url>", REDIS_HELP)
     .option("-m, --model <gguf>", "base model: path of a GGUF file, or a model URI")
     .option("--name <name>", "what the others see (default: the host's name)")
     .option("--allow <sha256...>", "take jobs for these adapters only, by the SHA-256 of their file (default: for all)")
@@ -37,6 +43,7 @@ export function workerCommand(signal: AbortSignal): Command {
     .option("--gpu-layers <n|auto|max>", engineSettings.gpuLayers.description ?? "", numberOrText)
     .option("--threads <n>", engineSettings.threads.description ?? "", wholeNumber)
     .option("--cache <folder>", "where fetched adapters are kept (default: ~/.cache/boundary)")
+    .option("--cache-size <size>", "most that is kept there, least recently used first out (default: 10GB)", byteCount)
     .option(
       "--lock-seconds <n>",
       "give its job to another worker after so long without a sign of life (default: 30)",
@@ -45,11 +52,12 @@ export function workerCommand(signal: AbortSignal): Command {
     .option("--full-hash", "read all of the model and announce its hash, for sweeps with --full-hash")
     .addHelpText("after", `\nBackends: ${gpuChoices.join(", ")}`)
     .action(async (flags: Record<string, unknown>) => {
-      const environment = { redis: process.env[REDIS_VARIABLE] };
-      const { name, allow, threads, ...settings } = resolveSettings(schema, "worker", [flags, environment]);
+      const { redis, name, allow, threads, cacheSize, ...settings } = resolveSettings(schema, "worker", [flags]);
       await runWorker(
         {
           ...settings,
+          redis: redisFromFlag(redis),
+          cacheBytes: cacheSize,
           ...(name === undefined ? {} : { name }),
           ...(allow === undefined ? {} : { allow }),
           ...(threads === undefined ? {} : { threads }),

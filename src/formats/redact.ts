@@ -1,9 +1,15 @@
 import { homedir } from "node:os";
 
+/**
+ * User and password of an address: all up to an @ before the first slash, and all up to the last @ where what stands before the first slash has a
+ * colon that no port follows. Then the slash is one of the password that nobody has percent-encoded.
+ */
+const CREDENTIALS = /\/\/(?:[^/\s]+|[^/\s:@]*:(?!\d+[/?#])[^\s]*|:[^\s]*)@/g;
+
 /** Replaces the home folder by `~` and the credentials of an address, also those in its query, by `***`. */
 export function redact(value: string): string {
   return withoutHome(value, homedir())
-    .replace(/\/\/[^/\s]+@/g, "//***@")
+    .replace(CREDENTIALS, "//***@")
     .replace(/([?&](?:[^=&\s]*(?:token|key|secret|password|sig|auth|credential)[^=&\s]*)=)[^&\s]+/gi, "$1***");
 }
 

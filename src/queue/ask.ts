@@ -65,6 +65,19 @@ export class Ask {
     return this.answered !== undefined && this.answered.size === this.prompts.length * this.settings.masks.length;
   }
 
+  /** Why an answer cannot be one to this; undefined where it can. @param vocabulary tokens that the model has. */
+  refusal(boundary: number, { id, tokens, promptTokens }: Generation, vocabulary: number): string | undefined {
+    const prompt = this.prompts.find((one) => one.id === id);
+    if (!prompt) return "it answers a prompt that was not asked";
+    if (!this.settings.masks.some((mask) => mask.boundary === boundary)) return `K=${boundary} was not asked for`;
+    if (promptTokens !== prompt.tokens.length)
+      return `its prompt has ${promptTokens} tokens instead of ${prompt.tokens.length}`;
+    const { maxTokens } = this.settings;
+    if (tokens.length > maxTokens) return `it has ${tokens.length} tokens, and at most ${maxTokens} were asked for`;
+    const beyond = tokens.find((token) => token >= vocabulary);
+    return beyond === undefined ? undefined : `its token ${beyond} is beyond the model's ${vocabulary}`;
+  }
+
   /** Takes an answer, unless it was given before. @returns whether it was asked for. */
   take(boundary: number, generation: Generation): boolean {
     const isAsked =

@@ -28,7 +28,7 @@ export class PieceList {
  */
 export function composeJob(
   asks: readonly Ask[],
-  { run, adapter, timeoutMs }: Pick<AnswersJob, "run" | "adapter" | "timeoutMs">,
+  common: Pick<AnswersJob, "run" | "adapter" | "adapterBytes" | "timeoutMs">,
   { shares }: { readonly shares: boolean },
 ): AnswersJob {
   const list = new PieceList();
@@ -52,7 +52,7 @@ export function composeJob(
       });
     }
   }
-  return { kind: "answers", run, adapter, timeoutMs, pieces: list.pieces, settings, waves };
+  return { kind: "answers", ...common, pieces: list.pieces, settings, waves };
 }
 
 function jobSettings({ settings }: Ask, list: PieceList, shares: boolean): JobSettings {

@@ -1,20 +1,20 @@
-import { join } from "node:path";
+import { dirname } from "node:path";
 import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
-import { z } from "zod";
 import { QueueError } from "../errors.js";
-import { ensureFolder, exists, writeFileAtomic } from "../formats/atomic-file.js";
+import { ensureFolder, writeFileAtomic } from "../formats/atomic-file.js";
 import { sha256File, withFileSource } from "../formats/file-source.js";
 import { digest } from "../formats/digest.js";
 import { keys } from "./keys.js";
-import { checked, LIMITS, tooLarge } from "./messages.js";
+import { LIMITS, tooLarge } from "./messages.js";
 
 /** How long content stays in Redis after it was last put there, in seconds; what is missing is put again. */
 const KEPT_SECONDS = 24 * 3600;
 
-const fileSchema = z.strictObject({ bytes: z.number().int().min(0).max(LIMITS.file), chunks: z.number().int().min(0) });
+/** Texts fetched at once. */
+const TEXTS_AT_ONCE = 4;
 
-/** What a job names by its hash is not in Redis (any more). */
+/** What a job names by its hash is not in Redis (any more), or something else is there: whoever put it there puts it again. */
 export class MissingContentError extends QueueError {}
 
 /** A text by its hash; it is only made where it is not in Redis yet. */
@@ -26,7 +26,10 @@ export interface NamedText {
 /** Texts and files in Redis by the SHA-256 of their content. */
 export class ContentStore {
   private readonly known = new Set<string>();
-  private readonly knownFiles = new Map<string, Promise<void>>();
+  /** Files by their hash, and how many chunks each has. */
+  private readonly knownFiles = new Map<string, Promise<number>>();
+  /** What is in Redis is not believed to be what was put there. */
+  private mistrusts = false;
 
   constructor(private readonly redis: Redis) {}
 
@@ -37,7 +40,8 @@ export class ContentStore {
     for (const { sha256, text } of texts) {
       if (this.known.has(sha256)) continue;
       const content = text();
-      if (content.length > LIMITS.text) throw tooLarge("a text", content.length, LIMITS.text);
+      const bytes = Buffer.byteLength(content);
+      if (bytes > LIMITS.text) throw tooLarge("a text", bytes, LIMITS.text);
       this.known.add(sha256);
       pipeline.set(keys.text(sha256), content, "EX", KEPT_SECONDS);
       added.push(sha256);
@@ -50,103 +54,110 @@ export class ContentStore {
     throw failed;
   }
 
-  /** @throws MissingContentError, QueueError when what is there has another hash. */
+  /** @throws MissingContentError also when what is there has another hash; QueueError when all together is too much. */
   async texts(hashes: readonly string[]): Promise<string[]> {
-    if (hashes.length === 0) return [];
-    const found = await this.redis.mget(hashes.map((hash) => keys.text(hash)));
+    const texts: string[] = [];
+    let length = 0;
+    for (let at = 0; at < hashes.length; at += TEXTS_AT_ONCE) {
+      for (const text of await this.someTexts(hashes.slice(at, at + TEXTS_AT_ONCE))) {
+        length += text.length;
+        if (length > LIMITS.texts) throw tooLarge("what a job names", length, LIMITS.texts);
+        texts.push(text);
+      }
+    }
+    return texts;
+  }
+
+  private async someTexts(hashes: readonly string[]): Promise<string[]> {
+    const pipeline = this.redis.pipeline();
+    // One byte more than allowed: whatever is there, no more of it comes.
+    for (const hash of hashes) pipeline.getrange(keys.text(hash), 0, LIMITS.text);
+    const replies = (await pipeline.exec()) ?? [];
     return hashes.map((hash, i) => {
-      const text = found[i];
-      if (typeof text !== "string") throw missing("a text", hash);
-      if (digest(text) !== hash) throw otherContent("a text", hash);
+      const text = replies[i]?.[1];
+      if (typeof text !== "string" || digest(text) !== hash) throw missing("a text", hash);
       return text;
     });
   }
 
   /** Puts a file in chunks, unless it is there already. */
-  putFile(path: string, sha256: string): Promise<void> {
+  async putFile(path: string, sha256: string): Promise<void> {
     const known = this.knownFiles.get(sha256);
-    if (known) return known;
+    if (known) {
+      await known;
+      return;
+    }
     const put = this.putMissing(path, sha256);
     this.knownFiles.set(sha256, put);
     put.catch(() => this.knownFiles.delete(sha256));
-    return put;
+    await put;
   }
 
   /**
-   * The path of a file's copy in a folder, fetched where it is not there yet.
-   * @throws MissingContentError, QueueError when what arrives has another hash; FileError.
+   * Fetches a file of so many bytes into a path.
+   * @throws MissingContentError also when what is there has another length or hash: nothing is left behind then; FileError.
    */
-  async fetchFile(sha256: string, folder: string): Promise<string> {
-    const path = join(folder, `${sha256}.gguf`);
-    if ((await exists(path)) && (await sha256File(path)) === sha256) return path;
-    const text = await this.redis.get(keys.file(sha256));
-    if (text === null) throw missing("a file", sha256);
-    const { bytes, chunks } = checked(fileSchema, JSON.parse(text), "a file's size");
-    await ensureFolder(folder);
+  async fetchFile(sha256: string, bytes: number, path: string): Promise<void> {
+    await ensureFolder(dirname(path));
     await writeFileAtomic(
       path,
       async (handle) => {
         const hash = createHash("sha256");
-        let length = 0;
-        for (let at = 0; at < chunks; at++) {
-          const chunk = await this.redis.getBuffer(keys.chunk(sha256, at));
-          if (chunk === null) throw missing("a file", sha256);
-          length += chunk.byteLength;
-          if (length > bytes) throw otherContent("a file", sha256);
+        for (let start = 0; start < bytes; start += LIMITS.chunk) {
+          const key = keys.chunk(sha256, start / LIMITS.chunk);
+          const chunk = await this.redis.getrangeBuffer(key, 0, LIMITS.chunk).catch(() => undefined);
+          if (chunk?.byteLength !== Math.min(LIMITS.chunk, bytes - start)) throw missing("a file", sha256);
           hash.update(chunk);
           await handle.appendFile(chunk);
         }
-        if (hash.digest("hex") !== sha256) throw otherContent("a file", sha256);
+        if (hash.digest("hex") !== sha256) throw missing("a file", sha256);
       },
       { overwrite: true },
     );
-    return path;
   }
 
-  /** Forgets what was put: the next put puts it again. */
+  /** Forgets what was put: the next put puts it again, whatever is there. */
   forget(): void {
     this.known.clear();
     this.knownFiles.clear();
+    this.mistrusts = true;
   }
 
   /** Removes from Redis what this store has put. Another run that still needs it puts it again. */
   async removeAll(): Promise<void> {
-    const [texts, files] = [[...this.known], [...this.knownFiles.keys()]];
-    this.forget();
+    const [texts, files] = [[...this.known], [...this.knownFiles]];
+    this.known.clear();
+    this.knownFiles.clear();
     for (let at = 0; at < texts.length; at += 1000) {
       await this.redis.unlink(...texts.slice(at, at + 1000).map((hash) => keys.text(hash)));
     }
-    for (const hash of files) await this.removeFile(hash);
+    for (const [hash, put] of files) {
+      const chunks = await put;
+      await this.redis.unlink(keys.file(hash));
+      for (let at = 0; at < chunks; at++) await this.redis.unlink(keys.chunk(hash, at));
+    }
   }
 
-  private async removeFile(hash: string): Promise<void> {
-    const text = await this.redis.getdel(keys.file(hash));
-    if (text === null) return;
-    const { chunks } = checked(fileSchema, JSON.parse(text), "a file's size");
-    for (let at = 0; at < chunks; at++) await this.redis.unlink(keys.chunk(hash, at));
-  }
-
-  private async putMissing(path: string, sha256: string): Promise<void> {
-    if ((await this.redis.expire(keys.file(sha256), KEPT_SECONDS)) === 1) return;
-    if ((await sha256File(path)) !== sha256) throw otherContent(path, sha256);
-    await withFileSource(path, async (source) => {
+  private async putMissing(path: string, sha256: string): Promise<number> {
+    return withFileSource(path, async (source) => {
       const chunks = Math.ceil(source.size / LIMITS.chunk);
+      const isThere = !this.mistrusts && (await this.redis.expire(keys.file(sha256), KEPT_SECONDS)) === 1;
+      if (isThere) return chunks;
+      if ((await sha256File(path)) !== sha256) {
+        throw new QueueError({ what: `${path} is not what its hash says`, expected: sha256 });
+      }
       for (let at = 0; at < chunks; at++) {
         const start = at * LIMITS.chunk;
         const bytes = await source.read(start, Math.min(LIMITS.chunk, source.size - start));
         await this.redis.set(keys.chunk(sha256, at), bytes, "EX", 2 * KEPT_SECONDS);
       }
       // Last: whoever sees it finds all chunks.
-      const size = JSON.stringify({ bytes: source.size, chunks });
-      await this.redis.set(keys.file(sha256), size, "EX", KEPT_SECONDS);
+      await this.redis.set(keys.file(sha256), "here", "EX", KEPT_SECONDS);
+      return chunks;
     });
   }
 }
 
 function missing(what: string, hash: string): MissingContentError {
   return new MissingContentError({ what: `${what} that a job names is not in Redis any more`, actual: hash });
-}
-
-function otherContent(what: string, hash: string): QueueError {
-  return new QueueError({ what: `${what} is not what its hash says`, expected: hash });
 }

@@ -1,22 +1,28 @@
+import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
-import { EngineError, InterruptedError, QueueError, messageOf, type BoundaryError } from "../errors.js";
+import { defined } from "../assert.js";
+import { EngineError, InterruptedError, QueueError, type BoundaryError } from "../errors.js";
 import { tokensText, type Ask } from "./ask.js";
 import { AskPool } from "./ask-pool.js";
 import { composeJob } from "./compose-job.js";
-import { anotherConnection, BLOCK_MS, redisFailure } from "./connection.js";
+import { isOutOfMemory, redisFailure } from "./connection.js";
 import type { ContentStore, NamedText } from "./content-store.js";
-import { digest } from "../formats/digest.js";
+import { CountedNotes } from "./counted-notes.js";
+import { Disputes, undecided, wrongFirst, type Dispute } from "./disputes.js";
 import { keys } from "./keys.js";
 import { EarlyRows } from "./early-rows.js";
 import { Flights, type Flight } from "./flights.js";
 import type { Lane } from "./lane.js";
 import { Lanes } from "./lanes.js";
-import { LIMITS, tooLarge, type Entry, type Job, type Row } from "./messages.js";
+import { MESSAGE_CHARACTERS, type Entry, type Job, type Row } from "./messages.js";
 import type { Announcement } from "./presence.js";
+import { shortened } from "./printable.js";
+import type { RedisAddress } from "./redis-address.js";
 import { Rounds } from "./rounds.js";
 import { RunClaim } from "./run-claim.js";
 import { ResultReader } from "./result-stream.js";
+import type { Seal } from "./seal.js";
 import type { ChosenWorker } from "./worker-choice.js";
 import { withinTime } from "./within-time.js";
 import { WorkerTally } from "./worker-tally.js";
@@ -31,15 +37,24 @@ const JOBS_AT_ONCE = 64;
 const CLOSE_MS = 10_000;
 /** Between two tellings of what each worker does, in milliseconds. */
 const TELL_MS = 30_000;
+/** Jobs are out, and nothing comes for so long, in milliseconds: that is told, and what may keep workers from taking jobs is undone. */
+const SILENT_MS = 60_000;
+/** Asks that are remembered when they are answered. */
+const MOST_ENDED = 20_000;
+/** Answers in dispute at once: more is no accident. */
+const MOST_DISPUTES = 16;
+/** So many looks in a row may fail by what Redis answers. */
+const MOST_FAILED_LOOKS = 10;
 
 /** What a dispatcher is told. */
 export interface DispatcherOptions {
-  readonly url: string;
+  readonly address: RedisAddress;
+  readonly seal: Seal;
   readonly redis: Redis;
   readonly store: ContentStore;
   readonly run: string;
   /** The adapter as the engine loads it. */
-  readonly adapter: { readonly path: string; readonly sha256: string };
+  readonly adapter: { readonly path: string; readonly sha256: string; readonly bytes: number };
   /** The workers that may be asked. */
   readonly findWorkers: () => Promise<readonly ChosenWorker[]>;
   readonly onNote: (line: string) => void;
@@ -51,13 +66,19 @@ export interface DispatcherOptions {
 export class Dispatcher {
   private readonly pool = new AskPool();
   private readonly asks = new Map<string, Ask>();
+  /** The last that were answered whole. */
+  private readonly ended = new Map<string, Ask>();
   private readonly claim: RunClaim;
   private readonly flights: Flights;
   private readonly lanes: Lanes;
   private readonly early = new EarlyRows();
   private readonly tally = new WorkerTally();
+  private readonly disputes = new Disputes();
+  private readonly notes: CountedNotes;
   private told = performance.now();
-  private readonly blocking: Redis;
+  /** When a worker was heard of last, or nothing was out, or that was told. */
+  private heard = performance.now();
+  private failedLooks = 0;
   private readonly reader: ResultReader;
   private following: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
@@ -70,20 +91,23 @@ export class Dispatcher {
   private failure: BoundaryError | undefined;
 
   constructor(private readonly options: DispatcherOptions) {
-    const { redis, run } = options;
-    this.lanes = new Lanes(redis);
-    this.claim = new RunClaim(redis, run);
-    this.flights = new Flights(redis, run);
-    this.blocking = anotherConnection(redis);
+    const { redis, seal, run, onNote } = options;
+    this.lanes = new Lanes(redis, seal);
+    this.claim = new RunClaim(redis, seal, run);
+    this.flights = new Flights(redis, seal, run);
+    this.notes = new CountedNotes(onNote);
     this.reader = new ResultReader(
-      this.blocking,
       redis,
+      seal,
       run,
       (entry) => {
         this.receive(entry);
       },
+      (why) => {
+        this.notes.note("answer", `an answer in the queue was ignored: ${why}`);
+      },
       (error) => {
-        if (!this.isClosed) options.onNote(messageOf(error));
+        if (!this.isClosed) onNote(redisFailure(options.address, error).message);
       },
     );
   }
@@ -93,13 +117,14 @@ export class Dispatcher {
     try {
       await this.claim.take();
       await this.flights.removeOrphans((queue) => this.lanes.of(queue));
+      // Answers count only from workers that are known.
+      this.lanes.refresh(await this.options.findWorkers());
       await this.reader.drain();
     } catch (error) {
-      this.blocking.disconnect();
-      throw redisFailure(this.options.url, error);
+      throw redisFailure(this.options.address, error);
     }
     await this.look();
-    this.following = this.reader.follow(BLOCK_MS);
+    this.following = this.reader.follow();
     this.timer = setInterval(() => void this.look(), LOOK_MS);
   }
 
@@ -110,13 +135,14 @@ export class Dispatcher {
     for (const ask of asks) {
       if (this.asks.has(ask.key)) throw new RangeError("the same prompts are being answered already");
       this.asks.set(ask.key, ask);
-      for (const { boundary, generation } of this.early.take(ask.key)) ask.take(boundary, generation);
-      if (ask.isEnded) this.asks.delete(ask.key);
-      else open.push(ask);
+      for (const row of this.early.take(ask.key)) this.takeRow(row, row.worker, ask);
+      if (!ask.isEnded) open.push(ask);
     }
     this.pool.add(open);
     this.handingOut.ask();
     await Promise.all(asks.map((ask) => ask.whenEnded()));
+    await this.disputes.settled();
+    if (this.failure) throw this.failure;
   }
 
   /**
@@ -127,7 +153,7 @@ export class Dispatcher {
   async call(job: Job, texts: readonly NamedText[]): Promise<unknown> {
     this.assertOpen();
     const lane = await this.anyLane();
-    const flight = { id: jobId(job), lane, cost: 0, asks: undefined, job, texts, tries: 0 };
+    const flight = { id: jobId(), lane, cost: 0, asks: undefined, job, texts, tries: 0 };
     return new Promise((resolve, reject) => {
       void this.submit({ ...flight, resolve, reject });
     });
@@ -148,7 +174,7 @@ export class Dispatcher {
     this.failAll(new InterruptedError({ what: "stopped" }));
     // A server that does not answer now must not keep the user waiting.
     if (this.options.redis.status === "ready") await withinTime(CLOSE_MS, this.tidy(isIdle));
-    this.blocking.disconnect();
+    else this.options.redis.disconnect();
     await this.following;
   }
 
@@ -177,11 +203,34 @@ export class Dispatcher {
       }
       this.lanes.refresh(workers);
       await this.findLost();
+      await this.breakSilence();
       this.tell();
+      this.failedLooks = 0;
     } catch (error) {
-      if (!this.isClosed) this.options.onNote(redisFailure(this.options.url, error).message);
+      this.lookFailed(error);
     }
     this.handingOut.ask();
+  }
+
+  private lookFailed(error: unknown): void {
+    if (this.isClosed) return;
+    const failure = redisFailure(this.options.address, error);
+    this.notes.note("look", failure.message);
+    this.failedLooks += 1;
+    // A full Redis may get room again; keys that somebody else has written over stay as they are.
+    if (this.failedLooks >= MOST_FAILED_LOOKS && !isOutOfMemory(error)) this.failAll(failure);
+  }
+
+  private async breakSilence(): Promise<void> {
+    const silent = performance.now() - this.heard;
+    if (this.flights.size === 0 || this.workers.length === 0) this.heard = performance.now();
+    else if (silent > SILENT_MS) {
+      this.heard = performance.now();
+      this.options.onNote(
+        `no answer for ${Math.round(silent / 1000)} s: ${this.flights.size} jobs are out, ${this.workers.length} workers are there`,
+      );
+      await this.lanes.unblock();
+    }
   }
 
   private tell(): void {
@@ -218,76 +267,149 @@ export class Dispatcher {
     const { run, adapter } = this.options;
     const cost = this.pool.cost(asks);
     const timeoutMs = lane.timeoutMs(cost);
-    const job = composeJob(asks, { run, adapter: adapter.sha256, timeoutMs }, { shares: !lane.isOther });
-    // The time limit is no part of what is asked.
-    const id = jobId({ ...job, timeoutMs: 0 });
-    const texts = asks.flatMap(({ prompts }) => prompts.map(tokensText));
-    await this.submit({ id, lane, cost, asks, job, texts, tries: 0 });
+    const common = { run, adapter: adapter.sha256, adapterBytes: adapter.bytes, timeoutMs };
+    const job = composeJob(asks, common, { shares: !lane.isOther });
+    await this.submit({ id: jobId(), lane, cost, asks, job, texts: textsOf(asks), tries: 0 });
   }
 
   private async submit(flight: Flight): Promise<void> {
-    const { store, adapter, url } = this.options;
+    const { store, adapter, address } = this.options;
     try {
-      const bytes = JSON.stringify(flight.job).length;
-      if (bytes > LIMITS.job) throw tooLarge("a job", bytes, LIMITS.job);
       await this.flights.takeOff(flight, async () => {
         await store.putFile(adapter.path, adapter.sha256);
         await store.putTexts(flight.texts);
       });
     } catch (error) {
-      this.failAll(redisFailure(url, error));
+      this.failAll(redisFailure(address, error));
       flight.reject?.(this.failure);
     }
   }
 
-  private receive({ job, worker, rows = [], result, done, failure }: Entry): void {
-    const { mark } = this.options;
-    const announced = this.lanes.worker(worker);
-    const marked = mark ? { worker: announced ? mark(announced) : worker } : {};
-    for (const row of rows) this.takeRow({ ...row, generation: { ...row.generation, ...marked } }, worker);
+  private receive(entry: Entry): void {
+    const { job, rows = [], result, done, failure } = entry;
+    const worker = this.lanes.worker(entry.worker);
+    const queue = this.flights.queueOf(job);
+    if (queue === undefined || worker?.queue !== queue) {
+      const why =
+        queue === undefined ? "it is to a job that was not handed out" : "it is from a worker that was not asked";
+      this.notes.note(why, `an answer in the queue was ignored: ${why}`);
+      return;
+    }
+    this.heard = performance.now();
     const flight = this.flights.get(job);
+    for (const row of rows) {
+      if (flight?.dispute) this.decide(flight.dispute, row, worker);
+      else this.sortRow(row, worker.id, job);
+    }
     if (!flight) return;
     if (failure) this.failed(flight, worker, failure);
     else if (done) {
       this.flights.land(flight);
       flight.lane.learn(flight.cost, done.seconds);
-      if (flight.asks) this.again(flight.asks);
+      if (flight.dispute) this.disputeAgain(flight, flight.dispute);
+      else if (flight.asks) this.again(flight.asks);
       else flight.resolve?.(result);
     }
     this.handingOut.ask();
   }
 
-  private takeRow(row: Row, worker: string): void {
-    this.tally.add(worker);
-    const ask = this.asks.get(row.ask);
-    if (!ask) {
-      this.early.keep(row);
-      return;
-    }
-    if (!ask.take(row.boundary, row.generation)) return;
-    this.pool.saw(row.generation.tokens.length);
-    if (ask.isEnded) this.asks.delete(ask.key);
+  private sortRow(row: Row, workerId: string, job: string): void {
+    const ask = this.asks.get(row.ask) ?? this.ended.get(row.ask);
+    if (ask) this.takeRow(row, workerId, ask);
+    else if (this.flights.isInherited(job)) this.early.keep({ ...row, worker: workerId });
+    else this.notes.note("ask", "an answer in the queue was ignored: nobody asked for it");
   }
 
-  private failed(flight: Flight, worker: string, { kind, message }: NonNullable<Entry["failure"]>): void {
+  private takeRow(row: Row, workerId: string, ask: Ask): void {
+    const { mark } = this.options;
+    const worker = defined(this.lanes.worker(workerId), "the worker of an answer");
+    const { boundary, generation } = row;
+    const why = ask.refusal(boundary, generation, worker.engine.vocabulary);
+    if (why !== undefined) {
+      this.notes.note("row", `an answer of worker ${worker.name} was ignored: ${why}`);
+      return;
+    }
+    // Workers of other classes may answer differently.
+    const dispute = mark ? undefined : this.disputes.compare(ask, boundary, generation, workerId);
+    if (dispute) {
+      this.dispute(dispute, worker);
+      return;
+    }
+    this.tally.add(workerId);
+    if (!ask.take(boundary, { ...generation, ...(mark ? { worker: mark(worker) } : {}) })) return;
+    this.pool.saw(generation.tokens.length);
+    if (ask.isEnded) this.end(ask);
+  }
+
+  /** Remembers an ask for answers that come a second time. */
+  private end(ask: Ask): void {
+    this.asks.delete(ask.key);
+    this.ended.set(ask.key, ask);
+    const [oldest] = this.ended.keys();
+    if (this.ended.size > MOST_ENDED && oldest !== undefined) this.ended.delete(oldest);
+  }
+
+  /** Has another worker show which of two answers is right. */
+  private dispute(dispute: Dispute, other: Announcement): void {
+    const names = { first: this.nameOf(dispute.first.worker), other: other.name };
+    const lane = this.lanes.of(other.queue);
+    const isDecidable = lane.workers.some(({ id }) => !dispute.parties.includes(id));
+    if (!isDecidable || this.disputes.size > MOST_DISPUTES) {
+      this.failAll(undecided(dispute, names));
+      return;
+    }
+    this.options.onNote(
+      `workers ${names.first} and ${names.other} answered sample ${dispute.id} under K=${dispute.boundary} differently: another worker is asked`,
+    );
+    const { run, adapter } = this.options;
+    const asks = [dispute.ask];
+    const cost = this.pool.cost(asks);
+    const common = { run, adapter: adapter.sha256, adapterBytes: adapter.bytes, timeoutMs: lane.timeoutMs(cost) };
+    const job = { ...composeJob(asks, common, { shares: true }), except: [...dispute.parties] };
+    void this.submit({ id: jobId(), lane, cost, asks, job, texts: textsOf(asks), tries: 0, dispute });
+  }
+
+  private decide(dispute: Dispute, row: Row, worker: Announcement): void {
+    const isRight = this.disputes.decide(dispute, row, worker.id);
+    if (isRight === undefined) return;
+    const first = this.nameOf(dispute.first.worker);
+    if (isRight)
+      this.options.onNote(
+        `worker ${worker.name} confirms ${first} on sample ${dispute.id} under K=${dispute.boundary}`,
+      );
+    else this.failAll(wrongFirst(dispute, { first, third: worker.name }));
+  }
+
+  /** A job that was to decide has ended, or was lost. */
+  private disputeAgain(flight: Flight, dispute: Dispute): void {
+    if (!this.disputes.isOpen(dispute)) return;
+    if (flight.tries >= MOST_TRIES) this.failAll(givenUp());
+    else void this.submit({ ...flight, id: jobId(), tries: flight.tries + 1 });
+  }
+
+  private nameOf(worker: string): string {
+    return this.lanes.worker(worker)?.name ?? shortened(worker, 40);
+  }
+
+  private failed(flight: Flight, { name }: Announcement, { kind, message }: NonNullable<Entry["failure"]>): void {
     this.flights.land(flight);
     const { store } = this.options;
-    const name = this.lanes.worker(worker)?.name ?? worker;
     if (kind === "missing") {
       store.forget();
       this.retry(flight);
       return;
     }
     const what = kind === "refused" ? "a worker refused a job" : "a worker's engine failed";
-    const error = new EngineError({ what, actual: `${name}: ${message}` });
+    const error = new EngineError({ what, actual: `${name}: ${shortened(message, MESSAGE_CHARACTERS)}` });
     if (flight.reject) flight.reject(error);
     else this.failAll(error);
   }
 
   private retry(flight: Flight): void {
-    if (flight.asks) this.again(flight.asks);
+    if (flight.dispute) this.disputeAgain(flight, flight.dispute);
+    else if (flight.asks) this.again(flight.asks);
     else if (flight.tries >= MOST_TRIES) flight.reject?.(givenUp());
-    else void this.submit({ ...flight, tries: flight.tries + 1 });
+    else void this.submit({ ...flight, id: jobId(), tries: flight.tries + 1 });
   }
 
   /** Hands out again what is not answered. */
@@ -306,11 +428,11 @@ export class Dispatcher {
   private async findLost(): Promise<void> {
     const lost = await this.flights.landLost(this.reader.drainedAt);
     if (lost.length > 0) this.options.store.forget();
-    for (const flight of lost) this.retry(flight);
+    for (const flight of [...lost, ...(await this.flights.landOverdue())]) this.retry(flight);
     if (this.workers.length === 0) return;
     for (const flight of await this.flights.landStranded()) {
-      if (flight.asks) this.again(flight.asks);
-      else void this.submit({ ...flight, lane: await this.anyLane() });
+      if (flight.asks) this.retry(flight);
+      else void this.submit({ ...flight, id: jobId(), lane: await this.anyLane() });
     }
   }
 
@@ -319,12 +441,18 @@ export class Dispatcher {
     this.pool.takeAll();
     for (const ask of this.asks.values()) ask.fail(error);
     this.asks.clear();
+    this.disputes.drop();
     for (const flight of this.flights.all) flight.reject?.(error);
   }
 }
 
-function jobId(job: Job): string {
-  return `j${digest(JSON.stringify(job)).slice(0, 40)}`;
+/** Drawn for each time that a job is handed out: nobody can know it before, or give it to another. */
+function jobId(): string {
+  return `j${randomBytes(20).toString("hex")}`;
+}
+
+function textsOf(asks: readonly Ask[]): NamedText[] {
+  return asks.flatMap(({ prompts }) => prompts.map(tokensText));
 }
 
 function takenUp(): QueueError {

@@ -8,8 +8,13 @@ export class EngineSlot {
   constructor(private readonly open: () => Promise<Engine>) {}
 
   get(): Promise<Engine> {
-    this.opened ??= this.open();
-    return this.opened;
+    const opened = this.opened ?? this.open();
+    this.opened = opened;
+    // What fails is tried again by whoever needs it next.
+    opened.catch(() => {
+      if (this.opened === opened) this.opened = undefined;
+    });
+    return opened;
   }
 
   /** Ends the engine; calls under way fail. */

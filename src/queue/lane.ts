@@ -1,8 +1,9 @@
 import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { PREFIX } from "./keys.js";
-import type { Job } from "./messages.js";
+import { jobText, LONGEST_JOB_MS, type Job } from "./messages.js";
 import type { Announcement } from "./presence.js";
+import type { Seal } from "./seal.js";
 
 /** Jobs handed out for each worker: one that it works on, one that waits at its door. */
 const JOBS_FOR_EACH = 2;
@@ -29,13 +30,18 @@ export class Lane {
   seen = performance.now();
   /** Measured seconds for each token through the whole model. */
   secondsPerCost: number | undefined;
-  private readonly queue: Queue;
+  private readonly queue: Queue<string>;
 
   constructor(
     readonly name: string,
     redis: Redis,
+    private readonly seal: Seal,
   ) {
-    this.queue = new Queue(name, { connection: redis, prefix: PREFIX, streams: { events: { maxLen: KEPT_EVENTS } } });
+    this.queue = new Queue<string>(name, {
+      connection: redis,
+      prefix: PREFIX,
+      streams: { events: { maxLen: KEPT_EVENTS } },
+    });
     // What fails is told by the call that failed.
     this.queue.on("error", () => undefined);
   }
@@ -60,16 +66,19 @@ export class Lane {
   /** Time after which an engine that works on a job of this cost is taken for hung, in milliseconds. */
   timeoutMs(cost: number): number {
     if (this.secondsPerCost === undefined) return UNKNOWN_TIMEOUT_MS;
-    return Math.max(LEAST_TIMEOUT_MS, Math.ceil(TIMEOUT_FACTOR * 1000 * cost * this.secondsPerCost));
+    const wanted = Math.ceil(TIMEOUT_FACTOR * 1000 * cost * this.secondsPerCost);
+    return Math.min(LONGEST_JOB_MS, Math.max(LEAST_TIMEOUT_MS, wanted));
   }
 
   /** Adds a job unless one of that id is there. Jobs that ended leave nothing behind: what they found is in the run's stream. */
   async add(id: string, job: Job): Promise<void> {
-    await this.queue.add(job.kind, job, {
+    await this.queue.add(job.kind, jobText(this.seal, this.name, id, job), {
       jobId: id,
       attempts: ATTEMPTS,
       removeOnComplete: true,
       removeOnFail: true,
+      // Stacks name files of the worker's machine.
+      stackTraceLimit: 0,
     });
   }
 
@@ -78,9 +87,16 @@ export class Lane {
     return (await this.queue.remove(id).catch(() => 0)) === 1;
   }
 
-  /** The key under which BullMQ keeps a job while it waits or is worked on. */
-  jobKey(id: string): string {
-    return this.queue.toKey(id);
+  /** Whether a job waits or is worked on: nothing here leaves jobs in any other state. */
+  async holds(id: string): Promise<boolean> {
+    return ["waiting", "active", "delayed"].includes(await this.queue.getJobState(id));
+  }
+
+  /** Undoes what would keep workers from taking jobs: nothing here pauses or limits a queue. */
+  async unblock(): Promise<void> {
+    await this.queue.resume();
+    await this.queue.removeGlobalConcurrency();
+    await this.queue.removeGlobalRateLimit();
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import { Lane } from "./lane.js";
 import type { Announcement } from "./presence.js";
+import type { Seal } from "./seal.js";
 import type { ChosenWorker } from "./worker-choice.js";
 
 /** The queues whose workers may be asked. */
@@ -8,11 +9,14 @@ export class Lanes {
   private readonly byQueue = new Map<string, Lane>();
   private readonly known = new Map<string, Announcement>();
 
-  constructor(private readonly redis: Redis) {}
+  constructor(
+    private readonly redis: Redis,
+    private readonly seal: Seal,
+  ) {}
 
   /** The lane of a queue, whether it has workers or not. */
   of(queue: string): Lane {
-    const known = this.byQueue.get(queue) ?? new Lane(queue, this.redis);
+    const known = this.byQueue.get(queue) ?? new Lane(queue, this.redis, this.seal);
     this.byQueue.set(queue, known);
     return known;
   }
@@ -52,6 +56,11 @@ export class Lanes {
       lane.workers = present.get(lane.name) ?? [];
       if (lane.workers.length > 0) lane.seen = performance.now();
     }
+  }
+
+  /** See {@link Lane.unblock}. */
+  async unblock(): Promise<void> {
+    for (const lane of this.byQueue.values()) await lane.unblock();
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { QueueError } from "../errors.js";
+import type { Seal } from "./seal.js";
 
 /**
  * Bounds of what goes through Redis, in bytes of JSON unless it says otherwise. A job names its adapter and its prompts by hash, so that it stays small;
@@ -11,10 +12,22 @@ export const LIMITS = {
   entry: 8 << 20,
   /** A text by its hash: a prompt's tokens, or texts that are to be tokenised. */
   text: 8 << 20,
-  /** Bytes of a file, and of each chunk that it travels in. */
+  /** All texts that one job names: prompts of some tens of seconds. */
+  texts: 128 << 20,
+  /** Bytes of a file, and of each chunk that it travels in; a worker takes no more than its cache holds. */
   file: 64 * 2 ** 30,
   chunk: 1 << 20,
 } as const;
+
+/**
+ * Longest time limit of a job. Jobs take 20 to 90 seconds, and get ten times that; the first of a lane gets half an hour, a single call an hour. What
+ * needs more is one sample on a slow machine: it may take 36 minutes by what was measured, with the same factor of ten.
+ */
+export const LONGEST_JOB_MS = 6 * 3600 * 1000;
+/** Tokens in all sequences of a context: as many as the longest contexts of today's models, four times over. */
+const MOST_CONTEXT_TOKENS = 1 << 22;
+/** Characters of a failure's message. */
+export const MESSAGE_CHARACTERS = 2_000;
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 /** Short names of ours: ids, keys. */
@@ -22,21 +35,22 @@ const word = z.string().min(1).max(200);
 const tokenId = z.number().int().min(0).max(0x7fffffff);
 const milliseconds = z.number().min(0);
 
-const contextShape = z.strictObject({
-  sequences: z.number().int().min(1).max(256),
-  contextSize: z
-    .number()
-    .int()
-    .min(1)
-    .max(1 << 22),
-  batchSize: z
-    .number()
-    .int()
-    .min(1)
-    .max(1 << 16),
-  cacheType: z.enum(["F16", "F32"]),
-  flashAttention: z.enum(["auto", "off"]),
-});
+const contextShape = z
+  .strictObject({
+    sequences: z.number().int().min(1).max(256),
+    contextSize: z.number().int().min(1).max(MOST_CONTEXT_TOKENS),
+    batchSize: z
+      .number()
+      .int()
+      .min(1)
+      .max(1 << 16),
+    cacheType: z.enum(["F16", "F32"]),
+    flashAttention: z.enum(["auto", "off"]),
+  })
+  .refine(
+    ({ sequences, contextSize }) => sequences * contextSize <= MOST_CONTEXT_TOKENS,
+    `more than ${MOST_CONTEXT_TOKENS} tokens in all sequences together`,
+  );
 
 /** Pieces that make a mask: places in the job's list, each with its scale. */
 const mask = z.array(z.tuple([z.number().int().min(0), z.number()])).max(4096);
@@ -80,13 +94,16 @@ const common = {
   /** The run that asks: answers go to its stream. */
   run: word,
   /** Time after which the engine is taken for hung. */
-  timeoutMs: z
-    .number()
-    .int()
-    .min(1000)
-    .max(7 * 24 * 3600 * 1000),
+  timeoutMs: z.number().int().min(1000).max(LONGEST_JOB_MS),
+  /** Workers that may not do it: they have given different answers to it. */
+  except: z.array(word).max(16).optional(),
 };
-const withAdapter = { ...common, adapter: sha256, pieces: z.array(pieceSchema).max(4096) };
+const withAdapter = {
+  ...common,
+  adapter: sha256,
+  adapterBytes: z.number().int().min(0).max(LIMITS.file),
+  pieces: z.array(pieceSchema).max(4096),
+};
 
 const answersSchema = z.strictObject({
   kind: z.literal("answers"),
@@ -176,7 +193,7 @@ const entrySchema = z.strictObject({
     .strictObject({
       /** `missing`: what the job names by hash is not in Redis; `refused`: the worker's owner does not allow it; `engine`: llama.cpp failed. */
       kind: z.enum(["missing", "refused", "engine"]),
-      message: z.string(),
+      message: z.string().max(MESSAGE_CHARACTERS),
     })
     .optional(),
 });
@@ -222,8 +239,19 @@ export function packFloats({ buffer, byteOffset, byteLength }: Float32Array): st
   return Buffer.from(buffer, byteOffset, byteLength).toString("base64");
 }
 
-export function unpackFloats(text: string): Float32Array {
-  return new Float32Array(Uint8Array.from(Buffer.from(text, "base64")).buffer);
+/** @throws QueueError where these are not so many numbers. */
+export function unpackFloats(text: string, count: number, what: string): Float32Array {
+  const bytes = Uint8Array.from(Buffer.from(text, "base64"));
+  if (bytes.byteLength !== 4 * count) throw unfit(what);
+  return new Float32Array(bytes.buffer);
+}
+
+/** The error for a result that is sound, and not one to what was asked. */
+export function unfit(what: string): QueueError {
+  return new QueueError({
+    what: `${what} in the queue does not fit what was asked`,
+    fix: "All machines must run the same release of boundary; nobody else should write to its keys in Redis.",
+  });
 }
 
 /** @throws QueueError when it is no job. */
@@ -233,16 +261,31 @@ export function parseJob(value: unknown): Job {
   return checked(jobSchema, value, "a job");
 }
 
+/** The text of a job. @throws QueueError when it is longer than {@link LIMITS}. */
+export function jobText(seal: Seal, queue: string, id: string, job: Job): string {
+  const text = seal.close(["job", queue, id], job);
+  const bytes = Buffer.byteLength(text);
+  if (bytes > LIMITS.job) throw tooLarge("a job", bytes, LIMITS.job);
+  return text;
+}
+
+/** The job of a text. @throws QueueError when it is too long, SealError when nobody with the key put it there, QueueError when it is no job. */
+export function openJob(seal: Seal, queue: string, id: string, text: unknown): Job {
+  if (typeof text === "string" && text.length > LIMITS.job) throw tooLarge("a job", text.length, LIMITS.job);
+  return parseJob(seal.open(["job", queue, id], text));
+}
+
 /** @throws QueueError when the text is nothing that a worker may tell. */
-export function parseEntry(text: string): Entry {
+export function parseEntry(seal: Seal, run: string, text: string): Entry {
   if (text.length > LIMITS.entry) throw tooLarge("an answer of a worker", text.length, LIMITS.entry);
-  return checked(entrySchema, parsedJson(text), "an answer of a worker");
+  return checked(entrySchema, seal.open(["entry", run], text), "an answer of a worker");
 }
 
 /** The text of an entry. @throws QueueError when it is longer than {@link LIMITS}. */
-export function entryText(entry: Entry): string {
-  const text = JSON.stringify(entry);
-  if (text.length > LIMITS.entry) throw tooLarge("an answer of a worker", text.length, LIMITS.entry);
+export function entryText(seal: Seal, run: string, entry: Entry): string {
+  const text = seal.close(["entry", run], entry);
+  const bytes = Buffer.byteLength(text);
+  if (bytes > LIMITS.entry) throw tooLarge("an answer of a worker", bytes, LIMITS.entry);
   return text;
 }
 
@@ -256,14 +299,6 @@ export function checked<S extends z.ZodType>(schema: S, value: unknown, what: st
     actual: `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "nothing"}`,
     fix: "All machines must run the same release of boundary; nobody else should write to its keys in Redis.",
   });
-}
-
-function parsedJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The error for a message beyond its bound. */

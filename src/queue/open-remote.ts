@@ -2,19 +2,23 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { HashedAdapter } from "../adapter/adapter.js";
 import type { HashedBaseModel } from "../adapter/base-model.js";
 import type { GpuChoice } from "../engine/engine.js";
-import { InterruptedError } from "../errors.js";
-import { redact } from "../formats/redact.js";
+import { InterruptedError, QueueError } from "../errors.js";
+import { withFileSource } from "../formats/file-source.js";
 import { connectRedis, tellOutages } from "./connection.js";
 import { ContentStore } from "./content-store.js";
 import { digest } from "../formats/digest.js";
 import { Dispatcher } from "./dispatcher.js";
 import { fingerprintOf } from "./fingerprint.js";
-import type { Announcement } from "./presence.js";
+import type { Announcement, RefusedAnnouncement } from "./presence.js";
+import { RedisAddress } from "./redis-address.js";
 import { RemoteEngine } from "./remote-engine.js";
+import { KEY_VARIABLE, sealFor } from "./seal.js";
 import { classOf, markOf, WorkerChoice } from "./worker-choice.js";
 
 /** Between two looks for a first worker, in milliseconds. */
 const WAIT_MS = 1_000;
+/** So long a worker with the right key is waited for where others are there, in milliseconds. */
+const OTHER_KEY_MS = 15_000;
 
 /** What a remote engine is opened for. */
 export interface RemoteOptions {
@@ -40,27 +44,35 @@ export interface RemoteOptions {
  * @throws UsageError, QueueError when the queue cannot be reached; InterruptedError when the signal fires first.
  */
 export async function openRemoteEngine(options: RemoteOptions): Promise<RemoteEngine> {
-  const { redis: url, model, adapter, identity, onNote, mixed } = options;
-  const redis = await connectRedis(url);
-  tellOutages(redis, url, onNote);
+  const { model, adapter, identity, mixed } = options;
+  const address = RedisAddress.parse(options.redis);
+  const onNote = (line: string): void => {
+    options.onNote(address.scrub(line));
+  };
+  const seal = sealFor(address, process.env, onNote);
+  const redis = await connectRedis(address, onNote);
+  tellOutages(redis, address, onNote);
   try {
     const { sampled, family } = await fingerprintOf(model);
     const wanted = { ...options, model: { sampled, family, sha256: model.sha256 }, adapter: adapter.sha256 };
-    const choice = new WorkerChoice(redis, wanted, onNote);
-    const leader = await waitForLeader(choice, options);
+    const choice = new WorkerChoice(redis, seal, wanted, onNote);
+    const leader = await waitForLeader(choice, address, { signal: options.signal, onNote });
     const run = digest(JSON.stringify([identity, classOf(leader), adapter.sha256])).slice(0, 24);
+    const bytes = await withFileSource(adapter.path, ({ size }) => Promise.resolve(size));
     const dispatcher = new Dispatcher({
-      url,
+      address,
+      seal,
       redis,
       store: new ContentStore(redis),
       run,
-      adapter,
+      adapter: { path: adapter.path, sha256: adapter.sha256, bytes },
       findWorkers: () => choice.fitting(),
       onNote,
       ...(mixed ? { mark: markOf } : {}),
     });
     await dispatcher.start();
-    const parts = { redis, dispatcher, run, adapter: adapter.sha256, layerCount: model.layerCount };
+    const own = { adapter: adapter.sha256, adapterBytes: bytes, layerCount: model.layerCount };
+    const parts = { redis, dispatcher, run, ...own };
     return new RemoteEngine(parts, leader.engine);
   } catch (error) {
     redis.disconnect();
@@ -70,18 +82,28 @@ export async function openRemoteEngine(options: RemoteOptions): Promise<RemoteEn
 
 async function waitForLeader(
   choice: WorkerChoice,
-  { redis: url, signal, onNote }: Pick<RemoteOptions, "redis" | "signal" | "onNote">,
+  address: RedisAddress,
+  { signal, onNote }: Pick<RemoteOptions, "signal" | "onNote">,
 ): Promise<Announcement> {
+  const started = performance.now();
   for (let isWaiting = false; ; isWaiting = true) {
     const leader = await choice.leader();
     if (leader) return leader;
+    if (choice.unsealed && performance.now() - started > OTHER_KEY_MS) throw otherKey(choice.unsealed);
     if (!isWaiting) {
       onNote(
-        `no worker at ${redact(url)} fits yet; waiting for one (boundary worker --redis URL --model FILE on any machine)`,
+        `no worker at ${address.shown} fits yet; waiting for one (boundary worker --redis URL --model FILE on any machine)`,
       );
     }
     await sleep(WAIT_MS, undefined, signal ? { signal } : {}).catch(() => {
       throw new InterruptedError({ what: "stopped" });
     });
   }
+}
+
+function otherKey({ name, why }: RefusedAnnouncement): QueueError {
+  return new QueueError({
+    what: `no worker here has the key of this sweep: what ${name} says of itself does not count, ${why}`,
+    fix: `Set ${KEY_VARIABLE} to the same text for the sweep and for all workers.`,
+  });
 }

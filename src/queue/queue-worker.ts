@@ -1,19 +1,25 @@
-import { UnrecoverableError, WaitingError, Worker, type Job as QueuedJob } from "bullmq";
+import { DelayedError, UnrecoverableError, WaitingError, Worker, type Job as QueuedJob } from "bullmq";
 import type { Redis } from "ioredis";
 import { z } from "zod";
+import { at } from "../assert.js";
 import { BoundaryError, QueueError, messageOf } from "../errors.js";
 import type { AdapterCache } from "./adapter-cache.js";
 import { answerJob, type JobContent } from "./answer-job.js";
 import { performCall } from "./call-job.js";
 import { isOutOfMemory } from "./connection.js";
+import { CountedNotes } from "./counted-notes.js";
 import { MissingContentError, type ContentStore } from "./content-store.js";
 import type { EngineSlot } from "./engine-slot.js";
 import { JobReport } from "./job-report.js";
 import { PREFIX } from "./keys.js";
-import { checked, parseJob, type Entry, type Job } from "./messages.js";
+import { checked, MESSAGE_CHARACTERS, openJob, type Entry, type Job } from "./messages.js";
+import { OtherModelError } from "./model-proof.js";
 import { announce, HEARTBEAT_SECONDS, withdraw, type Announcement } from "./presence.js";
+import { shortened } from "./printable.js";
 import { putEntry } from "./result-stream.js";
+import type { Seal } from "./seal.js";
 import { withinTime } from "./within-time.js";
+import { withoutPaths } from "./without-paths.js";
 
 /** So often a job may lose its worker before it is given up. */
 const MOST_STALLS = 20;
@@ -21,18 +27,31 @@ const MOST_STALLS = 20;
 const MOST_ADAPTERS = 4;
 /** Most time for giving the job under way back, in milliseconds. */
 const CLOSE_MS = 10_000;
+/** Jobs that are remembered when they are done: whoever can write to Redis can put them there again. */
+const MOST_FINISHED = 10_000;
+/** A job that this worker may not do waits so long for another one, in milliseconds. */
+const NOT_MINE_MS = 500;
 /** Weight of the newest job in the tokens a second that a worker announces. */
 const NEWEST_JOB = 0.3;
 
 /** What a worker of a queue consists of. */
 export interface WorkerParts {
   readonly redis: Redis;
+  readonly seal: Seal;
   readonly engine: EngineSlot;
   readonly adapters: AdapterCache;
   readonly store: ContentStore;
   readonly announcement: Omit<Announcement, "jobs" | "answers" | "doing" | "enginePeakBytes">;
   /** After so many seconds without a sign of life its job is given to another worker. */
   readonly lockSeconds: number;
+  /** Paths of this machine that messages to others leave out. */
+  readonly paths: readonly string[];
+  /** @throws MemoryError, QueueError for a job that this machine cannot do. */
+  readonly assertAffordable: (job: Job) => void;
+  /** @throws OtherModelError when the model is not the announced one any more. */
+  readonly assertSameModel: () => Promise<void>;
+  /** Told once what ends this worker. */
+  readonly onEnd: (error: OtherModelError) => void;
   /** Told what happens, a line each. */
   readonly onLine: (line: string) => void;
 }
@@ -46,12 +65,15 @@ export class QueueWorker {
   private readonly heartbeat: NodeJS.Timeout;
   private facts: Announcement;
   private loaded = new Set<string>();
+  private readonly finished = new Set<string>();
+  private readonly notes: CountedNotes;
   private isClosing = false;
 
   constructor(private readonly parts: WorkerParts) {
     const { redis, announcement, lockSeconds, onLine } = parts;
     this.facts = { ...announcement, jobs: 0, answers: 0, doing: "", enginePeakBytes: 0 };
-    this.worker = new Worker(announcement.queue, (job, token) => this.process(job, token), {
+    this.notes = new CountedNotes(onLine);
+    this.worker = new Worker(announcement.queue, (job: QueuedJob<unknown>, token) => this.process(job, token), {
       connection: redis,
       prefix: PREFIX,
       name: announcement.id,
@@ -59,16 +81,19 @@ export class QueueWorker {
       lockDuration: lockSeconds * 1000,
       stalledInterval: lockSeconds * 1000,
       maxStalledCount: MOST_STALLS,
+      removeOnComplete: { count: 0 },
+      removeOnFail: { count: 0 },
     });
     this.worker.on("error", (error) => {
-      onLine(
-        isOutOfMemory(error)
-          ? `Redis has used up its maxmemory and takes no answers: ${error.message}`
-          : `queue: ${error.message}`,
+      const isFull = isOutOfMemory(error);
+      const words = shortened(error.message, MESSAGE_CHARACTERS);
+      this.notes.note(
+        isFull ? "full" : "queue",
+        isFull ? `Redis has used up its maxmemory and takes no answers: ${words}` : `queue: ${words}`,
       );
     });
     this.worker.on("stalled", (job) => {
-      onLine(`job ${short(job)} lost its worker and goes back into the queue`);
+      this.notes.note("stalled", `job ${short(job)} lost its worker and goes back into the queue`);
     });
     this.heartbeat = setInterval(() => void this.announce(), HEARTBEAT_SECONDS * 1000);
   }
@@ -94,32 +119,37 @@ export class QueueWorker {
   }
 
   private async announce(): Promise<void> {
-    await announce(this.parts.redis, this.facts).catch((error: unknown) => {
-      this.parts.onLine(`not announced: ${messageOf(error)}`);
+    const { redis, seal, adapters } = this.parts;
+    await adapters.markInUse();
+    await announce(redis, seal, this.facts).catch((error: unknown) => {
+      this.notes.note("announce", `not announced: ${messageOf(error)}`);
     });
   }
 
-  private async process(queued: QueuedJob, token: string | undefined): Promise<null> {
+  private async process(queued: QueuedJob<unknown>, token: string | undefined): Promise<null> {
     const { onLine, announcement } = this.parts;
     const id = queued.id ?? "";
-    let job: Job;
-    try {
-      job = parseJob(queued.data);
-    } catch (error) {
-      onLine(`job ${short(id)} refused: ${messageOf(error)}`);
-      throw new UnrecoverableError(messageOf(error));
+    const job = this.opened(id, queued.data);
+    if (job.except?.includes(announcement.id)) {
+      await queued.moveToDelayed(Date.now() + NOT_MINE_MS, token);
+      throw new DelayedError();
     }
-    const report = new JobReport(id, announcement.id, (entry) => putEntry(this.parts.redis, job.run, entry));
+    if (this.finished.has(id)) {
+      this.notes.note("again", `job ${short(id)} was done before, and came again`);
+      return null;
+    }
+    const report = new JobReport(id, announcement.id, (entry) => this.put(job.run, entry));
     const started = performance.now();
     this.facts = { ...this.facts, doing: doingOf(job) };
     try {
       const end = await this.perform(job, report);
       const seconds = (performance.now() - started) / 1000;
       await report.end({ ...end, done: { seconds } });
-      this.facts = { ...this.facts, jobs: this.facts.jobs + 1 };
+      this.finish(id);
       onLine(`job ${short(id)} done in ${seconds.toFixed(1)} s: ${doingOf(job)}`);
       return null;
     } catch (error) {
+      if (error instanceof OtherModelError && !this.isClosing) this.end(error);
       if (this.isClosing) {
         await queued.moveToWait(token);
         throw new WaitingError();
@@ -130,6 +160,34 @@ export class QueueWorker {
     }
   }
 
+  /** @throws UnrecoverableError, as BullMQ is to be told, for what is no job for this worker. */
+  private opened(id: string, data: unknown): Job {
+    try {
+      return openJob(this.parts.seal, this.parts.announcement.queue, id, data);
+    } catch (error) {
+      this.notes.note("refused", `job ${short(id)} refused: ${messageOf(error)}`);
+      throw new UnrecoverableError("refused");
+    }
+  }
+
+  /** What is told under this worker's announcement comes from the model that it has announced. */
+  private async put(run: string, entry: Entry): Promise<void> {
+    await this.parts.assertSameModel();
+    await putEntry(this.parts.redis, this.parts.seal, run, entry);
+  }
+
+  private end(error: OtherModelError): void {
+    this.isClosing = true;
+    this.parts.onEnd(error);
+  }
+
+  private finish(id: string): void {
+    this.facts = { ...this.facts, jobs: this.facts.jobs + 1 };
+    this.finished.add(id);
+    const [oldest] = this.finished;
+    if (this.finished.size > MOST_FINISHED && oldest !== undefined) this.finished.delete(oldest);
+  }
+
   private async perform(job: Job, report: JobReport): Promise<Pick<Entry, "result">> {
     const { engine, adapters, announcement } = this.parts;
     if (announcement.allow && !announcement.allow.includes(job.adapter)) {
@@ -138,8 +196,9 @@ export class QueueWorker {
         actual: job.adapter,
       });
     }
+    this.parts.assertAffordable(job);
     const texts = await this.texts(job);
-    const pieces = await adapters.piecesOf(job.adapter, job.pieces);
+    const pieces = await adapters.piecesOf(job);
     const content: JobContent = { pieces, tokens: texts.tokens };
     if (!this.loaded.has(job.adapter) && this.loaded.size >= MOST_ADAPTERS) {
       await engine.drop();
@@ -168,32 +227,43 @@ export class QueueWorker {
     const { store } = this.parts;
     const plain =
       job.kind === "call" && job.call.method === "tokenize"
-        ? checked(textList, JSON.parse((await store.texts([job.call.texts]))[0] ?? ""), "a list of texts")
+        ? checked(textList, parsed(at(await store.texts([job.call.texts]), 0)), "a list of texts")
         : [];
     const hashes = [...new Set(tokenHashes(job))];
     const texts = await store.texts(hashes);
     const tokens = hashes.map((hash, i): [string, number[]] => {
-      return [hash, checked(tokenIds, JSON.parse(texts[i] ?? ""), "a prompt")];
+      return [hash, checked(tokenIds, parsed(at(texts, i)), "a prompt")];
     });
     return { tokens: new Map(tokens), plain };
   }
 
   /** Tells the run why a job failed, where another try would not help. @returns what BullMQ is to be told. */
-  private async failed(error: unknown, queued: QueuedJob, report: JobReport): Promise<Error> {
+  private async failed(error: unknown, queued: QueuedJob<unknown>, report: JobReport): Promise<Error> {
     const message = messageOf(error);
-    this.parts.onLine(`job ${short(queued.id ?? "")} failed: ${message}`);
+    this.notes.note("failed", `job ${short(queued.id ?? "")} failed: ${message}`);
+    const told = shortened(withoutPaths(message, this.parts.paths), MESSAGE_CHARACTERS);
     const isLast = queued.attemptsMade + 1 >= (queued.opts.attempts ?? 1);
     // Redis itself failed: nothing can be told, and the job is not to blame.
-    if (!(error instanceof BoundaryError)) return error instanceof Error ? error : new Error(message);
+    // BullMQ keeps what it is told in Redis, so that has no paths either.
+    if (!(error instanceof BoundaryError)) return new Error(told);
     const kind =
       error instanceof MissingContentError ? "missing" : error instanceof RefusedError ? "refused" : "engine";
-    if (kind === "engine" && !isLast && !(error instanceof QueueError)) return error;
-    await report.end({ failure: { kind, message } }).catch(() => undefined);
-    return new UnrecoverableError(message);
+    if (kind === "engine" && !isLast && !(error instanceof QueueError)) return new Error(told);
+    await report.end({ failure: { kind, message: told } }).catch(() => undefined);
+    return new UnrecoverableError(told);
   }
 }
 
 class RefusedError extends QueueError {}
+
+/** JSON that may be anything: whoever checks it finds nothing in what is not JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
 
 function tokenHashes(job: Job): string[] {
   if (job.kind === "answers") return job.waves.flatMap(({ prompts }) => prompts.map(({ tokens }) => tokens));
@@ -210,5 +280,5 @@ function doingOf(job: Job): string {
 }
 
 function short(id: string): string {
-  return id.slice(0, 9);
+  return shortened(id, 9);
 }

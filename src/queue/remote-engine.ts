@@ -25,7 +25,7 @@ import { PieceList } from "./compose-job.js";
 import type { NamedText } from "./content-store.js";
 import { digest } from "../formats/digest.js";
 import type { Dispatcher } from "./dispatcher.js";
-import { callResults, checked, unpackFloats, type Call, type JobPrompt } from "./messages.js";
+import { callResults, checked, unfit, unpackFloats, type Call, type JobPrompt } from "./messages.js";
 import { PieceBook } from "./piece-book.js";
 
 /** Time limit of a single call, in milliseconds: trials on a large model take minutes. */
@@ -41,6 +41,7 @@ export interface RemoteParts {
   readonly dispatcher: Dispatcher;
   readonly run: string;
   readonly adapter: string;
+  readonly adapterBytes: number;
   readonly layerCount: number;
 }
 
@@ -62,7 +63,11 @@ export class RemoteEngine implements Engine {
       const sha256 = digest(text);
       const named = { sha256, text: () => text };
       const result = await this.call({ method: "tokenize", texts: sha256 }, new PieceList(), [named]);
-      found.push(...checked(callResults.tokenize, result, "a tokenisation"));
+      const tokens = checked(callResults.tokenize, result, "a tokenisation");
+      const isWhole =
+        tokens.length === some.length && tokens.every((ids) => ids.every((id) => id < this.info.vocabulary));
+      if (!isWhole) throw unfit("a tokenisation");
+      found.push(...tokens);
     }
     return found;
   }
@@ -111,7 +116,7 @@ export class RemoteEngine implements Engine {
     const result = await this.callUnder(pieces, [{ id: "", tokens }], (mask, [asked]) => {
       return { method: "logits", mask, context, tokens: asked?.tokens ?? "" };
     });
-    return unpackFloats(checked(callResults.logits, result, "logits"));
+    return unpackFloats(checked(callResults.logits, result, "logits"), this.info.vocabulary, "logits");
   }
 
   async logLikelihoods({ pieces, context, prompts }: LikelihoodRequest): Promise<Likelihood[]> {
@@ -119,7 +124,12 @@ export class RemoteEngine implements Engine {
       const continued = asked.map((one, i) => ({ ...one, continuation: [...(prompts[i]?.continuation ?? [])] }));
       return { method: "likelihoods", mask, context, prompts: continued };
     });
-    return checked(callResults.likelihoods, result, "likelihoods");
+    const found = checked(callResults.likelihoods, result, "likelihoods");
+    const isWhole = found.every(({ id, tokens, logProbability }, i) => {
+      return id === prompts[i]?.id && tokens === prompts[i].continuation.length && logProbability <= 0;
+    });
+    if (found.length !== prompts.length || !isWhole) throw unfit("likelihoods");
+    return found;
   }
 
   /** A job each: what a large model has of a few prompts is larger than a worker may tell at once. */
@@ -130,10 +140,16 @@ export class RemoteEngine implements Engine {
           const placed = asked.map((one) => ({ ...one, positions: [...prompt.positions] }));
           return { method: "hidden", mask, context, prompts: placed };
         });
-        return checked(callResults.hidden, result, "hidden states of a prompt");
+        const [state, ...more] = checked(callResults.hidden, result, "hidden states of a prompt");
+        const isWhole = state?.id === prompt.id && state.positions === prompt.positions.length && more.length === 0;
+        if (!isWhole) throw unfit("hidden states of a prompt");
+        return state;
       }),
     );
-    return found.flat().map(({ values, ...rest }) => ({ ...rest, values: unpackFloats(values) }));
+    return found.map(({ values, ...rest }) => {
+      const count = rest.states * rest.positions * rest.length;
+      return { ...rest, values: unpackFloats(values, count, "hidden states of a prompt") };
+    });
   }
 
   async moduleEnergies({ pieces, context, prompts }: PassRequest): Promise<ModuleEnergy[]> {
@@ -202,11 +218,12 @@ export class RemoteEngine implements Engine {
   }
 
   private async call(call: Call, list: PieceList, texts: readonly NamedText[]): Promise<unknown> {
-    const { dispatcher, run, adapter } = this.parts;
+    const { dispatcher, run, adapter, adapterBytes } = this.parts;
     // Two calls alike are two jobs: nobody keeps the result of the first.
     const nonce = randomUUID();
     const { pieces } = list;
-    return dispatcher.call({ kind: "call", run, adapter, timeoutMs: CALL_TIMEOUT_MS, pieces, call, nonce }, texts);
+    const common = { run, adapter, adapterBytes, timeoutMs: CALL_TIMEOUT_MS };
+    return dispatcher.call({ kind: "call", ...common, pieces, call, nonce }, texts);
   }
 }
 

@@ -1,25 +1,35 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
+import { z } from "zod";
+import { messageOf, QueueError } from "../errors.js";
 import { keys } from "./keys.js";
-import { entryText, parseEntry, type Entry } from "./messages.js";
+import { entryText, LIMITS, parseEntry, type Entry } from "./messages.js";
+import { READ_ENTRIES } from "./scripts.js";
+import type { Seal } from "./seal.js";
 
 /** How long results stay in Redis that nobody fetches, in seconds. */
 const KEPT_SECONDS = 24 * 3600;
-/** Entries fetched at once. */
-const READ_COUNT = 200;
+/** Entries and bytes fetched at once. */
+const READ_COUNT = 100;
+const READ_BYTES = 4 * LIMITS.entry;
+/** Pause after a look that found nothing, in milliseconds. A read that blocks in Redis instead could not be bounded in bytes. */
+const PAUSE_MS = 100;
+/** Pause after an error of Redis, in milliseconds. */
+const ERROR_PAUSE_MS = 1_000;
+
+const replySchema = z.array(z.tuple([z.string()]).or(z.tuple([z.string(), z.string()])));
 
 /** Puts what a worker found into a run's stream. @throws QueueError when it is too large; Redis's own errors. */
-export async function putEntry(redis: Redis, run: string, entry: Entry): Promise<void> {
+export async function putEntry(redis: Redis, seal: Seal, run: string, entry: Entry): Promise<void> {
   const key = keys.results(run);
-  const text = entryText(entry);
+  const text = entryText(seal, run, entry);
   const [added] = (await redis.pipeline().xadd(key, "*", "json", text).expire(key, KEPT_SECONDS).exec()) ?? [];
   if (added?.[0]) throw added[0];
 }
 
 /**
  * Reads a run's stream from its beginning and removes what was read: so a coordinator finds what workers found while there was none.
- * @param redis a connection of its own: reads block.
- * @param onEntry called in the order of the stream.
+ * @param onEntry called in the order of the stream. @param onRefused told why an entry is not one that a worker may have written.
  */
 export class ResultReader {
   /** When nothing was left to read, last, in milliseconds of performance.now(). */
@@ -27,27 +37,28 @@ export class ResultReader {
   private stopped = false;
 
   constructor(
-    private readonly blocking: Redis,
     private readonly redis: Redis,
+    private readonly seal: Seal,
     private readonly run: string,
     private readonly onEntry: (entry: Entry) => void,
+    private readonly onRefused: (why: string) => void,
     private readonly onError: (error: unknown) => void,
   ) {}
 
   /** Takes what is there already. */
   async drain(): Promise<void> {
-    while ((await this.take(undefined)) > 0);
+    while ((await this.take()) > 0);
   }
 
   /** Reads until it is stopped. */
-  async follow(blockMs: number): Promise<void> {
+  async follow(): Promise<void> {
     while (!this.isStopped()) {
       try {
-        await this.take(blockMs);
+        if ((await this.take()) === 0) await sleep(PAUSE_MS);
       } catch (error) {
         if (this.isStopped()) return;
         this.onError(error);
-        await sleep(200);
+        await sleep(ERROR_PAUSE_MS);
       }
     }
   }
@@ -60,30 +71,24 @@ export class ResultReader {
     return this.stopped;
   }
 
-  private async take(blockMs: number | undefined): Promise<number> {
+  private async take(): Promise<number> {
     const key = keys.results(this.run);
     const asked = performance.now();
-    const reply =
-      blockMs === undefined
-        ? await this.redis.xread("COUNT", READ_COUNT, "STREAMS", key, "0")
-        : await this.blocking.xread("COUNT", READ_COUNT, "BLOCK", blockMs, "STREAMS", key, "0");
-    const entries = reply?.[0]?.[1] ?? [];
-    const ids: string[] = [];
-    for (const [id, fields] of entries) {
-      ids.push(id);
-      this.tell(fields[1] ?? "");
-    }
-    if (ids.length > 0) await this.redis.xdel(key, ...ids);
-    if (ids.length < READ_COUNT) this.drainedAt = asked;
-    return ids.length;
+    const reply = await this.redis.eval(READ_ENTRIES, 1, key, READ_COUNT, READ_BYTES, LIMITS.entry);
+    const entries = replySchema.parse(reply);
+    for (const [, text] of entries) this.tell(text);
+    if (entries.length > 0) await this.redis.xdel(key, ...entries.map(([id]) => id));
+    else this.drainedAt = asked;
+    return entries.length;
   }
 
-  private tell(text: string): void {
+  private tell(text: string | undefined): void {
     let entry: Entry;
     try {
-      entry = parseEntry(text);
+      if (text === undefined) throw new QueueError({ what: "it is longer than an answer may be, or not one text" });
+      entry = parseEntry(this.seal, this.run, text);
     } catch (error) {
-      this.onError(error);
+      this.onRefused(messageOf(error));
       return;
     }
     this.onEntry(entry);

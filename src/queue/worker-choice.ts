@@ -3,7 +3,8 @@ import type { GpuChoice } from "../engine/engine.js";
 import { choiceOf } from "../engine/gpu-choice.js";
 import { version } from "../version.js";
 import type { ModelFingerprint } from "./fingerprint.js";
-import { presentWorkers, type Announcement } from "./presence.js";
+import { presentWorkers, type Announcement, type RefusedAnnouncement } from "./presence.js";
+import type { Seal } from "./seal.js";
 
 /** What a run asks of workers. */
 export interface Wanted {
@@ -26,13 +27,19 @@ export interface ChosenWorker {
   readonly isOther: boolean;
 }
 
+/** Refusals that are told: whoever can write to Redis can announce any number of workers. */
+const MOST_REFUSALS = 50;
+
 /** Which of the workers that are there a run may ask. All must be of one class, that of most of them at the start: they give the same tokens. */
 export class WorkerChoice {
   private first: Announcement | undefined;
   private readonly told = new Set<string>();
+  /** Workers that sign with another key, or not at all: the last that was seen, if any. */
+  unsealed: RefusedAnnouncement | undefined;
 
   constructor(
     private readonly redis: Redis,
+    private readonly seal: Seal,
     private readonly wanted: Wanted,
     /** Told of each worker that may not be asked, and why, once. */
     private readonly onRefusal: (line: string) => void,
@@ -42,7 +49,7 @@ export class WorkerChoice {
   async leader(): Promise<Announcement | undefined> {
     if (this.first) return this.first;
     const classes = new Map<string, Announcement[]>();
-    for (const worker of await presentWorkers(this.redis)) {
+    for (const worker of await this.present()) {
       const why = difference(worker, { ...this.wanted, mixed: false });
       if (why === undefined) classes.set(classOf(worker), [...(classes.get(classOf(worker)) ?? []), worker]);
       else if (!this.wanted.mixed) this.refuse(worker, why);
@@ -57,7 +64,7 @@ export class WorkerChoice {
     const first = await this.leader();
     if (!first) return [];
     const chosen: ChosenWorker[] = [];
-    for (const worker of await presentWorkers(this.redis)) {
+    for (const worker of await this.present()) {
       const other = classDifference(worker, first);
       const why = difference(worker, this.wanted) ?? (this.wanted.mixed ? undefined : other);
       if (why === undefined) chosen.push({ worker, isOther: other !== undefined });
@@ -66,10 +73,19 @@ export class WorkerChoice {
     return chosen;
   }
 
-  private refuse(worker: Announcement, why: string): void {
-    const line = `worker ${worker.name} gets no jobs: ${why}`;
-    if (!this.told.has(line)) this.onRefusal(line);
+  private async present(): Promise<Announcement[]> {
+    this.unsealed = undefined;
+    return presentWorkers(this.redis, this.seal, (refused) => {
+      this.unsealed = refused;
+      this.refuse(refused, `of what it says of itself: ${refused.why}`);
+    });
+  }
+
+  private refuse({ name }: { readonly name: string }, why: string): void {
+    const line = `worker ${name} gets no jobs: ${why}`;
+    if (this.told.has(line) || this.told.size > MOST_REFUSALS) return;
     this.told.add(line);
+    this.onRefusal(this.told.size > MOST_REFUSALS ? "more workers get no jobs; no more of them are named" : line);
   }
 }
 

@@ -1,20 +1,24 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { readBaseModel, withSha256, type BaseModel } from "../adapter/base-model.js";
+import { readBaseModel, type BaseModel } from "../adapter/base-model.js";
 import { aborted } from "../engine/aborted.js";
 import type { ContextShape, Engine, GpuChoice } from "../engine/engine.js";
 import { openEngine } from "../engine/process-engine.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
-import { redact } from "../formats/redact.js";
 import { version } from "../version.js";
 import { AdapterCache } from "./adapter-cache.js";
+import { CacheFolder } from "./cache-folder.js";
 import { connectRedis, tellOutages } from "./connection.js";
 import { ContentStore } from "./content-store.js";
 import { digest } from "../formats/digest.js";
 import { EngineSlot } from "./engine-slot.js";
-import { fingerprintOf } from "./fingerprint.js";
-import { queueName, type Announcement } from "./presence.js";
+import { assertAffordable } from "./job-limits.js";
+import { ModelProof, type OtherModelError } from "./model-proof.js";
+import { NAME_CHARACTERS, queueName, type Announcement } from "./presence.js";
+import { shortened } from "./printable.js";
 import { QueueWorker } from "./queue-worker.js";
+import type { RedisAddress } from "./redis-address.js";
+import { sealFor, type Seal } from "./seal.js";
 
 /** Tokens of the trial that shows how the engine rounds, and how fast it is. */
 const TRIAL_TOKENS = 64;
@@ -28,7 +32,7 @@ const TRIAL_CONTEXT: ContextShape = {
 
 /** What a worker is started with. */
 export interface WorkerSettings {
-  readonly redis: string;
+  readonly redis: RedisAddress;
   readonly model: string;
   readonly name?: string;
   /** SHA-256 of the adapters that it takes jobs for; undefined for all. */
@@ -38,6 +42,8 @@ export interface WorkerSettings {
   readonly threads?: number;
   /** Folder for adapters that were fetched. */
   readonly cache: string;
+  /** Bytes that the folder may take. */
+  readonly cacheBytes: number;
   readonly lockSeconds: number;
   /** Read all of the model and announce its hash. */
   readonly fullHash: boolean;
@@ -46,33 +52,70 @@ export interface WorkerSettings {
 /**
  * Loads a model and answers jobs for it until the signal fires; the job under way then goes back into the queue.
  * @param onLine told what happens, a line each.
- * @throws QueueError when Redis cannot be reached at first; what opening the model throws.
+ * @throws QueueError when Redis cannot be reached at first, UsageError where the queue's key is missing; OtherModelError when the model's file is
+ * another than the one that was announced; what opening the model throws.
  */
 export async function runWorker(
   settings: WorkerSettings,
   signal: AbortSignal,
   onLine: (line: string) => void,
 ): Promise<void> {
-  const { gpu, gpuLayers, threads } = settings;
-  const redis = await connectRedis(settings.redis);
-  tellOutages(redis, settings.redis, onLine);
+  const { gpu, gpuLayers, threads, redis: address } = settings;
+  const say = (line: string): void => {
+    onLine(address.scrub(line));
+  };
+  const seal = sealFor(address, process.env, say);
+  const redis = await connectRedis(address, say);
+  tellOutages(redis, address, say);
   const model = await readBaseModel(await resolveModelPath(settings.model));
-  const engine = new EngineSlot(() => {
-    return openEngine({ modelPath: model.path, gpu, gpuLayers, ...(threads === undefined ? {} : { threads }) });
+  const proof = await ModelProof.of(model, settings.fullHash);
+  let announced: string | undefined;
+  const engine = new EngineSlot(async () => {
+    if (announced !== undefined) await proof.assertSame();
+    const opened = await openEngine({
+      modelPath: model.path,
+      gpu,
+      gpuLayers,
+      ...(threads === undefined ? {} : { threads }),
+    });
+    if (announced === undefined) return opened;
+    // Opened again after a crash: what was announced of model and engine must still hold.
+    try {
+      proof.assertLogits(announced, (await trial(opened)).logits);
+      await proof.assertSame();
+      return opened;
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
   });
   try {
-    const announcement = await introduce(settings, model, await engine.get());
+    const announcement = await introduce(settings, seal, model, proof, await engine.get());
+    await proof.assertSame();
+    announced = announcement.logits;
     const store = new ContentStore(redis);
-    const adapters = new AdapterCache(settings.cache, model, store);
-    const { lockSeconds } = settings;
-    const worker = new QueueWorker({ redis, engine, adapters, store, announcement, lockSeconds, onLine });
+    const adapters = new AdapterCache(new CacheFolder(settings.cache, settings.cacheBytes), model, store);
+    let onEnd: (error: OtherModelError) => void = () => undefined;
+    const ended = new Promise<OtherModelError>((resolve) => {
+      onEnd = resolve;
+    });
+    const worker = new QueueWorker({
+      ...{ redis, seal, engine, adapters, store, announcement, lockSeconds: settings.lockSeconds, onLine: say },
+      paths: [...model.files, settings.cache, process.argv[1] ?? ""],
+      assertAffordable: (job) => {
+        assertAffordable(job, model, announcement.engine);
+      },
+      assertSameModel: () => proof.assertSame(),
+      onEnd,
+    });
     await worker.start();
     const { backend, llamaCpp, threads: used } = announcement.engine;
-    onLine(
-      `worker ${announcement.name} at ${redact(settings.redis)}: ${announcement.model.name}, ${backend}, llama.cpp ${llamaCpp}, ${used} threads`,
+    say(
+      `worker ${announcement.name} at ${address.shown}: ${announcement.model.name}, ${backend}, llama.cpp ${llamaCpp}, ${used} threads, ${seal.isKeyed ? "signed" : "not signed"}`,
     );
-    await aborted(signal);
+    const failure = await Promise.race([aborted(signal), ended]);
     await worker.close();
+    if (failure) throw failure;
   } finally {
     await engine.drop();
     redis.disconnect();
@@ -80,26 +123,30 @@ export async function runWorker(
 }
 
 async function introduce(
-  { name, allow, fullHash }: WorkerSettings,
+  { name, allow }: WorkerSettings,
+  seal: Seal,
   model: BaseModel,
+  { fingerprint, sha256 }: ModelProof,
   engine: Engine,
 ): Promise<Omit<Announcement, "jobs" | "answers" | "doing" | "enginePeakBytes">> {
-  const { sampled, family, template } = await fingerprintOf(model);
-  const whole = fullHash ? { sha256: (await withSha256(model)).sha256 } : {};
+  const { sampled, family, template } = fingerprint;
+  const whole = sha256 === undefined ? {} : { sha256 };
   const { logits, tokensPerSecond } = await trial(engine);
+  // Names from a model's file or a system may hold anything.
+  const shown = (text: string): string => shortened(text, NAME_CHARACTERS);
   return {
     id: randomUUID(),
-    name: name ?? hostname(),
+    name: shown(name ?? hostname()),
     version,
-    queue: queueName({ sampled, ...whole, engine: engine.info, logits }, allow),
+    queue: queueName({ sampled, ...whole, engine: engine.info, logits }, allow, seal),
     model: {
-      name: model.name ?? model.architecture,
+      name: shown(model.name ?? model.architecture),
       sampled,
       family,
       template,
       ...whole,
     },
-    engine: { ...engine.info, devices: [...engine.info.devices] },
+    engine: { ...engine.info, devices: engine.info.devices.map(shown) },
     logits,
     ...(allow === undefined ? {} : { allow: [...allow] }),
     tokensPerSecond,

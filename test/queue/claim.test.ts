@@ -5,6 +5,8 @@ import { Ask } from "../../src/queue/ask.js";
 import { ContentStore } from "../../src/queue/content-store.js";
 import { digest } from "../../src/formats/digest.js";
 import { Dispatcher } from "../../src/queue/dispatcher.js";
+import { RedisAddress } from "../../src/queue/redis-address.js";
+import { Seal } from "../../src/queue/seal.js";
 import { keys } from "../../src/queue/keys.js";
 import { failureOf } from "../support/failure.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
@@ -29,11 +31,12 @@ describe.skipIf(!hasRedis)(`two coordinators of one run ${skippedWithoutRedis}`,
 
   const coordinator = async (): Promise<Dispatcher> => {
     const dispatcher = new Dispatcher({
-      url: server.url,
+      address: RedisAddress.parse(server.url),
+      seal: Seal.none,
       redis,
       store: new ContentStore(redis),
       run: "r",
-      adapter: { path: "adapter.gguf", sha256: digest("adapter") },
+      adapter: { path: "adapter.gguf", sha256: digest("adapter"), bytes: 9 },
       findWorkers: () => Promise.resolve([]),
       onNote: () => undefined,
     });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
 import { presentWorkers } from "../../src/queue/presence.js";
+import { Seal } from "../../src/queue/seal.js";
 import { killGroup, startCli } from "../support/cli.js";
 
 const demo = fileURLToPath(new URL("../../eval/demo", import.meta.url));
@@ -56,10 +57,10 @@ export async function resultOf(folder: string): Promise<unknown> {
 }
 
 /** Waits until so many workers are there. */
-export async function workersThere(url: string, count: number): Promise<void> {
+export async function workersThere(url: string, count: number, seal = Seal.none): Promise<void> {
   const redis = new Redis(url, { maxRetriesPerRequest: null });
   try {
-    while ((await presentWorkers(redis)).length < count) await pause(50);
+    while ((await presentWorkers(redis, seal)).length < count) await pause(50);
   } finally {
     redis.disconnect();
   }

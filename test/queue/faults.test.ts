@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { Queue } from "bullmq";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { PREFIX } from "../../src/queue/keys.js";
+import { keys, PREFIX } from "../../src/queue/keys.js";
 import { presentWorkers } from "../../src/queue/presence.js";
+import { Seal } from "../../src/queue/seal.js";
 import { finished, killGroup, runCli, startCli } from "../support/cli.js";
 import { ENGINE_START_MS } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
@@ -157,30 +158,39 @@ describe.skipIf(!hasRedis)(`a queue in which something goes wrong ${skippedWitho
     const ended = finished(startCli(remote()));
     await until(async () => (await answered()) > 0);
     for (const stream of await client.keys(`${PREFIX}:results:*`)) {
+      const run = stream.slice(keys.results("").length);
+      const told = (entry: unknown): string => Seal.none.close(["entry", run], entry);
       await client.xadd(stream, "*", "json", "no JSON");
-      await client.xadd(stream, "*", "json", JSON.stringify({ job: "j1", worker: "w", rows: [{ ask: "x" }] }));
+      await client.xadd(stream, "*", "json", told({ job: "j1", worker: "w", rows: [{ ask: "x" }] }));
       const strange = { boundary: 4, generation: strangeGeneration };
       const rows = [{ ask: "nobody's", ...strange }];
-      await client.xadd(stream, "*", "json", JSON.stringify({ job: "j1", worker: "w", rows, done: { seconds: 1 } }));
+      await client.xadd(stream, "*", "json", told({ job: "j1", worker: "w", rows, done: { seconds: 1 } }));
     }
-    const [worker] = await presentWorkers(client);
+    const [worker] = await presentWorkers(client, Seal.none);
     const queue = new Queue(worker?.queue ?? "", { connection: client, prefix: PREFIX });
-    await queue.add("answers", { kind: "answers", run: "x", timeoutMs: 1000, adapter: "../../etc/passwd" });
-    await queue.add("answers", { nonsense: "y".repeat(5 << 20) });
+    const traversal = { kind: "answers", run: "x", timeoutMs: 1000, adapter: "../../etc/passwd" };
+    for (const job of [traversal, { nonsense: "y".repeat(5 << 20) }]) {
+      const text = Seal.none.close(["job", queue.name, "j1"], job);
+      await queue.add("answers", text, { jobId: "j1", removeOnFail: true });
+      await until(async () => (await queue.getJob("j1")) === undefined);
+    }
+    await queue.add("answers", traversal);
     await until(
       () =>
         [...workers.values()]
           .map(({ output }) => output())
           .join()
-          .split("refused").length > 2,
+          .split("refused").length > 3,
     );
     await queue.close();
     const said = [...workers.values()].map(({ output }) => output()).join("");
     expect(said).toContain("a job in the queue is not what it must be: found adapter");
     expect(said).toContain("a job is too large for the queue");
+    expect(said).toContain("it is not a message of this release of boundary");
     const { code, stderr } = await ended;
     expect(code, stderr).toBe(0);
     expect(stderr).toContain("an answer of a worker in the queue is not what it must be");
+    expect(stderr).toContain("an answer in the queue was ignored: it is to a job that was not handed out");
     expect(await resultOf(out)).toEqual(local);
   });
 
@@ -211,7 +221,7 @@ describe.skipIf(!hasRedis)(`a queue in which something goes wrong ${skippedWitho
   it("a worker with another model gets no jobs, and the sweep names it", async () => {
     const model = await writeTinyModel(folder.path, "other.gguf", { architecture: "llama" });
     const stranger = begin("stranger", ["--model", model]);
-    await until(async () => (await presentWorkers(client)).some(({ name }) => name === "stranger"));
+    await until(async () => (await presentWorkers(client, Seal.none)).some(({ name }) => name === "stranger"));
     const { code, stderr } = await runCli(remote());
     stranger.kill();
     expect(code, stderr).toBe(0);

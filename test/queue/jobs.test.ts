@@ -5,6 +5,7 @@ import { Ask, type AskSettings } from "../../src/queue/ask.js";
 import { AskPool, type JobSize } from "../../src/queue/ask-pool.js";
 import { composeJob } from "../../src/queue/compose-job.js";
 import { digest } from "../../src/formats/digest.js";
+import { Seal } from "../../src/queue/seal.js";
 import { entryText, LIMITS, parseEntry, parseJob } from "../../src/queue/messages.js";
 import { failureOf } from "../support/failure.js";
 import { askSettingsFor, layerMasks, layerPieces } from "./asks.js";
@@ -21,7 +22,7 @@ function generation(id: string): Generation {
 }
 
 const job = (asks: readonly Ask[], shares = true): ReturnType<typeof composeJob> =>
-  composeJob(asks, { run: "r", adapter: digest("adapter"), timeoutMs: 60_000 }, { shares });
+  composeJob(asks, { run: "r", adapter: digest("adapter"), adapterBytes: 9, timeoutMs: 60_000 }, { shares });
 
 describe("an ask", () => {
   it("ends when each prompt is answered under each mask, tells each answer once, and takes nothing else", async () => {
@@ -142,11 +143,15 @@ describe("a job", () => {
 describe("an answer of a worker", () => {
   it("is read as it was written, and refused where it is too large or wrong", async () => {
     const entry = { job: "j", worker: "w", rows: [{ ask: "k", boundary: 3, generation: generation("s0") }] };
-    expect(parseEntry(entryText(entry))).toEqual(entry);
+    expect(parseEntry(Seal.none, "r", entryText(Seal.none, "r", entry))).toEqual(entry);
     const large = { ...entry, result: "x".repeat(LIMITS.entry) };
-    expect((await failureOf(QueueError, () => entryText(large))).message).toContain(`at most ${LIMITS.entry}`);
-    await failureOf(QueueError, () => parseEntry(JSON.stringify(large)));
-    await failureOf(QueueError, () => parseEntry("{"));
-    await failureOf(QueueError, () => parseEntry(JSON.stringify({ ...entry, rows: [{ boundary: 3 }] })));
+    expect((await failureOf(QueueError, () => entryText(Seal.none, "r", large))).message).toContain(
+      `at most ${LIMITS.entry}`,
+    );
+    await failureOf(QueueError, () => parseEntry(Seal.none, "r", Seal.none.close(["entry", "r"], large)));
+    await failureOf(QueueError, () => parseEntry(Seal.none, "r", "{"));
+    await failureOf(QueueError, () =>
+      parseEntry(Seal.none, "r", Seal.none.close(["entry", "r"], { ...entry, rows: [{ boundary: 3 }] })),
+    );
   });
 });
