@@ -120,7 +120,7 @@ export class ServingSession {
     try {
       const context = await this.contextOf(mask, request.pieces);
       if (!context) return false;
-      const grammar = request.schema === undefined ? undefined : await this.grammars.stateFor(request.schema);
+      const grammar = request.schema === undefined ? undefined : this.grammars.begin(request.schema);
       return context.start(answering, { sampling: request.sampling, grammar, logprobs: request.logprobs });
     } catch (error) {
       answering.fail(error);

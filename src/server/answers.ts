@@ -1,3 +1,5 @@
+import { GRAMMAR_WORK } from "../engine/grammar/states.js";
+import type { GrammarSchema } from "../engine/grammar/json-grammar.js";
 import type { Sampling, ServedAnswer, ServingDelta, ServingEngine } from "../engine/serving.js";
 import { Admission, type Turn } from "./admission.js";
 import { ApiError } from "./api-error.js";
@@ -26,7 +28,7 @@ export interface Question {
   readonly maxTokens: number | undefined;
   readonly stop: readonly string[];
   readonly sampling: Sampling;
-  readonly schema: object | undefined;
+  readonly schema: GrammarSchema | undefined;
   readonly logprobs: number | undefined;
 }
 
@@ -109,10 +111,12 @@ export class Answers {
         },
         { signal: controller.signal, ...(onDelta ? { onDelta } : {}) },
       );
+      if (answer.stopReason === "grammar") throw tooAmbiguous();
       this.metrics.answered(model.name, answer, waitedMs);
       return answer;
     } catch (error) {
-      this.metrics.ended(model.name, controller.signal.aborted ? "cancelled" : "failed");
+      const refused = error instanceof ApiError && error.status < 500;
+      this.metrics.ended(model.name, controller.signal.aborted ? "cancelled" : refused ? "refused" : "failed");
       throw error;
     } finally {
       gone.removeEventListener("abort", cancel);
@@ -161,6 +165,15 @@ async function firstOf(ready: Promise<void>, signal: AbortSignal): Promise<void>
     signal.addEventListener("abort", refuse, { once: true });
   });
   await Promise.race([ready, stopped]);
+}
+
+function tooAmbiguous(): ApiError {
+  return new ApiError({
+    status: 400,
+    message: `This JSON schema is too ambiguous: its grammar is beyond the limit of ${GRAMMAR_WORK.most} steps.`,
+    param: "response_format.json_schema.schema",
+    code: "unsupported_schema",
+  });
 }
 
 function tooLong(tokens: number, contextSize: number): ApiError {
