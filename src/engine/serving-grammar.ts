@@ -136,7 +136,9 @@ function writtenForm(model: LlamaModel, ids: readonly Token[]): (text: string, t
       const isOfBytes = ids.some((token) => nativeTokenText(model, token).startsWith(BYTE_SPACE));
       return isOfBytes ? fromByteCharacters : spaced;
     }
-    default:
+    case LlamaVocabularyType.rwkv:
+    case LlamaVocabularyType.plamo2:
+    case LlamaVocabularyType.none:
       return (_text, token) => Buffer.from(model.detokenize([token]));
   }
 }
@@ -150,7 +152,7 @@ for (let byte = 0, others = 0; byte < 256; byte++) {
 
 function fromByteCharacters(text: string): Uint8Array {
   return Buffer.concat(
-    [...text].map((one) => {
+    Array.from(text, (one) => {
       const byte = byteCharacters.get(one);
       return byte === undefined ? Buffer.from(one) : Uint8Array.of(byte);
     }),

@@ -2,7 +2,7 @@ import { GRAMMAR_WORK } from "../engine/grammar/states.js";
 import type { GrammarSchema } from "../engine/grammar/json-grammar.js";
 import type { Sampling, ServedAnswer, ServingDelta, ServingEngine } from "../engine/serving.js";
 import { Admission, type Turn } from "./admission.js";
-import { ApiError } from "./api-error.js";
+import { ApiError, shuttingDown } from "./api-error.js";
 import { ServerMetrics } from "./metrics.js";
 import type { AskedModel } from "./models.js";
 
@@ -43,6 +43,7 @@ export class Answers {
   readonly metrics: ServerMetrics;
   private readonly admission: Admission;
   private readonly underWay = new Set<AbortController>();
+  private stopped = false;
 
   constructor(
     private readonly engine: ServingEngine,
@@ -86,8 +87,9 @@ export class Answers {
     }
   }
 
-  /** Ends every answer under way and refuses those in line. */
+  /** Ends every answer under way and refuses those in line and all that may still come. */
   cancelAll(): void {
+    this.stopped = true;
     for (const controller of this.underWay) controller.abort();
   }
 
@@ -98,9 +100,10 @@ export class Answers {
       controller.abort();
     };
     this.underWay.add(controller);
-    if (gone.aborted) cancel();
+    if (gone.aborted || this.stopped) cancel();
     gone.addEventListener("abort", cancel, { once: true });
     const arrived = performance.now();
+    let counted = false;
     try {
       await firstOf(turn.ready, controller.signal);
       const waitedMs = performance.now() - arrived;
@@ -113,10 +116,14 @@ export class Answers {
       );
       if (answer.stopReason === "grammar") throw tooAmbiguous();
       this.metrics.answered(model.name, answer, waitedMs);
+      counted = true;
+      // What was cut in the middle must not look like an answer that had come to its end.
+      if (answer.stopReason === "cancelled") throw shuttingDown();
       return answer;
     } catch (error) {
       const refused = error instanceof ApiError && error.status < 500;
-      this.metrics.ended(model.name, controller.signal.aborted ? "cancelled" : refused ? "refused" : "failed");
+      const outcome = controller.signal.aborted ? "cancelled" : refused ? "refused" : "failed";
+      if (!counted) this.metrics.ended(model.name, outcome);
       throw error;
     } finally {
       gone.removeEventListener("abort", cancel);
@@ -157,9 +164,7 @@ interface AdmittedQuestion {
 async function firstOf(ready: Promise<void>, signal: AbortSignal): Promise<void> {
   const stopped = new Promise<never>((_resolve, reject) => {
     const refuse = (): void => {
-      reject(
-        new ApiError({ status: 503, message: "The server is shutting down.", type: "server_error", code: "draining" }),
-      );
+      reject(shuttingDown());
     };
     if (signal.aborted) refuse();
     signal.addEventListener("abort", refuse, { once: true });

@@ -2,11 +2,12 @@ import { z } from "zod";
 import { ApiError } from "./api-error.js";
 
 const SEEDS = 2 ** 53 - 1;
-/** Most stop strings, alternatives of a token and texts of a message. OpenAI takes 4 stop strings and 20 alternatives. */
-const MOST = { stop: 16, alternatives: 20 } as const;
+/** Most stop strings, characters of one, and alternatives of a token. OpenAI takes 4 stop strings and 20 alternatives. */
+const MOST = { stop: 16, stopLength: 1000, alternatives: 20 } as const;
 
 const text = z.string();
 const whole = z.number().int();
+const stopString = text.min(1).max(MOST.stopLength);
 
 /** Fields that both endpoints have. Clients send null for what they leave open, and fields that we know nothing of: those are ignored. */
 const shared = {
@@ -14,7 +15,7 @@ const shared = {
   boundary: whole.min(0).nullish().describe("any K of the full adapter; with the model `full` only"),
   stream: z.boolean().nullish(),
   stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
-  stop: z.union([text.min(1), z.array(text.min(1)).max(MOST.stop)]).nullish(),
+  stop: z.union([stopString, z.array(stopString).max(MOST.stop)]).nullish(),
   seed: whole.min(-SEEDS).max(SEEDS).nullish(),
   temperature: z.number().min(0).max(2).nullish().describe("0, the default, takes the most probable token"),
   top_p: z.number().gt(0).max(1).nullish(),

@@ -9,7 +9,7 @@ import { aborted } from "../engine/aborted.js";
 import { assertPortFree, listen } from "./listen.js";
 import { openOffer, type Offer } from "./offer.js";
 import { createServer as createBoundaryServer, type BoundaryServer, type ServerParts } from "./server.js";
-import { assertSafeAddress, isLoopback, type ServeSettings } from "./settings.js";
+import { assertSafeAddress, assertUsableKey, isLoopback, type ServeSettings } from "./settings.js";
 
 /** Where a server listens. */
 export interface Listening {
@@ -41,6 +41,7 @@ const RECEIVING = { headersMs: 10_000, requestMs: 30_000 } as const;
  */
 export async function serve(settings: ServeSettings, { onListening, signal }: ServeHooks = {}): Promise<void> {
   assertSafeAddress(settings);
+  assertUsableKey(settings);
   await assertPortFree(settings);
   const offer = await openOffer(settings);
   const shape = contextShape(settings, offer.model);

@@ -29,6 +29,8 @@ export interface GrammarSchema {
 const MOST_INDENT = 20;
 /** Digits of a number's parts: beyond them a double has nothing to say. */
 const DIGITS = { whole: 15, fraction: 16, exponent: 2 } as const;
+/** What may follow a backslash in a JSON string, but for the u of four digits. */
+const ESCAPED = ['"', "\\", "/", "b", "f", "n", "r", "t"] as const;
 const REFERENCE = "#/$defs/";
 
 /**
@@ -70,6 +72,7 @@ class JsonGrammar {
         return this.builder.choice(this.builder.text("true"), this.builder.text("false"));
       case "null":
         return this.builder.choice(this.builder.text("null"));
+      case undefined:
       default:
         throw new GrammarError(`there is no grammar for the type ${JSON.stringify(schema.type)}`);
     }
@@ -163,7 +166,7 @@ class JsonGrammar {
         [set([0xf0, 0xf0]), set([0x90, 0xbf]), tail, tail],
         [set([0xf1, 0xf3]), tail, tail, tail],
         [set([0xf4, 0xf4]), set([0x80, 0x8f]), tail, tail],
-        [...escape, set(...[...'"\\/bfnrt'].map((one) => byteRange(one, one)))],
+        [...escape, set(...ESCAPED.map((one) => byteRange(one, one)))],
         [...escape, ...this.text("u"), hex, hex, hex, hex],
       ];
     });
