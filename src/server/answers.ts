@@ -6,6 +6,9 @@ import { ApiError, shuttingDown } from "./api-error.js";
 import { ServerMetrics } from "./metrics.js";
 import type { AskedModel } from "./models.js";
 
+/** A piece of a long prompt, and the most tokens that cutting it off can add: those of a special token or a long word in halves. */
+const PIECE = { characters: 16_384, addedTokens: 64 } as const;
+
 /** Bounds on what one server does at once and on what one request may take. */
 export interface ServerLimits {
   /** Requests answered at once. */
@@ -137,9 +140,25 @@ export class Answers {
       this.assertKnown(prompt, "prompt");
       return prompt;
     }
+    await this.assertMayFit(prompt);
     const [tokens = []] = await this.engine.tokenize([prompt]);
     if (tokens.length > 0) return tokens;
     throw new ApiError({ status: 400, message: "The prompt is empty.", param: "prompt", code: "invalid_value" });
+  }
+
+  /**
+   * Counts a long text's tokens piece by piece: the time that llama.cpp takes for a text grows with the square of the special tokens in
+   * it, and others wait meanwhile.
+   * @throws ApiError 400 when the pieces have more tokens than the context takes, whatever a cut may have added.
+   */
+  private async assertMayFit(text: string): Promise<void> {
+    if (text.length <= PIECE.characters) return;
+    let least = 0;
+    for (let from = 0; from < text.length; from += PIECE.characters) {
+      const [tokens = []] = await this.engine.tokenize([text.slice(from, from + PIECE.characters)]);
+      least += Math.max(0, tokens.length - PIECE.addedTokens);
+      if (least >= this.limits.contextSize) throw tooLong(`at least ${least}`, this.limits.contextSize);
+    }
   }
 
   /** The engine's process would not survive a token that is none. */
@@ -181,7 +200,7 @@ function tooAmbiguous(): ApiError {
   });
 }
 
-function tooLong(tokens: number, contextSize: number): ApiError {
+function tooLong(tokens: number | string, contextSize: number): ApiError {
   return new ApiError({
     status: 400,
     message: `The prompt has ${tokens} tokens; the context takes ${contextSize}, the answer included.`,

@@ -58,8 +58,7 @@ const HTTP_MESSAGES: Readonly<Record<string, string>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: "The body of the request is too large.",
   FST_ERR_CTP_EMPTY_JSON_BODY: "The body of the request is empty; it must be JSON.",
   FST_ERR_CTP_INVALID_JSON_BODY: "The body of the request is not valid JSON.",
-  FST_ERR_BAD_URL:
-    "The address is malformed: a % in it must be followed by two hexadecimal digits, and these must be UTF-8.",
+  FST_ERR_BAD_URL: "The address of the request is malformed or not percent-encoded UTF-8.",
   FST_ERR_CTP_INVALID_MEDIA_TYPE: "The body must be JSON, with the header `Content-Type: application/json`.",
 };
 

@@ -43,6 +43,8 @@ export interface BoundaryServer {
 
 /** Milliseconds between two looks for requests that came too slowly, and for connections that became idle while draining. */
 const LOOK_EVERY = { slow: 1000, idle: 50 } as const;
+/** Characters of a name in an address: more than a request's head may have. */
+const MOST_NAME = 2 ** 16;
 /** Methods that routes may have. */
 const METHODS = ["GET", "POST"] as const;
 /** Connections at once; more are closed as they come. */
@@ -61,7 +63,11 @@ export function createServer(parts: ServerParts): BoundaryServer {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: receiving.bodyBytes,
     requestTimeout: receiving.requestMs,
+    // A longer name of a model is one that there is not, like any other.
+    routerOptions: { maxParamLength: MOST_NAME },
     http: {
+      // Node's own refusal has no body.
+      requireHostHeader: false,
       headersTimeout: receiving.headersMs,
       connectionsCheckingInterval: Math.min(LOOK_EVERY.slow, receiving.headersMs),
     },
@@ -162,8 +168,14 @@ function refuseExpectation(_request: IncomingMessage, response: ServerResponse):
 
 /** Sends an error where no hook and no handler runs. */
 function sendError(response: ServerResponse, { status, body }: ApiError): void {
-  const headers = { "content-type": "application/json; charset=utf-8", "x-content-type-options": "nosniff" };
-  response.writeHead(status, { ...headers, connection: "close" }).end(JSON.stringify(body));
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
+    "content-type": "application/json; charset=utf-8",
+    "content-length": Buffer.byteLength(text),
+    "x-content-type-options": "nosniff",
+    connection: "close",
+  });
+  response.end(text);
 }
 
 /** Answers what is not a sound HTTP request, or came too slowly, and ends its connection. */

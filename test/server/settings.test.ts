@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { UsageError } from "../../src/errors.js";
-import { assertSafeAddress, isLoopback, serveSettingsSchema } from "../../src/server/settings.js";
+import { assertSafeAddress, assertUsableKey, isLoopback, serveSettingsSchema } from "../../src/server/settings.js";
 
 const settings = (given: object): Parameters<typeof assertSafeAddress>[0] => serveSettingsSchema.parse(given);
 
@@ -29,5 +29,28 @@ describe("where a server may listen", () => {
 
   it("is this machine by default", () => {
     expect(settings({})).toMatchObject({ host: "127.0.0.1", auth: true, allowOrigin: [] });
+  });
+});
+
+describe("an API key", () => {
+  it.each([" key", "key ", "key\n", "\tkey", " ", "k\u0000y", "ключ"])(
+    "is refused where no client can send it: %j",
+    (apiKey) => {
+      let message = "";
+      try {
+        assertUsableKey(settings({ apiKey }));
+      } catch (error) {
+        if (!(error instanceof UsageError)) throw error;
+        ({ message } = error);
+      }
+      expect(message).toMatch(/^The API key /i);
+      expect(message).not.toMatch(/k.?y\b(?<!API key)|ключ/);
+    },
+  );
+
+  it.each(["key", "two words", "!#$%&'*+-.^_`|~", undefined])("is taken where they can: %j", (apiKey) => {
+    expect(() => {
+      assertUsableKey(settings(apiKey === undefined ? {} : { apiKey }));
+    }).not.toThrow();
   });
 });
