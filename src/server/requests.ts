@@ -28,7 +28,7 @@ const shared = {
   frequency_penalty: z.number().min(-2).max(2).nullish(),
   logit_bias: z
     .unknown()
-    .refine((given) => Object.keys(Object(given)).length <= MOST.biases, `at most ${MOST.biases} tokens`)
+    .refine((given) => Object.keys(Object(given) as object).length <= MOST.biases, `at most ${MOST.biases} tokens`)
     .pipe(z.record(z.string().regex(/^\d+$/), z.number().min(-100).max(100)).nullish())
     .optional(),
   max_tokens: whole.min(1).nullish(),
