@@ -52,6 +52,7 @@ export class ServingSession {
   /** Makes the context of a mask. @throws InsufficientMemoryError. */
   async prepare(pieces: readonly ScaledPiece[]): Promise<void> {
     await this.loop;
+    this.grammars.prepare();
     await this.contextOf(keyOf(pieces), pieces);
   }
 
