@@ -1,5 +1,5 @@
 import type { LlamaContext, LlamaModel } from "node-llama-cpp";
-import { at } from "../assert.js";
+import { GrammarError } from "./grammar/rules.js";
 import type { Answering } from "./serving-answer.js";
 import { nativeContext, type LogitsPlace, type NativeContext } from "./serving-native.js";
 import { SamplerMaker, type SamplerRequest, type TokenSampler } from "./serving-sampler.js";
@@ -133,12 +133,20 @@ export class ServingContext {
     await this.sample(sampled);
   }
 
+  /** Draws a token for each; where that fails it ends one answer, not those of its batch. */
   private async sample(places: readonly { slot: BusySlot; place: LogitsPlace }[]): Promise<void> {
-    const drawn = await Promise.all(places.map(({ slot, place }) => slot.work.sampler.sample(this.native, place)));
-    places.forEach(({ slot }, i) => {
-      const { token, choice } = at(drawn, i);
-      slot.work.answering.accept(token, choice);
-    });
+    await Promise.all(
+      places.map(async ({ slot, place }) => {
+        const { answering, sampler } = slot.work;
+        try {
+          const { token, choice } = await sampler.sample(this.native, place);
+          answering.accept(token, choice);
+        } catch (error) {
+          if (error instanceof GrammarError) answering.end("grammar");
+          else answering.fail(error);
+        }
+      }),
+    );
   }
 
   /** A failure ends the answers of its batch; what their sequences hold is not known then. */

@@ -1,4 +1,4 @@
-import type { LlamaContext, LlamaGrammarEvaluationState, LlamaModel } from "node-llama-cpp";
+import type { LlamaContext, LlamaModel } from "node-llama-cpp";
 
 /** Place of a token's logits in the last batch. */
 export type LogitsPlace = number & { readonly logitsPlace: never };
@@ -17,7 +17,6 @@ export interface SamplerConfig {
   readonly repeatPenaltyFrequencyPenalty?: number;
   readonly tokenBiasKeys?: Uint32Array;
   readonly tokenBiasValues?: Float32Array;
-  readonly grammarEvaluationState?: unknown;
 }
 
 /** A sampler of llama.cpp with buffers of the vocabulary's size, which are only freed when it is collected. */
@@ -29,7 +28,7 @@ export interface NativeSampler {
 /** Which logits come along with a sampled token: [these tokens, highest, lowest, selected, so many of the top]. */
 type LogitsFilter = readonly [tokens: readonly number[], false, false, selected: boolean, top: number];
 
-/** A sampled token (-1 where the grammar leaves none), with logits as [token, logit, ...] and the sum of exp(logit - highest). */
+/** A sampled token (-1 where there is none), with logits as [token, logit, ...] and the sum of exp(logit - highest). */
 export type SampledWithLogits = readonly [
   token: number,
   probabilities: undefined,
@@ -92,9 +91,12 @@ export function nativeSampler(model: LlamaModel): NativeSampler {
   return new (make as new (model: unknown) => NativeSampler)(member(model, "_model"));
 }
 
-/** What a sampler's configuration takes as the state of a grammar. */
-export function nativeGrammarState(state: LlamaGrammarEvaluationState): unknown {
-  return member(state, "_state");
+/** A token as the model's file writes it. @throws Error when this release of node-llama-cpp has other internals. */
+export function nativeTokenText(model: LlamaModel, token: number): string {
+  const native = member(model, "_model");
+  const text = member(native, "getTokenString");
+  if (typeof text !== "function") throw otherRelease("_model.getTokenString");
+  return String(Reflect.apply(text, native, [token]));
 }
 
 function member(of: unknown, name: string): unknown {

@@ -1,8 +1,8 @@
-import type { LlamaGrammarEvaluationState, LlamaModel } from "node-llama-cpp";
+import type { LlamaModel } from "node-llama-cpp";
 import { at, defined } from "../assert.js";
 import type { Sampling, TokenChoice, TokenLogprob } from "./serving.js";
+import type { GrammarProgress } from "./serving-grammar.js";
 import {
-  nativeGrammarState,
   nativeSampler,
   type LogitsPlace,
   type NativeContext,
@@ -23,7 +23,7 @@ export interface TokenSampler {
 /** What an answer's sampler is made of. */
 export interface SamplerRequest {
   readonly sampling: Sampling;
-  readonly grammar: LlamaGrammarEvaluationState | undefined;
+  readonly grammar: GrammarProgress | undefined;
   readonly logprobs: number | undefined;
 }
 
@@ -41,11 +41,11 @@ export class SamplerMaker {
     const { greedy, model } = this;
     const isNew = !isPlainGreedy(request);
     const own = isNew ? nativeSampler(model) : greedy;
-    if (isNew) own.applyConfig(configOf(request, maxTokens));
+    const draw = drawing(request, own, maxTokens);
     const { logprobs } = request;
     const sampler: TokenSampler = {
       sample: async (context, place) => {
-        const token = await context.sampleToken(place, own);
+        const token = await draw(context, place);
         const tells = logprobs !== undefined && token >= 0;
         return {
           token,
@@ -64,6 +64,46 @@ export class SamplerMaker {
   }
 }
 
+type Draw = (context: NativeContext, place: LogitsPlace) => Promise<number>;
+
+/** Draws tokens with a sampler that is set as a request wants it. */
+function drawing({ sampling, grammar }: SamplerRequest, own: NativeSampler, maxTokens: number): Draw {
+  if (grammar) return drawingBy(grammar, sampling, own);
+  own.applyConfig(configOf(sampling, maxTokens));
+  return (context, place) => context.sampleToken(place, own);
+}
+
+/**
+ * Draws tokens that a grammar takes: mostly the first one drawn is; else another is drawn from those that are. Penalties become biases
+ * here, for llama.cpp would count the first one as well.
+ */
+function drawingBy(grammar: GrammarProgress, sampling: Sampling, own: NativeSampler): Draw {
+  const { presencePenalty, frequencyPenalty, bias, ...rest } = sampling;
+  const plain = configOf({ ...rest, presencePenalty: 0, frequencyPenalty: 0, bias: [] }, 1);
+  const biases = new Map(bias);
+  const seen = new Set<number>();
+  const set = (refused?: Uint8Array): void => {
+    own.applyConfig({ ...plain, ...biasesOf(biases, refused) });
+  };
+  const accept = (token: number): number => {
+    grammar.advance(token);
+    if (presencePenalty === 0 && frequencyPenalty === 0) return token;
+    const penalty = frequencyPenalty + (seen.has(token) ? 0 : presencePenalty);
+    biases.set(token, (biases.get(token) ?? 0) - penalty);
+    seen.add(token);
+    return token;
+  };
+  return async (context, place) => {
+    set();
+    const first = await context.sampleToken(place, own);
+    if (first >= 0 && grammar.takes(first)) return accept(first);
+    const refused = grammar.refused();
+    if (!refused.includes(0)) return -1;
+    set(refused);
+    return accept(await context.sampleToken(place, own));
+  };
+}
+
 function isPlainGreedy({ sampling, grammar }: SamplerRequest): boolean {
   const { temperature, presencePenalty, frequencyPenalty, bias } = sampling;
   return (
@@ -71,14 +111,14 @@ function isPlainGreedy({ sampling, grammar }: SamplerRequest): boolean {
   );
 }
 
-function configOf({ sampling, grammar }: SamplerRequest, maxTokens: number): SamplerConfig {
-  const { temperature, topP, topK, minP, seed, presencePenalty, frequencyPenalty, bias } = sampling;
+function configOf(sampling: Sampling, maxTokens: number): SamplerConfig {
+  const { temperature, topP, topK, minP, presencePenalty, frequencyPenalty, bias } = sampling;
   return {
     temperature,
     ...(topP < 1 ? { topP } : {}),
     ...(topK > 0 ? { topK } : {}),
     ...(minP > 0 ? { minP } : {}),
-    seed: seed === undefined ? Math.floor(Math.random() * SEEDS) : ((seed % SEEDS) + SEEDS) % SEEDS,
+    seed: seedOf(sampling),
     ...(presencePenalty === 0 && frequencyPenalty === 0
       ? {}
       : {
@@ -88,14 +128,24 @@ function configOf({ sampling, grammar }: SamplerRequest, maxTokens: number): Sam
           repeatPenaltyPresencePenalty: presencePenalty,
           repeatPenaltyFrequencyPenalty: frequencyPenalty,
         }),
-    ...(bias.length === 0
-      ? {}
-      : {
-          tokenBiasKeys: Uint32Array.from(bias, ([token]) => token),
-          tokenBiasValues: Float32Array.from(bias, ([, value]) => value),
-        }),
-    ...(grammar === undefined ? {} : { grammarEvaluationState: nativeGrammarState(grammar) }),
+    ...biasesOf(new Map(bias)),
   };
+}
+
+/** @param refused 1 for each token that must not come. [vocabulary] */
+function biasesOf(biases: ReadonlyMap<number, number>, refused: Uint8Array = new Uint8Array()): Partial<SamplerConfig> {
+  const keys = [...biases.keys()].filter((token) => refused[token] !== 1);
+  const values = keys.map((token) => defined(biases.get(token), "a bias"));
+  refused.forEach((flag, token) => {
+    if (flag === 0) return;
+    keys.push(token);
+    values.push(-Infinity);
+  });
+  return keys.length === 0 ? {} : { tokenBiasKeys: Uint32Array.from(keys), tokenBiasValues: Float32Array.from(values) };
+}
+
+function seedOf({ seed }: Sampling): number {
+  return seed === undefined ? Math.floor(Math.random() * SEEDS) : ((seed % SEEDS) + SEEDS) % SEEDS;
 }
 
 /** Log-probabilities of the token and of the most probable ones, from the plain logits: a greedy sampler changes none of them. */

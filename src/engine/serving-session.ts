@@ -52,6 +52,7 @@ export class ServingSession {
   /** Makes the context of a mask. @throws InsufficientMemoryError. */
   async prepare(pieces: readonly ScaledPiece[]): Promise<void> {
     await this.loop;
+    this.grammars.prepare();
     await this.contextOf(keyOf(pieces), pieces);
   }
 
@@ -120,7 +121,7 @@ export class ServingSession {
     try {
       const context = await this.contextOf(mask, request.pieces);
       if (!context) return false;
-      const grammar = request.schema === undefined ? undefined : await this.grammars.stateFor(request.schema);
+      const grammar = request.schema === undefined ? undefined : this.grammars.begin(request.schema);
       return context.start(answering, { sampling: request.sampling, grammar, logprobs: request.logprobs });
     } catch (error) {
       answering.fail(error);

@@ -1,5 +1,6 @@
 import type { ScaledPiece } from "../adapter/pieces.js";
-import type { ContextShape, LogitsRequest, EngineInfo } from "./engine.js";
+import type { ContextShape, EngineInfo, LogitsRequest } from "./engine.js";
+import type { GrammarSchema } from "./grammar/json-grammar.js";
 
 /** How answers are served. */
 export interface ServingOptions {
@@ -57,8 +58,8 @@ export interface ServingRequest {
   /** Strings that end the answer; they are cut off. */
   readonly stop: readonly string[];
   readonly sampling: Sampling;
-  /** A JSON schema that the answer must satisfy, in the subset that node-llama-cpp makes grammars of. */
-  readonly schema: object | undefined;
+  /** A JSON schema that the answer must satisfy. */
+  readonly schema: GrammarSchema | undefined;
   /** How many of the most probable tokens are told with each one; undefined tells no probabilities at all. */
   readonly logprobs: number | undefined;
   /** Whether pieces of the answer are wanted as they come. */
@@ -84,8 +85,11 @@ export interface ServingDelta {
   readonly choices: readonly TokenChoice[];
 }
 
-/** `time`: the request's time was over; `cancelled`: nobody waits for the answer any more. */
-export type ServedStop = "eog" | "length" | "stop" | "time" | "cancelled";
+/**
+ * `time`: the request's time was over; `cancelled`: nobody waits for the answer any more; `grammar`: its next token would take more
+ * work in the schema's grammar than one token may.
+ */
+export type ServedStop = "eog" | "length" | "stop" | "time" | "cancelled" | "grammar";
 
 /** An answer with what it took. Times in milliseconds. */
 export interface ServedAnswer {

@@ -77,7 +77,7 @@ function completionQuestion({ offer }: AnswerRouteParts, body: CompletionRequest
   };
 }
 
-function schemaOf(format: ChatRequest["response_format"]): object | undefined {
+function schemaOf(format: ChatRequest["response_format"]): Question["schema"] {
   if (format?.type === "json_object") return anyObject;
   if (format?.type !== "json_schema") return undefined;
   return grammarSchema(format.json_schema.schema, "response_format.json_schema.schema");

@@ -1,8 +1,13 @@
+import { GRAMMAR_WORK } from "../engine/grammar/states.js";
+import type { GrammarSchema } from "../engine/grammar/json-grammar.js";
 import type { Sampling, ServedAnswer, ServingDelta, ServingEngine } from "../engine/serving.js";
 import { Admission, type Turn } from "./admission.js";
-import { ApiError } from "./api-error.js";
+import { ApiError, shuttingDown } from "./api-error.js";
 import { ServerMetrics } from "./metrics.js";
 import type { AskedModel } from "./models.js";
+
+/** A piece of a long prompt, and the most tokens that cutting it off can add: those of a special token or a long word in halves. */
+const PIECE = { characters: 16_384, addedTokens: 64 } as const;
 
 /** Bounds on what one server does at once and on what one request may take. */
 export interface ServerLimits {
@@ -26,7 +31,7 @@ export interface Question {
   readonly maxTokens: number | undefined;
   readonly stop: readonly string[];
   readonly sampling: Sampling;
-  readonly schema: object | undefined;
+  readonly schema: GrammarSchema | undefined;
   readonly logprobs: number | undefined;
 }
 
@@ -41,6 +46,7 @@ export class Answers {
   readonly metrics: ServerMetrics;
   private readonly admission: Admission;
   private readonly underWay = new Set<AbortController>();
+  private stopped = false;
 
   constructor(
     private readonly engine: ServingEngine,
@@ -84,8 +90,9 @@ export class Answers {
     }
   }
 
-  /** Ends every answer under way and refuses those in line. */
+  /** Ends every answer under way and refuses those in line and all that may still come. */
   cancelAll(): void {
+    this.stopped = true;
     for (const controller of this.underWay) controller.abort();
   }
 
@@ -96,9 +103,10 @@ export class Answers {
       controller.abort();
     };
     this.underWay.add(controller);
-    if (gone.aborted) cancel();
+    if (gone.aborted || this.stopped) cancel();
     gone.addEventListener("abort", cancel, { once: true });
     const arrived = performance.now();
+    let counted = false;
     try {
       await firstOf(turn.ready, controller.signal);
       const waitedMs = performance.now() - arrived;
@@ -109,10 +117,16 @@ export class Answers {
         },
         { signal: controller.signal, ...(onDelta ? { onDelta } : {}) },
       );
+      if (answer.stopReason === "grammar") throw tooAmbiguous();
       this.metrics.answered(model.name, answer, waitedMs);
+      counted = true;
+      // What was cut in the middle must not look like an answer that had come to its end.
+      if (answer.stopReason === "cancelled") throw shuttingDown();
       return answer;
     } catch (error) {
-      this.metrics.ended(model.name, controller.signal.aborted ? "cancelled" : "failed");
+      const refused = error instanceof ApiError && error.status < 500;
+      const outcome = controller.signal.aborted ? "cancelled" : refused ? "refused" : "failed";
+      if (!counted) this.metrics.ended(model.name, outcome);
       throw error;
     } finally {
       gone.removeEventListener("abort", cancel);
@@ -126,9 +140,25 @@ export class Answers {
       this.assertKnown(prompt, "prompt");
       return prompt;
     }
+    await this.assertMayFit(prompt);
     const [tokens = []] = await this.engine.tokenize([prompt]);
     if (tokens.length > 0) return tokens;
     throw new ApiError({ status: 400, message: "The prompt is empty.", param: "prompt", code: "invalid_value" });
+  }
+
+  /**
+   * Counts a long text's tokens piece by piece: the time that llama.cpp takes for a text grows with the square of the special tokens in
+   * it, and others wait meanwhile.
+   * @throws ApiError 400 when the pieces have more tokens than the context takes, whatever a cut may have added.
+   */
+  private async assertMayFit(text: string): Promise<void> {
+    if (text.length <= PIECE.characters) return;
+    let least = 0;
+    for (let from = 0; from < text.length; from += PIECE.characters) {
+      const [tokens = []] = await this.engine.tokenize([text.slice(from, from + PIECE.characters)]);
+      least += Math.max(0, tokens.length - PIECE.addedTokens);
+      if (least >= this.limits.contextSize) throw tooLong(`at least ${least}`, this.limits.contextSize);
+    }
   }
 
   /** The engine's process would not survive a token that is none. */
@@ -153,9 +183,7 @@ interface AdmittedQuestion {
 async function firstOf(ready: Promise<void>, signal: AbortSignal): Promise<void> {
   const stopped = new Promise<never>((_resolve, reject) => {
     const refuse = (): void => {
-      reject(
-        new ApiError({ status: 503, message: "The server is shutting down.", type: "server_error", code: "draining" }),
-      );
+      reject(shuttingDown());
     };
     if (signal.aborted) refuse();
     signal.addEventListener("abort", refuse, { once: true });
@@ -163,7 +191,16 @@ async function firstOf(ready: Promise<void>, signal: AbortSignal): Promise<void>
   await Promise.race([ready, stopped]);
 }
 
-function tooLong(tokens: number, contextSize: number): ApiError {
+function tooAmbiguous(): ApiError {
+  return new ApiError({
+    status: 400,
+    message: `This JSON schema is too ambiguous: its grammar is beyond the limit of ${GRAMMAR_WORK.most} steps.`,
+    param: "response_format.json_schema.schema",
+    code: "unsupported_schema",
+  });
+}
+
+function tooLong(tokens: number | string, contextSize: number): ApiError {
   return new ApiError({
     status: 400,
     message: `The prompt has ${tokens} tokens; the context takes ${contextSize}, the answer included.`,

@@ -41,6 +41,12 @@ export class ApiError extends Error {
   }
 }
 
+/** The server takes nothing new: it is about to end. */
+export function shuttingDown(): ApiError {
+  const message = "The server is shutting down.";
+  return new ApiError({ status: 503, message, type: "server_error", code: "draining", retryAfterSeconds: 5 });
+}
+
 /** What Fastify puts on the errors of its own: a malformed body, one that is too large, ... */
 interface HttpError {
   readonly statusCode: number;
@@ -52,6 +58,7 @@ const HTTP_MESSAGES: Readonly<Record<string, string>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: "The body of the request is too large.",
   FST_ERR_CTP_EMPTY_JSON_BODY: "The body of the request is empty; it must be JSON.",
   FST_ERR_CTP_INVALID_JSON_BODY: "The body of the request is not valid JSON.",
+  FST_ERR_BAD_URL: "The address of the request is malformed or not percent-encoded UTF-8.",
   FST_ERR_CTP_INVALID_MEDIA_TYPE: "The body must be JSON, with the header `Content-Type: application/json`.",
 };
 

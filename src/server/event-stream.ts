@@ -12,17 +12,16 @@ export class EventStream extends Readable {
     if (!this.destroyed) this.push(`data: ${JSON.stringify(event)}\n\n`);
   }
 
-  /** Ends the stream after an answer. */
+  /** Ends the stream. */
   done(): void {
     if (this.destroyed) return;
     this.push("data: [DONE]\n\n");
     this.push(null);
   }
 
-  /** Ends the stream with an error: its status was sent long ago. */
+  /** Ends the stream with an error: its status was sent long ago. Clients that do not know the event still see the stream's end. */
   fail(body: ApiErrorBody): void {
-    if (this.destroyed) return;
     this.send(body);
-    this.push(null);
+    this.done();
   }
 }

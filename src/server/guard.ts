@@ -28,6 +28,7 @@ const PAGE_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; fr
 /** Checks every request before its body is read, and puts security headers on every answer. */
 export function guard(app: FastifyInstance, options: GuardOptions): void {
   app.addHook("onRequest", async (request, reply) => {
+    if (request.headers.host === undefined) throw withoutHost();
     if (options.loopbackOnly) assertLoopbackName(request);
     if (allowOrigin(request, reply, options.allowOrigins)) return reply;
     if (options.apiKey !== undefined && request.routeOptions.config.open !== true) assertKey(request, options.apiKey);
@@ -45,6 +46,10 @@ export function guard(app: FastifyInstance, options: GuardOptions): void {
 
 function isPage(reply: FastifyReply): boolean {
   return String(reply.getHeader("content-type")).startsWith("text/html");
+}
+
+function withoutHost(): ApiError {
+  return new ApiError({ status: 400, message: "The request has no Host header.", code: "missing_host" });
 }
 
 function assertLoopbackName({ host }: FastifyRequest): void {

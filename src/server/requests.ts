@@ -2,11 +2,15 @@ import { z } from "zod";
 import { ApiError } from "./api-error.js";
 
 const SEEDS = 2 ** 53 - 1;
-/** Most stop strings, alternatives of a token and texts of a message. OpenAI takes 4 stop strings and 20 alternatives. */
-const MOST = { stop: 16, alternatives: 20 } as const;
+/**
+ * Most stop strings, characters of one, alternatives of a token, messages, and biased tokens. OpenAI takes 4 stop strings, 20
+ * alternatives and 2048 messages. All are looked at before their items are: checking a request must not make others wait.
+ */
+const MOST = { stop: 16, stopLength: 1000, alternatives: 20, messages: 2048, biases: 4096 } as const;
 
 const text = z.string();
 const whole = z.number().int();
+const stopString = text.min(1).max(MOST.stopLength);
 
 /** Fields that both endpoints have. Clients send null for what they leave open, and fields that we know nothing of: those are ignored. */
 const shared = {
@@ -14,7 +18,7 @@ const shared = {
   boundary: whole.min(0).nullish().describe("any K of the full adapter; with the model `full` only"),
   stream: z.boolean().nullish(),
   stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
-  stop: z.union([text.min(1), z.array(text.min(1)).max(MOST.stop)]).nullish(),
+  stop: z.union([stopString, z.array(stopString).max(MOST.stop)]).nullish(),
   seed: whole.min(-SEEDS).max(SEEDS).nullish(),
   temperature: z.number().min(0).max(2).nullish().describe("0, the default, takes the most probable token"),
   top_p: z.number().gt(0).max(1).nullish(),
@@ -22,7 +26,11 @@ const shared = {
   min_p: z.number().min(0).max(1).nullish(),
   presence_penalty: z.number().min(-2).max(2).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
-  logit_bias: z.record(z.string().regex(/^\d+$/), z.number().min(-100).max(100)).nullish(),
+  logit_bias: z
+    .unknown()
+    .refine((given) => Object.keys(Object(given) as object).length <= MOST.biases, `at most ${MOST.biases} tokens`)
+    .pipe(z.record(z.string().regex(/^\d+$/), z.number().min(-100).max(100)).nullish())
+    .optional(),
   max_tokens: whole.min(1).nullish(),
   n: z.literal(1, "Only one answer a request is supported.").nullish(),
 };
@@ -52,7 +60,7 @@ const notSupported = (what: string): z.ZodType => z.array(z.unknown()).max(0, `$
 /** Body of POST /v1/chat/completions. */
 export const chatRequestSchema = z.object({
   ...shared,
-  messages: z.array(message).min(1),
+  messages: z.array(z.unknown()).min(1).max(MOST.messages).pipe(z.array(message)),
   max_completion_tokens: whole.min(1).nullish(),
   logprobs: z.boolean().nullish(),
   top_logprobs: whole.min(0).max(MOST.alternatives).nullish(),
@@ -65,13 +73,26 @@ export const chatRequestSchema = z.object({
 export const completionRequestSchema = z.object({
   ...shared,
   prompt: z
-    .union([text, z.array(text).length(1, "Only one prompt a request is supported."), z.array(whole.min(0)).min(1)])
+    .union([text, z.array(z.unknown()).min(1).superRefine(onePrompt)])
     .describe("a text, special tokens recognised, or the ids of its tokens"),
   logprobs: whole.min(0).max(MOST.alternatives).nullish(),
   echo: z.literal(false, "echo is not supported.").nullish(),
   suffix: z.literal("", "suffix is not supported.").nullish(),
   best_of: z.literal(1, "Only one answer a request is supported.").nullish(),
 });
+
+/** A list of one text, or of token ids. In one pass: there may be as many ids as a body holds. */
+function onePrompt(items: readonly unknown[], context: z.RefinementCtx): void {
+  const [first] = items;
+  const add = (message: string): void => {
+    context.addIssue({ code: "custom", message });
+  };
+  if (typeof first === "string") {
+    if (items.length > 1) add("Only one prompt a request is supported.");
+  } else if (!items.every((id) => Number.isSafeInteger(id) && Number(id) >= 0)) {
+    add("must be a text, or a list of token ids: whole numbers from 0 on");
+  }
+}
 
 export type ChatRequest = z.output<typeof chatRequestSchema>;
 export type CompletionRequest = z.output<typeof completionRequestSchema>;

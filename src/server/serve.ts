@@ -11,7 +11,7 @@ import { effectNotes } from "../sweep/effect-notes.js";
 import { assertPortFree, listen } from "./listen.js";
 import { openOffer, type Offer } from "./offer.js";
 import { createServer as createBoundaryServer, type BoundaryServer, type ServerParts } from "./server.js";
-import { assertSafeAddress, isLoopback, type ServeSettings } from "./settings.js";
+import { assertSafeAddress, assertUsableKey, isLoopback, type ServeSettings } from "./settings.js";
 
 /** Where a server listens. */
 export interface Listening {
@@ -45,6 +45,7 @@ const RECEIVING = { headersMs: 10_000, requestMs: 30_000 } as const;
  */
 export async function serve(settings: ServeSettings, { onListening, signal }: ServeHooks = {}): Promise<void> {
   assertSafeAddress(settings);
+  assertUsableKey(settings);
   await assertPortFree(settings);
   const offer = await openOffer(settings);
   const shape = contextShape(settings, offer.model);

@@ -1,11 +1,12 @@
-import { STATUS_CODES, type ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:http";
+import { Server as NetServer, type Socket } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import type { ServingEngine } from "../engine/serving.js";
 import { version } from "../version.js";
 import { answerRoutes } from "./answer-routes.js";
 import { Answers, type ServerLimits } from "./answers.js";
-import { ApiError, asApiError } from "./api-error.js";
+import { ApiError, asApiError, shuttingDown } from "./api-error.js";
 import { conversationFormatter } from "./conversation.js";
 import { guard, type GuardOptions } from "./guard.js";
 import { infoRoutes } from "./info-routes.js";
@@ -42,6 +43,10 @@ export interface BoundaryServer {
 
 /** Milliseconds between two looks for requests that came too slowly, and for connections that became idle while draining. */
 const LOOK_EVERY = { slow: 1000, idle: 50 } as const;
+/** Characters of a name in an address: more than a request's head may have. */
+const MOST_NAME = 2 ** 16;
+/** Methods that routes may have. */
+const METHODS = ["GET", "POST"] as const;
 /** Connections at once; more are closed as they come. */
 const MOST_CONNECTIONS = 1024;
 /** Statuses of requests that are not even HTTP. Source: Node's http, event clientError. */
@@ -58,11 +63,20 @@ export function createServer(parts: ServerParts): BoundaryServer {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: receiving.bodyBytes,
     requestTimeout: receiving.requestMs,
+    // A longer name of a model is one that there is not, like any other.
+    routerOptions: { maxParamLength: MOST_NAME },
     http: {
+      // Node's own refusal has no body.
+      requireHostHeader: false,
       headersTimeout: receiving.headersMs,
       connectionsCheckingInterval: Math.min(LOOK_EVERY.slow, receiving.headersMs),
     },
     clientErrorHandler,
+    // Errors before any hook runs, such as those of a malformed address.
+    frameworkErrors: (error, _request, reply) => {
+      reply.hijack();
+      sendError(reply.raw, asApiError(error));
+    },
     forceCloseConnections: "idle",
     return503OnClosing: false,
     // Ids of clients would let them write into the log.
@@ -72,18 +86,21 @@ export function createServer(parts: ServerParts): BoundaryServer {
   app.removeContentTypeParser("text/plain");
   const answers = new Answers(engine, limits);
   app.server.maxConnections = MOST_CONNECTIONS;
-  const underWay = new Set<ServerResponse>();
-  app.server.on("request", (_request, response: ServerResponse) => {
-    underWay.add(response);
-    response.once("close", () => underWay.delete(response));
-  });
   let draining = false;
   const isDraining = (): boolean => draining;
+  /** Requests that had come before the drain. */
+  const underWay = new Set<ServerResponse>();
+  app.server.on("checkExpectation", refuseExpectation);
   reportErrors(app);
   guard(app, parts);
-  app.addHook("onRequest", (request, _reply, next) => {
-    if (draining && request.method === "POST") next(shuttingDown());
-    else next();
+  app.addHook("onRequest", (request, { raw }, next) => {
+    if (draining) {
+      next(request.method === "POST" ? shuttingDown() : undefined);
+      return;
+    }
+    underWay.add(raw);
+    raw.once("close", () => underWay.delete(raw));
+    next();
   });
   const format = conversationFormatter(offer.model);
   const fingerprint = `boundary-${version}-${offer.adapter.sha256.slice(0, 12)}`;
@@ -94,9 +111,11 @@ export function createServer(parts: ServerParts): BoundaryServer {
     app,
     drain: async (milliseconds) => {
       draining = true;
-      const late = setTimeout(() => {
-        answers.cancelAll();
-      }, milliseconds);
+      // Without node:http's own close, which would end idle connections at once: whoever is connected may still ask /health.
+      NetServer.prototype.close.call(app.server);
+      const end = performance.now() + milliseconds;
+      while (underWay.size > 0 && performance.now() < end) await setTimeout(LOOK_EVERY.idle);
+      answers.cancelAll();
       // Node counts a connection on which nothing has come yet as busy, and clients open such ones in advance.
       const idle = setInterval(() => {
         if (underWay.size === 0) app.server.closeAllConnections();
@@ -105,7 +124,6 @@ export function createServer(parts: ServerParts): BoundaryServer {
       try {
         await app.close();
       } finally {
-        clearTimeout(late);
         clearInterval(idle);
       }
     },
@@ -121,14 +139,43 @@ function reportErrors(app: FastifyInstance): void {
     if (told.status === 401) reply.header("www-authenticate", "Bearer");
     return reply.code(told.status).send(told.body);
   });
-  app.setNotFoundHandler(() => {
-    throw new ApiError({ status: 404, message: "There is nothing at this address.", code: "unknown_url" });
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = METHODS.filter((method) => app.hasRoute({ method, url: routeOf(request.url) }));
+    if (allowed.length === 0) {
+      throw new ApiError({ status: 404, message: "There is nothing at this address.", code: "unknown_url" });
+    }
+    reply.header("allow", allowed.join(", "));
+    const message = `This address takes ${allowed.join(" and ")}, not ${request.method}.`;
+    throw new ApiError({ status: 405, message, code: "method_not_allowed" });
   });
   app.addHook("onResponse", async (request, reply) => {
     const route = request.routeOptions.url ?? "(unknown)";
     const ms = Math.round(reply.elapsedTime);
     request.log.info({ method: request.method, route, status: reply.statusCode, ms }, "answered");
   });
+}
+
+/** The route that an address would belong to, whatever the method. */
+function routeOf(url: string): string {
+  return url.replace(/[?#].*$/s, "").replace(/^\/v1\/models\/[^/]+$/, "/v1/models/:id");
+}
+
+/** Answers a request with an Expect header that no server knows. */
+function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  const message = "The only expectation that this server meets is 100-continue.";
+  sendError(response, new ApiError({ status: 417, message }));
+}
+
+/** Sends an error where no hook and no handler runs. */
+function sendError(response: ServerResponse, { status, body }: ApiError): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
+    "content-type": "application/json; charset=utf-8",
+    "content-length": Buffer.byteLength(text),
+    "x-content-type-options": "nosniff",
+    connection: "close",
+  });
+  response.end(text);
 }
 
 /** Answers what is not a sound HTTP request, or came too slowly, and ends its connection. */
@@ -149,9 +196,4 @@ function clientErrorHandler(this: FastifyInstance, error: NodeJS.ErrnoException,
   ];
   if (socket.writable) socket.write(`${head.join("\r\n")}\r\n\r\n${text}`);
   socket.destroy();
-}
-
-function shuttingDown(): ApiError {
-  const message = "The server is shutting down.";
-  return new ApiError({ status: 503, message, type: "server_error", code: "draining", retryAfterSeconds: 5 });
 }

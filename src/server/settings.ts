@@ -56,3 +56,20 @@ export function assertSafeAddress({ host, apiKey, auth }: ServeSettings): void {
     fix: "Set BOUNDARY_API_KEY (or --api-key), or pass --no-auth if everybody may use it.",
   });
 }
+
+/** @throws UsageError for a key that no client could send as it is. */
+export function assertUsableKey({ apiKey }: ServeSettings): void {
+  if (apiKey === undefined) return;
+  if (apiKey !== apiKey.trim()) {
+    throw new UsageError({
+      what: "the API key begins or ends with white space, which clients cannot send",
+      fix: "Remove it: a line break often comes from the file that the key was read from.",
+    });
+  }
+  if (!/^[\x20-\x7e]+$/.test(apiKey)) {
+    throw new UsageError({
+      what: "the API key has characters that an HTTP header cannot carry",
+      fix: "Use letters, digits and punctuation of ASCII.",
+    });
+  }
+}

@@ -85,4 +85,62 @@ describe("a client's JSON schema as the engine's grammar takes it", () => {
     const wide = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`p${i}`, { type: "string" }]));
     expect(() => translated({ type: "object", properties: wide })).toThrow(ApiError);
   });
+
+  it.each<[string, object, string]>([
+    ["levels", nested(30), "24 levels"],
+    ["schemas", { anyOf: Array.from({ length: 501 }, () => ({ type: "null" })) }, "500 schemas"],
+    ["repetitions", { type: "array", items: { type: "null" }, maxItems: 1e308 }, "1000 repetitions"],
+    ["values", { enum: Array.from({ length: 100_000 }, (_, i) => `v${i}`) }, "1000 enum values"],
+    ["values of all enums", { anyOf: [{ enum: range(600) }, { enum: range(600) }] }, "1000 enum values"],
+    ["characters", { const: "x".repeat(120_001) }, "120000 characters"],
+    [
+      "characters of names",
+      { type: "object", properties: { ["x".repeat(120_001)]: { type: "null" } } },
+      "120000 characters",
+    ],
+    [
+      "symbols",
+      { anyOf: Array.from({ length: 200 }, (_, i) => ({ type: "string", minLength: i, maxLength: 1000 })) },
+      "100000 symbols",
+    ],
+  ])("names the limit that a schema is beyond: %s", (_name, schema, limit) => {
+    expect(messageOf(schema)).toContain(`beyond the limit of ${limit}.`);
+  });
+
+  it.each<[string, object, string]>([
+    ["itself", { $ref: "#/$defs/a", $defs: { a: { $ref: "#/$defs/a" } } }, "refers to itself"],
+    [
+      "itself or null",
+      { $ref: "#/$defs/a", $defs: { a: { anyOf: [{ $ref: "#/$defs/a" }, { type: "null" }] } } },
+      "refers to itself",
+    ],
+    [
+      "endless",
+      { $ref: "#/$defs/a", $defs: { a: { type: "object", properties: { a: { $ref: "#/$defs/a" } } } } },
+      "no finite value",
+    ],
+    ["without alternatives", { anyOf: [] }, "no alternatives"],
+    ["without types", { type: [] }, "known `type`"],
+  ])("refuses what no value satisfies: %s", (_name, schema, why) => {
+    expect(messageOf(schema)).toContain(why);
+  });
 });
+
+function range(length: number): number[] {
+  return Array.from({ length }, (_, i) => i);
+}
+
+function nested(levels: number): object {
+  return levels === 0 ? { type: "string" } : { type: "array", items: nested(levels - 1) };
+}
+
+function messageOf(schema: object): string {
+  try {
+    translated(schema);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    expect(error.status).toBe(400);
+    return error.message;
+  }
+  throw new Error("the schema was taken");
+}

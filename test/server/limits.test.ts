@@ -1,3 +1,4 @@
+import { Agent, get } from "node:http";
 import OpenAI from "openai";
 import { describe, expect, it } from "vitest";
 import { question, rawRequest, startServer, tinyServer, type Ask } from "./running-server.js";
@@ -33,6 +34,26 @@ describe("a request that is wrong", () => {
     ["two answers", { n: 2 }, 400, "n", "invalid_value"],
     ["tools", { tools: [{ type: "function" }] }, 400, "tools", "invalid_value"],
     ["a token that is none", { logit_bias: { 99999: 1 } }, 400, "logit_bias", "invalid_value"],
+    ["a stop string beyond the limit", { stop: ["x".repeat(1001)] }, 400, "stop[0]", "invalid_value"],
+    [
+      "messages beyond the limit",
+      { messages: Array.from({ length: 2049 }, () => 1) },
+      400,
+      "messages",
+      "invalid_value",
+    ],
+    [
+      "a schema that refers to itself",
+      {
+        response_format: {
+          type: "json_schema",
+          json_schema: { schema: { $ref: "#/$defs/a", $defs: { a: { $ref: "#/$defs/a" } } } },
+        },
+      },
+      400,
+      "response_format.json_schema.schema",
+      "unsupported_schema",
+    ],
     [
       "a schema that no grammar keeps",
       { response_format: { type: "json_schema", json_schema: { schema: { type: "string", pattern: "a" } } } },
@@ -68,6 +89,41 @@ describe("a request that is wrong", () => {
       status: 404,
       code: "unknown_url",
     });
+  });
+
+  it("is refused with token ids beyond the vocabulary", async () => {
+    const { vocabulary } = tiny.engine.info;
+    const status = async (prompt: unknown): Promise<number> =>
+      (await tiny.post("/v1/completions", JSON.stringify({ model: "base", prompt, max_tokens: 1 }))).status;
+    expect(await status([0, vocabulary - 1])).toBe(200);
+    for (const wrong of [vocabulary, 2 ** 31, 2 ** 32, 2 ** 53, -1, 0.5]) expect(await status([0, wrong])).toBe(400);
+  });
+
+  it("is answered in the same shape where it is not even sound HTTP", async () => {
+    const host = "Host: localhost\r\nConnection: close\r\n";
+    const of = async (line: string, head = host): Promise<{ status: number; code: unknown; text: string }> => {
+      const text = await rawRequest(tiny.main.url, `${line} HTTP/1.1\r\n${head}\r\n`);
+      const { error } = JSON.parse(text.slice(text.indexOf("\r\n\r\n"))) as { error: Record<string, unknown> };
+      expect(error).toEqual({
+        message: expect.any(String) as string,
+        type: "invalid_request_error",
+        param: null,
+        code: error["code"],
+      });
+      return { status: Number(text.split(" ")[1]), code: error["code"], text };
+    };
+    for (const path of ["/%ff", "/%", "/v1/models/%zz", "/%c0%80"]) {
+      expect(await of(`GET ${path}`)).toMatchObject({ status: 400, code: "bad_url" });
+    }
+    expect(await of("PUT /v1/chat/completions")).toMatchObject({ status: 405, code: "method_not_allowed" });
+    expect((await of("DELETE /v1/models/base?x=1")).text).toMatch(/^allow: GET\r$/im);
+    expect(await of("PUT /nothing")).toMatchObject({ status: 404, code: "unknown_url" });
+    expect(await of("FOO /")).toMatchObject({ status: 400 });
+    expect(await of("GET /health", "Connection: close\r\n")).toMatchObject({ status: 400, code: "missing_host" });
+    expect(await of("POST /v1/completions", `${host}Expect: moon\r\nContent-Length: 0\r\n`)).toMatchObject({
+      status: 417,
+    });
+    expect(await of("GET /health", `${host}X-A: ${"x".repeat(40_000)}\r\n`)).toMatchObject({ status: 431 });
   });
 
   it("comes to the official client as its own errors", async () => {
@@ -235,5 +291,71 @@ describe("under load", () => {
     expect(reason).toBe("length");
     await drained;
     await expect(fetch(`${url}/health`)).rejects.toThrow();
+  });
+
+  it("goes on for others while a request would cost it dearly", async () => {
+    const a = { $ref: "#/$defs/a" };
+    const list = (minItems: number): object => ({ type: "array", items: a, minItems });
+    const anyOf = [{ type: "array", prefixItems: [a], minItems: 1 }, list(1), list(2), { type: "null" }];
+    const schema = { ...a, $defs: { a: { anyOf } } };
+    const bomb = { ...question("x"), response_format: { type: "json_schema", json_schema: { name: "x", schema } } };
+    const special = { model: "base", prompt: "<|im_start|>".repeat(50_000), max_tokens: 4 };
+    await tiny.withServer(
+      { receiving: { bodyBytes: 1e6, headersMs: 1e4, requestMs: 1e4 } },
+      async ({ url, client }) => {
+        const send = (path: string, body: object): Promise<Response> =>
+          fetch(`${url}${path}`, {
+            method: "POST",
+            body: JSON.stringify(body),
+            headers: { "content-type": "application/json" },
+            signal: AbortSignal.timeout(20_000),
+          });
+        const hostile = [send("/v1/chat/completions", bomb), send("/v1/completions", special)];
+        expect((await client.chat.completions.create(question("hi"))).choices).toHaveLength(1);
+        const [first, second] = await Promise.all(hostile);
+        expect(first?.status).toBe(200);
+        expect(second?.status).toBe(400);
+      },
+    );
+  });
+
+  it("says that it drains to those who are still connected, and ends what it cuts with an error", async () => {
+    const { server, url, client } = await startServer(tiny.main, { limits: { parallel: 1, maxTokens: 450 } });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const health = (): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        get(`${url}/health`, { agent }, (answer) => {
+          answer.resume().once("end", () => {
+            resolve(answer.statusCode);
+          });
+        }).once("error", reject);
+      });
+    expect(await health()).toBe(200);
+    const body = JSON.stringify({ ...long("hi"), stream: true, max_completion_tokens: 450 });
+    const stream = (): Promise<Response> =>
+      fetch(`${url}/v1/chat/completions`, { method: "POST", body, headers: { "content-type": "application/json" } });
+    // One is answered at a time, so that the last ones cannot have their turn before the drain is over.
+    const before = Array.from({ length: 6 }, stream);
+    const refused = expect(client.chat.completions.create(question("hi"))).rejects.toMatchObject({
+      status: 503,
+      code: "draining",
+    });
+    // A stream's head comes when it has its place in line.
+    const streams = await Promise.all([...before, ...Array.from({ length: 6 }, stream)]);
+    const drained = server.drain(100);
+    expect(await health()).toBe(503);
+    expect(await health()).toBe(503);
+    await expect(fetch(`${url}/health`)).rejects.toThrow();
+    const ends = await Promise.all(streams.map(async (answer) => (await answer.text()).split("\n\n").slice(-3)));
+    for (const [last, done] of ends) {
+      expect(last).toMatch(
+        /"finish_reason":"length"|^data: \{"error":\{"message":".+","type":"server_error",.*"draining"/,
+      );
+      expect(done).toBe("data: [DONE]");
+    }
+    expect(ends.at(-1)?.[0]).toContain('"code":"draining"');
+    await refused;
+    await drained;
+    agent.destroy();
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { UsageError } from "../../src/errors.js";
-import { assertSafeAddress, isLoopback, serveSettingsSchema } from "../../src/server/settings.js";
+import { assertSafeAddress, assertUsableKey, isLoopback, serveSettingsSchema } from "../../src/server/settings.js";
 
 const settings = (given: object): Parameters<typeof assertSafeAddress>[0] => serveSettingsSchema.parse(given);
 
@@ -29,5 +29,24 @@ describe("where a server may listen", () => {
 
   it("is this machine by default", () => {
     expect(settings({})).toMatchObject({ host: "127.0.0.1", auth: true, allowOrigin: [] });
+  });
+});
+
+describe("an API key", () => {
+  it.each([" s3cret", "s3cret ", "s3cret\n", "\ts3cret", " ", "s3cret\u0000", "s3cret-ключ"])(
+    "is refused where no client can send it, without being told: %j",
+    (apiKey) => {
+      const check = (): void => {
+        assertUsableKey(settings({ apiKey }));
+      };
+      expect(check).toThrow(UsageError);
+      expect(check).toThrow(/^(?!.*s3cret)the API key/i);
+    },
+  );
+
+  it.each(["key", "two words", "!#$%&'*+-.^_`|~", undefined])("is taken where they can: %j", (apiKey) => {
+    expect(() => {
+      assertUsableKey(settings(apiKey === undefined ? {} : { apiKey }));
+    }).not.toThrow();
   });
 });
