@@ -59,7 +59,10 @@ export function scoreOutputs(predictions: readonly Prediction[], scoring: Output
   const texts = predictions.map(({ prediction, isMissing }) =>
     isMissing === true ? undefined : answerText(prediction, reading),
   );
-  const { scores, groups } = scoreTexts(texts, predictions, { metrics: withReading(scoring.metrics, reading), groupBy });
+  const { scores, groups } = scoreTexts(texts, predictions, {
+    metrics: withReading(scoring.metrics, reading),
+    groupBy,
+  });
   const touched = predictions.filter(({ prediction }) => stripThoughts(prediction, thoughts) !== prediction).length;
   return {
     scores: [...scores.values()].map((one) => reported(one, seed)),

@@ -81,9 +81,11 @@ export async function rescore(folder: string, flags: SweepSettings): Promise<Swe
     seed: config.seed,
     clusters: run.samples.filter(({ part }) => part === "selection").map(({ prompt }) => prompt),
   });
-  const isChosenOtherwise = (["rule", "margin", "floor", "metric", "extract", "strip-thoughts"] as const).some((name) => {
-    return redactedConfig(config)[name] !== result.config[name];
-  });
+  const isChosenOtherwise = (["rule", "margin", "floor", "metric", "extract", "strip-thoughts"] as const).some(
+    (name) => {
+      return redactedConfig(config)[name] !== result.config[name];
+    },
+  );
   const isUnconfirmed = holdout.length > 0 && !onHoldout;
   const again = `${chosen.candidate.name} has not answered the holdout: the same sweep with --rule ${config.rule} and --metric ${settings.metric} would have it confirmed.`;
   return sweepResultSchema.parse({

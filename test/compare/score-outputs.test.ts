@@ -71,7 +71,10 @@ describe("the scores of outputs", () => {
       [" The answer is red. ", ["red"]],
     ];
     const stripped = scored(thinking, "contains", { stripThoughts: true });
-    expect(stripped.samples.map(({ prediction }) => prediction)).toEqual(["The answer is red.", " The answer is red. "]);
+    expect(stripped.samples.map(({ prediction }) => prediction)).toEqual([
+      "The answer is red.",
+      " The answer is red. ",
+    ]);
     expect(stripped.notes).toEqual(["Thoughts were stripped from 1 of 2 outputs."]);
     expect(stripped.scores[0]?.signature).toContain("|strip:thoughts|");
     const { samples, scores } = scored(thinking, "em", { extract: regexExtraction("answer is (\\w+)") });
@@ -80,7 +83,13 @@ describe("the scores of outputs", () => {
   });
 
   it("are those of the outputs as they are given: white space, byte order marks and tags are part of them", () => {
-    const texts = ["  Rome\n", "\uFEFFRome", "use the </think> tag to close", "<think>Rome", "a <thinking>b</thinking>"];
+    const texts = [
+      "  Rome\n",
+      "\uFEFFRome",
+      "use the </think> tag to close",
+      "<think>Rome",
+      "a <thinking>b</thinking>",
+    ];
     const given = scored(
       texts.map((text): Row => [text, [text]]),
       "em,chrf:whitespace=yes",

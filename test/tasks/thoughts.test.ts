@@ -36,9 +36,12 @@ describe("an answer without thoughts", () => {
 });
 
 describe("stripping thoughts", () => {
-  it.each(["", "  Rome\n", "\uFEFFRome", "Rome <b>x</b> ", "a < b > c"])("leaves a text without marks as it is: %j", (text) => {
-    expect(stripThoughts(text, thoughtMarks)).toBe(text);
-  });
+  it.each(["", "  Rome\n", "\uFEFFRome", "Rome <b>x</b> ", "a < b > c"])(
+    "leaves a text without marks as it is: %j",
+    (text) => {
+      expect(stripThoughts(text, thoughtMarks)).toBe(text);
+    },
+  );
 
   it("takes the marks that it is given, and the white space behind a thought", () => {
     const { open, close } = thoughtMarks.find((one) => one.open === "[THINK]")!;
