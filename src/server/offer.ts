@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { HashedAdapter } from "../adapter/adapter.js";
-import { readBaseModel, withSha256, type BaseModel } from "../adapter/base-model.js";
+import { readBaseModel, withSha256, type HashedBaseModel } from "../adapter/base-model.js";
 import { boundaryMask } from "../adapter/mask.js";
 import { openAdapter } from "../adapter/open-adapter.js";
 import { piecesOf, writePieces, type ScaledPiece } from "../adapter/pieces.js";
@@ -19,7 +19,7 @@ export interface OfferedModel {
 
 /** What a server offers: a base model with an adapter at every boundary. */
 export interface Offer {
-  readonly model: BaseModel;
+  readonly model: HashedBaseModel;
   readonly adapter: HashedAdapter;
   readonly models: readonly OfferedModel[];
   /** The sweep whose choice is offered as `trimmed`. */
@@ -44,8 +44,8 @@ export interface OfferSource {
 export async function openOffer(source: OfferSource): Promise<Offer> {
   const run = source.run === undefined ? undefined : await loadRun(source.run);
   if (run) assertBoundaries(run, "serve its boundaries");
-  const model = await readBaseModel(await resolveModelPath(await pathOf("model", source, run)));
-  if (run) await assertSameModel(model, run);
+  const model = await withSha256(await readBaseModel(await resolveModelPath(await pathOf("model", source, run))));
+  if (run) assertSameModel(model, run);
   const opened = await openAdapter(await resolveModelPath(await pathOf("adapter", source, run)), model);
   try {
     if (run) assertSameAdapter(opened.adapter, run);
@@ -57,7 +57,7 @@ export async function openOffer(source: OfferSource): Promise<Offer> {
 }
 
 async function offerOf(
-  model: BaseModel,
+  model: HashedBaseModel,
   adapter: HashedAdapter,
   run: FinishedRun | undefined,
   closeAdapter: () => Promise<void>,
@@ -116,9 +116,8 @@ async function pathOf(which: "model" | "adapter", source: OfferSource, run: Fini
   });
 }
 
-async function assertSameModel(model: BaseModel, { folder, result }: FinishedRun): Promise<void> {
-  const { sha256 } = await withSha256(model);
-  if (sha256 !== result.model.sha256) throw otherFile(folder, "model", model.path, sha256, result.model.sha256);
+function assertSameModel({ path, sha256 }: HashedBaseModel, { folder, result }: FinishedRun): void {
+  if (sha256 !== result.model.sha256) throw otherFile(folder, "model", path, sha256, result.model.sha256);
 }
 
 function assertSameAdapter({ path, sha256 }: HashedAdapter, { folder, result }: FinishedRun): void {

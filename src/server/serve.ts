@@ -7,7 +7,9 @@ import { openServingEngine } from "../engine/serving-engine.js";
 import type { ServingEngine, ServingOptions } from "../engine/serving.js";
 import { EngineCrashError, InterruptedError, MemoryError } from "../errors.js";
 import { aborted } from "../engine/aborted.js";
+import { InputFiles } from "../formats/input-files.js";
 import { effectNotes } from "../sweep/effect-notes.js";
+import { whileUnchanged } from "../sweep/guarded-engine.js";
 import { assertPortFree, listen } from "./listen.js";
 import { openOffer, type Offer } from "./offer.js";
 import { createServer as createBoundaryServer, type BoundaryServer, type ServerParts } from "./server.js";
@@ -50,12 +52,15 @@ export async function serve(settings: ServeSettings, { onListening, signal }: Se
   const offer = await openOffer(settings);
   const shape = contextShape(settings, offer.model);
   const exactOn = (info: EngineInfo): boolean => settings.exact ?? info.backend === "cpu";
+  const files = new InputFiles([...offer.model.sources, ...offer.adapter.sources]);
   let engine: ServingEngine | undefined;
   try {
     assertNotStopped(signal);
-    engine = await openEngineFor(settings, offer, (info) => {
-      return { context: shape, contexts: contextsThatFit(settings, offer.model, shape, info), exact: exactOn(info) };
-    });
+    engine = await whileUnchanged(files, () =>
+      openEngineFor(settings, offer, (info) => {
+        return { context: shape, contexts: contextsThatFit(settings, offer.model, shape, info), exact: exactOn(info) };
+      }),
+    );
     assertNotStopped(signal);
     const notes = await effectNotes(engine, offer.adapter, offer.model);
     assertNotStopped(signal);

@@ -1,5 +1,4 @@
-import type { BaseModel } from "../adapter/base-model.js";
-import { withSha256 } from "../adapter/base-model.js";
+import { withSha256, type BaseModel, type HashedBaseModel } from "../adapter/base-model.js";
 import type { HashedAdapter } from "../adapter/adapter.js";
 import { openAdapter } from "../adapter/open-adapter.js";
 import { openEngine } from "../engine/process-engine.js";
@@ -11,8 +10,12 @@ import { effectSentences, hasNoEffect } from "./effect-words.js";
 import { withEngine } from "./session.js";
 
 /** What a user should know of an adapter's modules on this engine, a sentence each: kinds without an effect, and whether nothing has one. */
-export async function effectNotes(engine: EffectEngine, adapter: HashedAdapter, model: BaseModel): Promise<string[]> {
-  const effects = await adapterEffects(engine, adapter, await withSha256(model));
+export async function effectNotes(
+  engine: EffectEngine,
+  adapter: HashedAdapter,
+  model: HashedBaseModel,
+): Promise<string[]> {
+  const effects = await adapterEffects(engine, adapter, model);
   const place = { llamaCpp: engine.info.llamaCpp, architecture: model.architecture };
   const nothing = hasNoEffect(effects) ? [`${adapter.givenPath} changes nothing on ${model.path}`] : [];
   return [...effectSentences(effects, place), ...nothing];
@@ -27,10 +30,10 @@ export async function notesOnEffects(path: string, model: BaseModel, signal?: Ab
   try {
     const { adapter, close } = await openAdapter(path, model);
     try {
+      const hashed = await withSha256(model);
+      const files = new InputFiles([...hashed.sources, ...adapter.sources]);
       const open = (): ReturnType<typeof openEngine> => openEngine({ modelPath: model.path, gpu: "off", gpuLayers: 0 });
-      return await withEngine(open, new InputFiles(adapter.sources), signal, (engine) =>
-        effectNotes(engine, adapter, model),
-      );
+      return await withEngine(open, files, signal, (engine) => effectNotes(engine, adapter, hashed));
     } finally {
       await close();
     }

@@ -285,8 +285,11 @@ describe("boundary trim", () => {
       expect.stringContaining("Use the base model without an adapter"),
     ]);
     expect(await exists(at("zero.gguf"))).toBe(false);
-    const tooMuch = await callCli(["trim", fixture.adapter, "--keep", "9", "--out", at("nine.gguf")]);
-    expect([tooMuch.code, tooMuch.stderr]).toEqual([2, expect.stringContaining("0 to 4")]);
+    const tooMuch = ["trim", fixture.adapter, "--keep", "9", "--out", at("nine.gguf")];
+    const asked = await callCli(tooMuch);
+    expect([asked.code, asked.stderr]).toEqual([2, expect.stringContaining("--layer-count")]);
+    const refused = await callCli([...tooMuch, "--model", fixture.model]);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("0 to 4")]);
   });
 });
 

@@ -14,7 +14,6 @@ export const unusualArchitectures = [
   "granitehybrid",
   "lfm2",
   "nemotron_h",
-  "rwkv7",
 ] as const;
 export type UnusualArchitecture = (typeof unusualArchitectures)[number];
 
@@ -173,26 +172,6 @@ const recipes: Readonly<Record<UnusualArchitecture, Recipe>> = {
     block: (layer) => ({
       ...norm,
       ...(layer === 0 ? mamba2 : layer === 2 ? attention : { "ffn_up.weight": [D, FF], "ffn_down.weight": [FF, D] }),
-    }),
-  },
-  rwkv7: {
-    keys: {
-      ...{ "attention.head_count": 0, "wkv.head_size": 8, token_shift_count: 2, "attention.decay_lora_rank": 8 },
-      ...{ "attention.iclr_lora_rank": 8, "attention.value_residual_mix_lora_rank": 8, "attention.gate_lora_rank": 8 },
-    },
-    more: { "token_embd_norm.weight": [D], "token_embd_norm.bias": [D], "output_norm.bias": [D] },
-    block: () => ({
-      ...{ ...norm, "attn_norm.bias": [D], "attn_norm_2.weight": [D], "attn_norm_2.bias": [D] },
-      ...Object.fromEntries(["w", "a", "v"].map((part) => [`time_mix_${part}0.weight`, [D]])),
-      ...Object.fromEntries(["w", "a", "v", "g"].map((part) => [`time_mix_${part}1.weight`, [D, 8]])),
-      ...Object.fromEntries(["w", "a", "v", "g"].map((part) => [`time_mix_${part}2.weight`, [8, D]])),
-      ...Object.fromEntries(["k_k", "k_a", "r_k"].map((part) => [`time_mix_${part}.weight`, [D]])),
-      ...Object.fromEntries(
-        ["key", "value", "receptance", "output"].map((part) => [`time_mix_${part}.weight`, [D, D]]),
-      ),
-      ...{ "time_mix_lerp_fused.weight": [D, 1, 1, 6], "time_mix_ln.weight": [D], "time_mix_ln.bias": [D] },
-      ...{ "channel_mix_lerp_k.weight": [D, 1, 1], "channel_mix_key.weight": [D, FF] },
-      "channel_mix_value.weight": [FF, D],
     }),
   },
 };

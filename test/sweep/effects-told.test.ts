@@ -149,7 +149,7 @@ describe("recurrent and hybrid models", () => {
   it.each([
     ["mamba2", { ssm_in: 1, ssm_out: 1 }],
     ["jamba", { attn_q: 1, ssm_in: 1, ffn_down: 1 }],
-    ["rwkv7", { time_mix_key: 1, channel_mix_value: 1 }],
+    ["falcon-h1", { attn_q: 1, ssm_in: 1, ffn_down: 1 }],
   ] as const)(
     "are swept like others: %s",
     async (architecture, kinds) => {

@@ -7,6 +7,7 @@ import { metricByName } from "../../src/metrics/registry.js";
 import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
 import type { SweepResult } from "../../src/sweep/result.js";
 import { sweep } from "../../src/sweep/sweep.js";
+import { withReading } from "../../src/tasks/answer-text.js";
 import { regexExtraction } from "../../src/tasks/extraction.js";
 import { failureOf } from "../support/failure.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
@@ -60,16 +61,23 @@ async function runTask(task: string, more: Readonly<Record<string, unknown>>, la
   const result = await sweep(config);
   const samples = await rowsOf<KeptSample>(join(config.out, "samples.jsonl"));
   const outputs = await outputsOf(config.out);
-  const extract = config.extract === undefined ? (text: string) => text : regexExtraction(config.extract);
+  const { extract } = config;
+  const answerOf = extract === undefined ? (text: string) => text : regexExtraction(extract);
   for (const { boundary, selection, holdout } of result.candidates) {
     for (const [part, entry] of Object.entries({ selection, holdout })) {
       const asked = samples.filter((sample) => sample.part === part);
       const texts = asked.map(({ id }) => {
         const row = outputs.find((one) => one.boundary === boundary && one.part === part && one.sampleId === id);
-        return extract(row?.output.trim() ?? "missing");
+        return answerOf(row?.output.trim() ?? "missing");
       });
       for (const [name, own] of Object.entries(entry?.scores ?? {})) {
-        const metric = metricByName(name, { rules: "squad", targetLanguage: language });
+        const plain = metricByName(name, { rules: "squad", targetLanguage: language });
+        const reading = {
+          thoughts: [],
+          extract: extract === undefined ? undefined : regexExtraction(extract),
+          trim: true,
+        };
+        const [metric = plain] = withReading([plain], reading);
         const { value, signature } = score(
           metric,
           texts,
@@ -171,7 +179,7 @@ describe("--task translation", () => {
     expect(Object.keys(result.labels)).toEqual(["bleu:tok=zh", "chrf"]);
     expect(result.metric).toBe("chrf");
     expect(result.candidates[0]?.selection?.scores["bleu:tok=zh"]?.signature).toMatch(
-      /^nrefs:1\|case:mixed\|eff:no\|tok:zh\|smooth:exp\|version:/,
+      /^nrefs:1\|case:mixed\|eff:no\|tok:zh\|smooth:exp\|strip:space\|version:/,
     );
     expectNoLeak(samples);
     expect(samples.map(({ prompt }) => prompt.includes("from English into Chinese"))).toEqual([true, true, true, true]);
