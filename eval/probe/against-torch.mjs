@@ -65,19 +65,22 @@ try {
   );
   const importances = layerImportances(own);
   const torchImportances = JSON.parse(readFileSync(at("cka.json"), "utf8")).map((cka) => 1 - cka);
-  const largest = Math.max(...importances.map(({ published }, layer) => Math.abs(published - torchImportances[layer])));
-  const torchRanking = torchImportances
-    .map((_, i) => i)
+  // Layers whose input does not vary have no importance here, and 1 by the published function.
+  const measured = importances.filter(({ plain }) => plain !== null);
+  const largest = Math.max(...measured.map(({ layer, plain }) => Math.abs(plain - torchImportances[layer])));
+  const torchRanking = measured
+    .map(({ layer }) => layer)
     .sort((a, b) => torchImportances[b] - torchImportances[a] || a - b);
   const ranking = rankedLayers(importances);
   const place = (list) => list.reduce((places, layer, i) => Object.assign(places, { [layer]: i }), []);
   const [p, q] = [place(ranking), place(torchRanking)];
-  const n = p.length;
-  const spearman = 1 - (6 * p.reduce((sum, rank, layer) => sum + (rank - q[layer]) ** 2, 0)) / (n * (n * n - 1));
+  const n = measured.length;
+  const squares = measured.reduce((sum, { layer }) => sum + (p[layer] - q[layer]) ** 2, 0);
+  const spearman = 1 - (6 * squares) / (n * (n * n - 1));
   // Of two layers that the sides rank otherwise, how far apart they lie on either side.
   const swapped = [];
-  for (let i = 0; i < n; i++)
-    for (let j = 0; j < i; j++)
+  for (const { layer: i } of measured)
+    for (const { layer: j } of measured.filter((one) => one.layer < i))
       if (p[i] < p[j] !== q[i] < q[j]) swapped.push(Math.abs(torchImportances[i] - torchImportances[j]));
   console.log(
     `1 - CKA: largest difference ${largest.toExponential(2)}; Spearman ${spearman.toFixed(5)}; ${swapped.length} pairs swapped, at most ${Math.max(0, ...swapped).toExponential(2)} apart`,
