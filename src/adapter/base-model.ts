@@ -102,11 +102,9 @@ function otherShards(path: string, metadata: GgufMetadata): string[] {
       fix: "Give the first part; the others are found beside it.",
     });
   }
-  const [, prefix, total] = match;
-  return Array.from(
-    { length: count - 1 },
-    (_, i) => `${prefix}-${String(i + 2).padStart(5, "0")}-of-${total ?? ""}.gguf`,
-  );
+  const [, prefix] = match;
+  const digits = (number: number): string => String(number).padStart(5, "0");
+  return Array.from({ length: count - 1 }, (_, i) => `${prefix}-${digits(i + 2)}-of-${digits(count)}.gguf`);
 }
 
 /** A base model with the hash of all its bytes. */

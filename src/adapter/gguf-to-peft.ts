@@ -13,6 +13,7 @@ import { separateRows } from "./rotary-rows.js";
 import { transposed } from "./transpose.js";
 import { peftTensorName, shortName } from "./peft-names.js";
 import { TYPES_FROM_GGUF, writePeftFolder } from "./write-peft.js";
+import { updateShape } from "./update-shape.js";
 
 /**
  * Writes a GGUF adapter as a PEFT folder. F32, F16 and BF16 tensors keep their type and numbers, quantised ones become F32. PEFT's
@@ -70,8 +71,7 @@ function pair(
 ): SafetensorsTensorToWrite[] {
   const { a, b, rank, place } = module;
   const isEmbedding = place === "embedding";
-  const outputs = b.dims[1] ?? 0;
-  const inputs = (isEmbedding ? a.dims[1] : a.dims[0]) ?? 0;
+  const { inputs, outputs } = updateShape(module);
   const name = (half: "A" | "B"): string => peftTensorName(modulePath, half, isEmbedding);
   const dtypeOf = (tensor: GgufTensor): "F32" | "F16" | "BF16" => {
     const { name: type } = tensor.type;

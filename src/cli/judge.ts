@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { basename, join } from "node:path";
+import { at } from "../assert.js";
 import { readBaseModel, withSha256 } from "../adapter/base-model.js";
 import { judgeRun, type JudgedSystem } from "../compare/judge-run.js";
 import { runAnswers } from "../compare/run-answers.js";
@@ -135,12 +136,21 @@ interface Work {
 async function workOfRun(folder: string, { systems: names, task, data }: JudgeFlags): Promise<Work> {
   if (data !== undefined) throw new UsageError({ what: "a run has its own samples", fix: "Leave --data out." });
   const { result } = await loadRun(folder);
-  const wanted = names.split(",").map((name) => `${folder}#${name.trim()}`);
+  const asked = names.split(",").map((name) => name.trim());
+  const wanted = asked.map((name) => `${folder}#${name}`);
   const parsed = parseSystems(wanted.length === 1 ? [...wanted, ...wanted] : wanted, false).slice(0, wanted.length);
-  const answers = await Promise.all(parsed.flatMap((system) => (system.kind === "run" ? [runAnswers(system)] : [])));
+  const runs = parsed.map((system, i) => {
+    if (system.kind === "run") return system;
+    throw new UsageError({
+      what: "--systems names a system that a run does not have",
+      actual: JSON.stringify(at(asked, i)),
+      expected: "base, full, chosen or K=...",
+    });
+  });
+  const answers = await Promise.all(runs.map(runAnswers));
   return {
     task: task ?? taskOf(result.config),
-    samples: answers[0]?.samples ?? [],
+    samples: at(answers, 0).samples,
     systems: answers.map(({ name, boundary, rows, thoughts }) => ({
       name: name.slice(basename(folder).length + 1),
       boundary,

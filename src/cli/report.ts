@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
+import { at } from "../assert.js";
 import { UsageError } from "../errors.js";
 import { reportCsv } from "../report/csv.js";
 import { writeReport, writeRunsReport } from "../report/html/write-report.js";
@@ -59,7 +60,7 @@ async function report(runs: readonly string[], { out, md, csv, margin, ...extras
   }
   if (csv) {
     const [names, loaded] = [runNames(runs), await Promise.all(runs.map((folder) => loadRun(folder)))];
-    return reportCsv(loaded.map(({ result }, i) => ({ name: names[i] ?? "", result })));
+    return reportCsv(loaded.map(({ result }, i) => ({ name: at(names, i), result })));
   }
   if ((second !== undefined || md) && Object.keys(extras).length > 0) {
     throw new UsageError({

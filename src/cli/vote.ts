@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
+import { at } from "../assert.js";
 import { criterionSchema, readVotes, voterSchema, votesPath } from "../compare/vote-file.js";
 import { systemPair, systemPattern, type SystemPair } from "../compare/vote-pairs.js";
 import { voteResult } from "../compare/vote-result.js";
@@ -118,7 +119,7 @@ function criteriaOf(text: string): string[] {
   const names = text === "none" ? [] : text.split(",").map((name) => name.trim().toLowerCase());
   for (const name of names) {
     const checked = criterionSchema.safeParse(name);
-    if (!checked.success) throw new InvalidArgumentError(checked.error.issues[0]?.message ?? "");
+    if (!checked.success) throw new InvalidArgumentError(at(checked.error.issues, 0).message);
   }
   return [...new Set(names)];
 }
@@ -126,7 +127,7 @@ function criteriaOf(text: string): string[] {
 function voterOf(text: string): string {
   const checked = voterSchema.safeParse(text);
   if (checked.success) return checked.data;
-  throw new InvalidArgumentError(checked.error.issues[0]?.message ?? "");
+  throw new InvalidArgumentError(at(checked.error.issues, 0).message);
 }
 
 function positiveNumber(text: string): number {

@@ -46,7 +46,13 @@ export async function compare(config: CompareConfig, hooks: CompareHooks = {}): 
     return { ...own, texts, ...scoreTexts(texts, samples, scoring) };
   });
   const valueOf = (metric: string, system: string): number =>
-    scored.find(({ name }) => name === system)?.scores.get(metric)?.value ?? Number.NaN;
+    mustGet(
+      defined(
+        scored.find(({ name }) => name === system),
+        "a system",
+      ).scores,
+      metric,
+    ).value;
   return comparisonSchema.parse({
     schemaVersion: COMPARISON_SCHEMA_VERSION,
     tool: { name: "boundary", version },
@@ -147,7 +153,7 @@ function aligned(
     samples: common,
     answers: answers.map((own, i) => ({
       ...own,
-      rows: common.flatMap(({ id }) => byId[i]?.get(id) ?? []),
+      rows: common.map(({ id }) => defined(at(byId, i).get(id), "an answer that every system has")),
     })),
     scoring,
     primary,
@@ -202,7 +208,7 @@ function againstFirst(
   const against = [...system.scores].map(([name, score]) => {
     return [name, pairedDifference(score, mustGet(first.scores, name), seed)] as const;
   });
-  const metric = system.scores.has(ERROR_METRIC) ? ERROR_METRIC : ([...system.scores.keys()][0] ?? "");
+  const metric = system.scores.has(ERROR_METRIC) ? ERROR_METRIC : at([...system.scores.keys()], 0);
   const errors = analyseErrors(
     { system: mustGet(system.scores, metric).perSample, reference: mustGet(first.scores, metric).perSample },
     { system: system.texts, reference: first.texts },

@@ -1,3 +1,5 @@
+import { defined } from "../assert.js";
+
 /** Longest part of a foreign name that a message shows, in characters: enough to find a tensor or key by. */
 const LONGEST_SHOWN = 120;
 
@@ -7,5 +9,8 @@ const LONGEST_SHOWN = 120;
  */
 export function printable(name: string): string {
   const shown = name.length > LONGEST_SHOWN ? `${name.slice(0, LONGEST_SHOWN)}…` : name;
-  return shown.replace(/\p{C}/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+  return shown.replace(
+    /\p{C}/gu,
+    (character) => `\\u{${defined(character.codePointAt(0), "a code point").toString(16)}}`,
+  );
 }

@@ -27,9 +27,18 @@ export async function answerJob(
   for (const wave of job.waves) {
     const settings = job.settings[wave.settings];
     if (!settings) throw new QueueError({ what: "a job names settings that it does not list" });
+    if (wave.asks.length !== 1 && wave.asks.length !== wave.prompts.length) {
+      throw new QueueError({
+        what: "a job does not say where its answers belong",
+        actual: `${wave.asks.length} asks for ${wave.prompts.length} prompts`,
+        expected: "one for all, or one for each",
+      });
+    }
     const places = new Map(wave.prompts.map(({ id }, place) => [id, place]));
     const take = (boundary: number, generation: Generation): void => {
-      const place = places.get(generation.id) ?? 0;
+      const place = places.get(generation.id);
+      // An answer to what was not asked belongs nowhere; the run asks again for what it lacks.
+      if (place === undefined) return;
       const ask = wave.asks.length === 1 ? wave.asks[0] : wave.asks[place];
       const prompt = wave.prompts[place];
       if (ask === undefined || !prompt) return;

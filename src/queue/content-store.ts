@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
+import { defined } from "../assert.js";
 import { QueueError } from "../errors.js";
 import { ensureFolder, writeFileAtomic } from "../formats/atomic-file.js";
 import { sha256File, withFileSource } from "../formats/file-source.js";
@@ -47,7 +48,7 @@ export class ContentStore {
       added.push(sha256);
     }
     if (added.length === 0) return;
-    const replies = (await pipeline.exec()) ?? [];
+    const replies = defined(await pipeline.exec(), "the replies of Redis");
     const failed = replies.find(([error]) => error !== null)?.[0];
     if (!failed) return;
     for (const sha256 of added) this.known.delete(sha256);
@@ -72,7 +73,7 @@ export class ContentStore {
     const pipeline = this.redis.pipeline();
     // One byte more than allowed: whatever is there, no more of it comes.
     for (const hash of hashes) pipeline.getrange(keys.text(hash), 0, LIMITS.text);
-    const replies = (await pipeline.exec()) ?? [];
+    const replies = defined(await pipeline.exec(), "the replies of Redis");
     return hashes.map((hash, i) => {
       const text = replies[i]?.[1];
       if (typeof text !== "string" || digest(text) !== hash) throw missing("a text", hash);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { at } from "../assert.js";
 import { QueueError } from "../errors.js";
 import type { Seal } from "./seal.js";
 
@@ -293,10 +294,10 @@ export function entryText(seal: Seal, run: string, entry: Entry): string {
 export function checked<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
+  const { path, message } = at(result.error.issues, 0);
   throw new QueueError({
     what: `${what} in the queue is not what it must be`,
-    actual: `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "nothing"}`,
+    actual: `${path.join(".")}: ${message}`,
     fix: "All machines must run the same release of boundary; nobody else should write to its keys in Redis.",
   });
 }

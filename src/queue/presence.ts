@@ -1,5 +1,6 @@
 import type { Redis } from "ioredis";
 import { z } from "zod";
+import { defined } from "../assert.js";
 import type { EngineInfo } from "../engine/engine.js";
 import { engineInfoSchema } from "../engine/engine-info-schema.js";
 import { digest } from "../formats/digest.js";
@@ -132,7 +133,7 @@ export async function presentWorkers(
 export async function silenceOf(redis: Redis, workers: readonly Announcement[]): Promise<(number | undefined)[]> {
   const pipeline = redis.pipeline();
   for (const { id } of workers) pipeline.pttl(keys.worker(id));
-  const replies = (await pipeline.exec()) ?? [];
+  const replies = defined(await pipeline.exec(), "the replies of Redis");
   return workers.map((_, i) => {
     const left = replies[i]?.[1];
     return typeof left === "number" && left >= 0 ? Math.max(0, GONE_SECONDS - left / 1000) : undefined;

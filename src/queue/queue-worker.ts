@@ -1,7 +1,7 @@
 import { DelayedError, UnrecoverableError, WaitingError, Worker, type Job as QueuedJob } from "bullmq";
 import type { Redis } from "ioredis";
 import { z } from "zod";
-import { at } from "../assert.js";
+import { at, defined } from "../assert.js";
 import { BoundaryError, QueueError, messageOf } from "../errors.js";
 import type { AdapterCache } from "./adapter-cache.js";
 import { answerJob, type JobContent } from "./answer-job.js";
@@ -128,7 +128,7 @@ export class QueueWorker {
 
   private async process(queued: QueuedJob<unknown>, token: string | undefined): Promise<null> {
     const { onLine, announcement } = this.parts;
-    const id = queued.id ?? "";
+    const id = defined(queued.id, "the id of a job");
     const job = this.opened(id, queued.data);
     if (job.except?.includes(announcement.id)) {
       await queued.moveToDelayed(Date.now() + NOT_MINE_MS, token);

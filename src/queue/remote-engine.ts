@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
+import { at } from "../assert.js";
 import type { ScaledPiece } from "../adapter/pieces.js";
 import {
   isAlone,
@@ -103,7 +104,7 @@ export class RemoteEngine implements Engine {
         ? { boundary: { boundary: boundary.boundary, pieces: list.mask(await this.book.asked(boundary.pieces)) } }
         : {}),
       context,
-      tokens: asked[0]?.sha256 ?? "",
+      tokens: at(asked, 0).sha256,
     };
     return checked(callResults.shortcuts, await this.call(call, list, asked.map(tokensText)), "a trial of shortcuts");
   }
@@ -113,15 +114,15 @@ export class RemoteEngine implements Engine {
   }
 
   async nextTokenLogits({ pieces, context, tokens }: LogitsRequest): Promise<Float32Array> {
-    const result = await this.callUnder(pieces, [{ id: "", tokens }], (mask, [asked]) => {
-      return { method: "logits", mask, context, tokens: asked?.tokens ?? "" };
+    const result = await this.callUnder(pieces, [{ id: "", tokens }], (mask, asked) => {
+      return { method: "logits", mask, context, tokens: at(asked, 0).tokens };
     });
     return unpackFloats(checked(callResults.logits, result, "logits"), this.info.vocabulary, "logits");
   }
 
   async logLikelihoods({ pieces, context, prompts }: LikelihoodRequest): Promise<Likelihood[]> {
     const result = await this.callUnder(pieces, prompts, (mask, asked) => {
-      const continued = asked.map((one, i) => ({ ...one, continuation: [...(prompts[i]?.continuation ?? [])] }));
+      const continued = asked.map((one, i) => ({ ...one, continuation: [...at(prompts, i).continuation] }));
       return { method: "likelihoods", mask, context, prompts: continued };
     });
     const found = checked(callResults.likelihoods, result, "likelihoods");

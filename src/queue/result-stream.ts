@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { z } from "zod";
+import { at, defined } from "../assert.js";
 import { messageOf, QueueError } from "../errors.js";
 import { keys } from "./keys.js";
 import { entryText, LIMITS, parseEntry, type Entry } from "./messages.js";
@@ -23,8 +24,9 @@ const replySchema = z.array(z.tuple([z.string()]).or(z.tuple([z.string(), z.stri
 export async function putEntry(redis: Redis, seal: Seal, run: string, entry: Entry): Promise<void> {
   const key = keys.results(run);
   const text = entryText(seal, run, entry);
-  const [added] = (await redis.pipeline().xadd(key, "*", "json", text).expire(key, KEPT_SECONDS).exec()) ?? [];
-  if (added?.[0]) throw added[0];
+  const replies = await redis.pipeline().xadd(key, "*", "json", text).expire(key, KEPT_SECONDS).exec();
+  const [error] = at(defined(replies, "the replies of Redis"), 0);
+  if (error) throw error;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { createHmac, scryptSync, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { defined } from "../assert.js";
 import { fileError, messageOf, QueueError, UsageError } from "../errors.js";
 import type { RedisAddress } from "./redis-address.js";
 
@@ -90,7 +91,7 @@ export class Seal {
   }
 
   private sign(parts: readonly string[]): string {
-    return createHmac("sha256", this.key ?? "")
+    return createHmac("sha256", defined(this.key, "a key to sign with"))
       .update(JSON.stringify([FORMAT, ...parts]))
       .digest("hex");
   }

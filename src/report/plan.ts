@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import type { EngineInfo } from "../engine/engine.js";
 import type { CostEstimate } from "../sweep/estimate.js";
 import { bareEntry } from "../sweep/entries.js";
@@ -80,7 +81,7 @@ function triedLine(plan: SweepPlan, inputs: SweepInputs): string {
   }
   const names = plan.candidates.map(({ name }) => name);
   const most = 8;
-  const shown = names.length > most ? [...names.slice(0, most - 1), "...", names.at(-1) ?? ""] : names;
+  const shown = names.length > most ? [...names.slice(0, most - 1), "...", at(names, names.length - 1)] : names;
   const { passes, samples } = rankingCost(plan, inputs);
   const first =
     plan.isRanked || passes === 0 ? "" : `; before that, layers are ranked in ${passes} passes over ${samples} samples`;

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { at } from "../assert.js";
 import type { SampleError } from "../errors.js";
 import { isRecord, placedError, shown, shownFields, type Place } from "./place.js";
 
@@ -14,9 +15,7 @@ export function fieldError(
   fix: string,
   fixMissing: (field: string) => string = () => fix,
 ): SampleError {
-  const issue = error.issues[0];
-  const path = issue?.path ?? [];
-  const expected = issue?.message ?? "another value";
+  const { path, message: expected } = at(error.issues, 0);
   if (path.length === 0) return placedError(place, { what: "not a sample", actual: shown(value), expected, fix });
   const field = pathText(path);
   const parent = path.slice(0, -1).reduce(step, value);

@@ -60,14 +60,19 @@ export function applyMap(
   const fields = new Map(Object.entries(row).filter(([name]) => !mapsReferences || !isReference(name)));
   const referenceFields = new Set<string>();
   for (const [ours, theirs] of Object.entries(map)) {
-    fields.set(ours, mappedValue(place, row, map, ours));
+    fields.set(ours, mappedValue(place, row, map, [ours, theirs]));
     if (isReference(ours)) referenceFields.add(theirs);
   }
   return { fields: Object.fromEntries(fields), referenceFields };
 }
 
-function mappedValue(place: Place, row: Readonly<Record<string, unknown>>, map: FieldMap, ours: string): unknown {
-  const theirs = map[ours] ?? "";
+/** @param map of which the pair is an entry. */
+function mappedValue(
+  place: Place,
+  row: Readonly<Record<string, unknown>>,
+  map: FieldMap,
+  [ours, theirs]: readonly [ours: string, theirs: string],
+): unknown {
   // A field whose own name has dots in it comes before the way into nested fields.
   if (Object.hasOwn(row, theirs)) return row[theirs];
   let value: unknown = row;

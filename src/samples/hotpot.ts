@@ -1,10 +1,16 @@
 import { z } from "zod";
+import { at } from "../assert.js";
 import { fieldError } from "./field-error.js";
 import { defaultId, isRecord, placedError, type PlacedRow } from "./place.js";
 import type { Sample } from "./sample.js";
 
 const text = z.string({ error: "a text" });
 const sentences = z.array(text);
+
+/** The hub keeps titles and paragraphs in lists of their own, which belong together by their order. */
+const hubContext = z
+  .object({ title: z.array(text), sentences: z.array(sentences) })
+  .refine(({ title, sentences: paragraphs }) => title.length === paragraphs.length);
 
 const rowSchema = z.object(
   {
@@ -14,10 +20,7 @@ const rowSchema = z.object(
     answer: text,
     type: text.optional(),
     level: text.optional(),
-    context: z.union(
-      [z.array(z.tuple([text, sentences])), z.object({ title: z.array(text), sentences: z.array(sentences) })],
-      { error: "[[title, [sentence, ...]], ...]" },
-    ),
+    context: z.union([z.array(z.tuple([text, sentences])), hubContext], { error: "[[title, [sentence, ...]], ...]" }),
     supporting_facts: z
       .union([z.array(z.tuple([text, z.int()])), z.object({ title: z.array(text), sent_id: z.array(z.int()) })], {
         error: "[[title, sentence number], ...]",
@@ -89,7 +92,7 @@ export function sampleFromHotpot({ place, value }: PlacedRow, context: "supporti
 
 function paragraphsOf({ context }: Row): readonly Paragraph[] {
   if (Array.isArray(context)) return context;
-  return context.title.map((title, index) => [title, context.sentences[index] ?? []]);
+  return context.title.map((title, index) => [title, at(context.sentences, index)]);
 }
 
 /** Keys of {@link factKey}, or undefined where the row lists no supporting facts at all. */

@@ -206,10 +206,11 @@ function oneText(path: string, rows: readonly Row[]): Layout | undefined {
   if (!texts.every((text) => typeof text === "string")) return undefined;
   const mark = ANSWER_MARKS.find(([begin]) => texts.every((text) => text.includes(begin)));
   if (mark === undefined) return undefined;
-  const [begin, end] = mark.map((one) => JSON.stringify(one).slice(1, -1));
+  const [begin, end] = mark;
+  const quoted = (text: string): string => JSON.stringify(text).slice(1, -1);
   const pairs =
-    `r.map(x=>{const b='${begin ?? ""}',k=x.text.lastIndexOf(b)+b.length;` +
-    `return{question:x.text.slice(0,k),answer:x.text.slice(k).split('${end ?? ""}')[0].trim()}})`;
+    `r.map(x=>{const b='${quoted(begin)}',k=x.text.lastIndexOf(b)+b.length;` +
+    `return{question:x.text.slice(0,k),answer:x.text.slice(k).split('${quoted(end)}')[0].trim()}})`;
   const way: Way = { kind: "convert", conversion: nodeConversion(path, pairs) };
   return { name: 'the layout of one text ("text", prompt and answer in one)', way, isRaw: true };
 }

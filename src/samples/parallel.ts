@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import { SampleError, UsageError } from "../errors.js";
 import { noSamples } from "./document.js";
 import {
@@ -62,13 +63,13 @@ export async function readParallelLines(path: string, referencePaths: readonly s
   if (lines.length === 0) throw noSamples(path);
   const columns = referenceFiles.map((other) => linesOf(other.text));
   for (const [index, column] of columns.entries()) {
-    assertSameLength(path, lines.length, referencePaths[index] ?? "", column.length);
+    assertSameLength(path, lines.length, at(referencePaths, index), column.length);
   }
   return {
     files: [file, ...referenceFiles],
     lines,
-    references: lines.map((_, line) => columns.map((column) => column[line] ?? "")),
-    notes: columns.flatMap((column, index) => emptyLinesNote(referencePaths[index] ?? "", column)),
+    references: lines.map((_, line) => columns.map((column) => at(column, line))),
+    notes: columns.flatMap((column, index) => emptyLinesNote(at(referencePaths, index), column)),
   };
 }
 
@@ -92,7 +93,7 @@ function samplesOfLines(
       );
     }
     const variables = { source, ...languageVariables(languages) };
-    return { place, sample: { id: defaultId(place), variables, references: references[index] ?? [] } };
+    return { place, sample: { id: defaultId(place), variables, references: at(references, index) } };
   });
   return {
     format: "parallel",

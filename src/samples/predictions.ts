@@ -1,5 +1,6 @@
 import { extname } from "node:path";
 import { z } from "zod";
+import { at } from "../assert.js";
 import { UsageError } from "../errors.js";
 import { parseDocument } from "./document.js";
 import { assertNotKnownFile } from "./known-files.js";
@@ -60,8 +61,8 @@ async function readPredictionLines({ path }: TextFile, references: readonly stri
   const { files, lines, references: columns, notes } = await readParallelLines(path, references);
   // A byte order mark at the beginning of a file is part of its first output, as it is for sacreBLEU.
   const marked = files.filter(({ hasByteOrderMark }) => hasByteOrderMark);
-  const asGiven = (file: TextFile | undefined, line: number, text: string): string =>
-    line === 0 && file?.hasByteOrderMark === true ? `\uFEFF${text}` : text;
+  const asGiven = (file: TextFile, line: number, text: string): string =>
+    line === 0 && file.hasByteOrderMark ? `\uFEFF${text}` : text;
   return {
     format: "parallel",
     path,
@@ -69,8 +70,8 @@ async function readPredictionLines({ path }: TextFile, references: readonly stri
     predictions: lines.map((prediction, index) => ({
       id: defaultId({ path, label: `line ${index + 1}` }),
       variables: {},
-      references: (columns[index] ?? []).map((text, column) => asGiven(files[column + 1], index, text)),
-      prediction: asGiven(files[0], index, prediction),
+      references: at(columns, index).map((text, column) => asGiven(at(files, column + 1), index, text)),
+      prediction: asGiven(at(files, 0), index, prediction),
     })),
     sha256: jointSha256(files),
     notes: [

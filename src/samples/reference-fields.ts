@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { at } from "../assert.js";
 import { fieldError } from "./field-error.js";
 import { mapAdvice, mapOption } from "./map-advice.js";
 import { isRecord, placedError, shownFields } from "./place.js";
@@ -88,7 +89,7 @@ export function noReference(row: NamedRow, names: readonly string[]): SampleErro
   return missingReference(row, {
     ours,
     actual: shownFields(row.fields),
-    expected: list.length > 1 ? `${list.slice(0, -1).join(", ")} or ${list.at(-1) ?? ""}` : list.join(""),
+    expected: list.length > 1 ? `${list.slice(0, -1).join(", ")} or ${at(list, list.length - 1)}` : list.join(""),
   });
 }
 

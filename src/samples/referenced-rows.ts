@@ -1,3 +1,4 @@
+import { defined } from "../assert.js";
 import { UsageError } from "../errors.js";
 import type { FieldMap } from "./field-map.js";
 import type { PlacedRow } from "./place.js";
@@ -46,7 +47,7 @@ function mappedName(map: FieldMap, names: readonly string[]): string | undefined
   if (first === undefined || second === undefined) return first;
   throw new UsageError({
     what: "--map names the references twice",
-    actual: `${first}=${map[first] ?? ""},${second}=${map[second] ?? ""}`,
+    actual: [first, second].map((name) => `${name}=${defined(map[name], "a mapped field")}`).join(","),
     expected: "one field with the references",
     fix: "Keep one of the two.",
   });

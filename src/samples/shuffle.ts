@@ -2,6 +2,7 @@ import { unsafeSkipN } from "pure-rand/distribution/UnsafeSkipN";
 import { unsafeUniformIntDistribution } from "pure-rand/distribution/UnsafeUniformIntDistribution";
 import { xoroshiro128plus } from "pure-rand/generator/XoroShiro";
 import type { RandomGenerator } from "pure-rand/types/RandomGenerator";
+import { at } from "../assert.js";
 import { UsageError } from "../errors.js";
 
 /** A stream of pseudo-random numbers; drawing from it changes it. */
@@ -30,9 +31,9 @@ export function shuffle<T>(seed: number, items: readonly T[]): T[] {
   const generator = seededGenerator(seed);
   const order = Uint32Array.from(items.keys());
   for (let last = order.length - 1; last > 0; last--) {
-    const at = unsafeUniformIntDistribution(0, last, generator);
-    const drawn = order[at] ?? 0;
-    order[at] = order[last] ?? 0;
+    const place = unsafeUniformIntDistribution(0, last, generator);
+    const drawn = at(order, place);
+    order[place] = at(order, last);
     order[last] = drawn;
   }
   return Array.from(order, (index) => items[index] as T);

@@ -13,11 +13,11 @@ const BASIC_TYPES = ["string", "number", "integer", "boolean", "null"];
 const DESCRIPTIVE = ["title", "description", "default", "examples", "$schema", "$id", "$comment", "deprecated"];
 /** Where a schema keeps the schemas that it refers to. */
 const DEFINITIONS = ["$defs", "definitions"];
-const KEYWORDS: Readonly<Record<string, readonly string[]>> = {
+const KEYWORDS = {
   string: ["minLength", "maxLength", "format"],
   object: ["properties", "required", "additionalProperties", "minProperties", "maxProperties"],
   array: ["items", "prefixItems", "minItems", "maxItems"],
-};
+} satisfies Readonly<Record<string, readonly string[]>>;
 const FORMATS = ["date-time", "date", "time"];
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -93,7 +93,7 @@ function translate(schema: Schema, place: Place): GrammarSchema {
   if (type === "object") return objectSchema(schema, place);
   if (type === "array") return arraySchema(schema, place);
   if (typeof type !== "string" || !BASIC_TYPES.includes(type)) throw refused(at, "the schema needs a known `type`");
-  allow(schema, type === "string" ? ["type", ...(KEYWORDS["string"] ?? [])] : ["type"], at);
+  allow(schema, type === "string" ? ["type", ...KEYWORDS.string] : ["type"], at);
   const format = schema["format"];
   if (format !== undefined && !(typeof format === "string" && FORMATS.includes(format)))
     throw refused(at, `format ${JSON.stringify(format)}`);
@@ -102,7 +102,7 @@ function translate(schema: Schema, place: Place): GrammarSchema {
 
 function objectSchema(schema: Schema, place: Place): GrammarSchema {
   const { at, used } = place;
-  allow(schema, ["type", ...(KEYWORDS["object"] ?? [])], at);
+  allow(schema, ["type", ...KEYWORDS.object], at);
   const properties = Object.entries(asSchema(schema["properties"] ?? {}, `${at}.properties`)).map(([name, one]) => {
     used.add("characters", name.length, at);
     return [name, translate(asSchema(one, `${at}.properties.${name}`), inner(place, `.properties.${name}`))] as const;
@@ -122,7 +122,7 @@ function objectSchema(schema: Schema, place: Place): GrammarSchema {
 
 function arraySchema(schema: Schema, place: Place): GrammarSchema {
   const { at } = place;
-  allow(schema, ["type", ...(KEYWORDS["array"] ?? [])], at);
+  allow(schema, ["type", ...KEYWORDS.array], at);
   const prefix = schema["prefixItems"];
   return {
     type: "array",

@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import type { Score } from "../metrics/metric.js";
 import { BoundaryError } from "../errors.js";
 
@@ -26,7 +27,7 @@ export function columnsOf(score: Pick<Score, "statistics" | "corpusValue" | "isB
   const width = statistics[0]?.length ?? 0;
   const columns = Array.from({ length: width }, () => new Float64Array(statistics.length));
   columns.forEach((column, i) => {
-    for (let sample = 0; sample < column.length; sample++) column[sample] = statistics[sample]?.[i] ?? Number.NaN;
+    for (let sample = 0; sample < column.length; sample++) column[sample] = at(at(statistics, sample), i);
   });
   const [only] = columns;
   const isMean =

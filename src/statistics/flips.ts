@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import { BoundaryError } from "../errors.js";
 
 /** Number of samples by how a compares with b: better, worse, same. Throws {@link BoundaryError} when the lengths differ. */
@@ -19,5 +20,5 @@ function differences(a: readonly number[], b: readonly number[]): readonly numbe
       expected: "as many of the one as of the other",
     });
   }
-  return a.map((value, index) => value - (b[index] ?? Number.NaN));
+  return a.map((value, index) => value - at(b, index));
 }

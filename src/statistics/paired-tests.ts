@@ -60,11 +60,14 @@ export function approximateRandomization(a: Columns, b: Columns, options: Random
   const once = eachOnce(a.samples);
   const [sumsA, sumsB] = [weightedSums(a, once), weightedSums(b, once)];
   const estimate = Math.abs(a.corpusValue(sumsA, a.samples) - b.corpusValue(sumsB, b.samples));
-  const changes = a.columns.map((column, i) => column.map((value, at) => value - (b.columns[i]?.[at] ?? Number.NaN)));
+  const changes = a.columns.map((column, i) => {
+    const other = at(b.columns, i);
+    return column.map((value, sample) => value - at(other, sample));
+  });
   const different = Array.from({ length: a.samples }, (_, sample) => sample).filter((sample) => {
     return changes.some((change) => change[sample] !== 0);
   });
-  const dense = changes.map((change) => Float64Array.from(different, (sample) => change[sample] ?? 0));
+  const dense = changes.map((change) => Float64Array.from(different, (sample) => at(change, sample)));
   const generator = seededGenerator(seed);
   const swapped = new Uint8Array(different.length);
   const [shuffledA, shuffledB] = [new Float64Array(sumsA.length), new Float64Array(sumsB.length)];

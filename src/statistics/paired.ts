@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import type { Score } from "../metrics/metric.js";
 import { flips } from "./flips.js";
 import { eachOnce, pairedColumns, type Columns } from "./columns.js";
@@ -78,7 +79,7 @@ export function comparePaired(a: Score, b: Score, options: CompareOptions): Pair
 }
 
 function standardizedChange(a: readonly number[], b: readonly number[]): number | undefined {
-  const changes = a.map((value, i) => value - (b[i] ?? Number.NaN));
+  const changes = a.map((value, i) => value - at(b, i));
   const mean = changes.reduce((sum, change) => sum + change, 0) / changes.length;
   const variance = changes.reduce((sum, change) => sum + (change - mean) ** 2, 0) / (changes.length - 1);
   return variance > 1e-18 ? mean / Math.sqrt(variance) : undefined;

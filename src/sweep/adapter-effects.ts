@@ -1,7 +1,7 @@
 import type { AdapterModule, HashedAdapter } from "../adapter/adapter.js";
 import type { HashedBaseModel } from "../adapter/base-model.js";
 import { updateValues, zeroUpdates } from "../adapter/update-values.js";
-import { defined } from "../assert.js";
+import { at, defined } from "../assert.js";
 import { withTemporaryFolder } from "../formats/temporary-folder.js";
 import { EffectCache } from "./effect-cache.js";
 import { EffectTrial, type EffectEngine } from "./effect-trial.js";
@@ -103,7 +103,7 @@ function byKind(modules: readonly AdapterModule[], causes: ReadonlyMap<string, E
       modules: own.length,
       of: modules.filter((other) => other.module === module).length,
       layers: own.flatMap(({ layer }) => (layer === undefined ? [] : [layer])).sort((a, b) => a - b),
-      cause: defined(causes.get(own[0]?.name ?? ""), "the cause of a kind"),
+      cause: defined(causes.get(at(own, 0).name), "the cause of a kind"),
     };
   });
 }

@@ -1,4 +1,5 @@
 import { closest } from "fastest-levenshtein";
+import { at } from "../assert.js";
 import { UsageError } from "../errors.js";
 import { Evidence } from "./evidence.js";
 import {
@@ -188,6 +189,6 @@ function exclusionSentences(evidence: Evidence, excluded: readonly Exclusion[]):
   for (const one of excluded) byMetric.set(one.metric, [...(byMetric.get(one.metric) ?? []), one]);
   return [...byMetric].map(([metric, all]) => {
     const list = all.map(({ boundary, difference }) => `${evidence.name(boundary)} (${signed(difference)})`).join(", ");
-    return `Not eligible, as ${metric} must be at least ${signed(all[0]?.floor ?? 0)} points against the full adapter: ${list}.`;
+    return `Not eligible, as ${metric} must be at least ${signed(at(all, 0).floor)} points against the full adapter: ${list}.`;
   });
 }

@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import type { Engine, LikelihoodRequest } from "../engine/engine.js";
 import type { SweepInputs } from "./inputs.js";
 import type { PlannedSample } from "./plan.js";
@@ -24,8 +25,8 @@ export async function continuedPrompts(
   });
   const tokens = await engine.tokenize(usable.map(({ whole }) => whole));
   return usable.flatMap(({ id, own }, i): ContinuedPrompt[] => {
-    const whole = tokens[i] ?? [];
-    const parting = own.findIndex((token, at) => whole[at] !== token);
+    const whole = at(tokens, i);
+    const parting = own.findIndex((token, place) => whole[place] !== token);
     const shared = Math.max(1, parting < 0 ? own.length : parting);
     const continuation = whole.slice(shared);
     return continuation.length > 0 ? [{ id, tokens: whole.slice(0, shared), continuation }] : [];

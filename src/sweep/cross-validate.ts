@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import { BoundaryError, UsageError } from "../errors.js";
 import type { Score } from "../metrics/metric.js";
 import type { Weights } from "../statistics/columns.js";
@@ -105,7 +106,7 @@ export function assignFolds(samples: number, { folds, seed, clusters }: CrossVal
   const foldOf = Array.from({ length: samples }, () => 0);
   for (const cluster of shuffle(seed, [...members.values()])) {
     const smallest = sizes.indexOf(Math.min(...sizes));
-    sizes[smallest] = (sizes[smallest] ?? 0) + cluster.length;
+    sizes[smallest] = at(sizes, smallest) + cluster.length;
     for (const sample of cluster) foldOf[sample] = smallest;
   }
   return foldOf;
@@ -118,10 +119,10 @@ function without(foldOf: readonly number[], fold: number): Weights {
 
 /** The score of samples that were each answered by another candidate. */
 function pooled(evidence: Evidence, answeredBy: readonly number[], metric: string): Score {
-  const of = (sample: number): Score => scoreOf(evidence.candidate(answeredBy[sample] ?? evidence.full), metric);
-  const statistics = answeredBy.map((_, sample) => of(sample).statistics[sample] ?? []);
-  const perSample = answeredBy.map((_, sample) => of(sample).perSample[sample] ?? Number.NaN);
-  const sums = (statistics[0] ?? []).map((_, i) => statistics.reduce((sum, row) => sum + (row[i] ?? Number.NaN), 0));
+  const scores = answeredBy.map((candidate) => scoreOf(evidence.candidate(candidate), metric));
+  const statistics = scores.map((own, sample) => at(own.statistics, sample));
+  const perSample = scores.map((own, sample) => at(own.perSample, sample));
+  const sums = at(statistics, 0).map((_, i) => statistics.reduce((sum, row) => sum + at(row, i), 0));
   const full = scoreOf(evidence.candidate(evidence.full), metric);
   return { ...full, statistics, perSample, value: full.corpusValue(sums, statistics.length) };
 }

@@ -1,3 +1,4 @@
+import { defined } from "../assert.js";
 import type { Candidate } from "../adapter/mask.js";
 import type { Metric } from "../metrics/metric.js";
 import { scoreIntervals } from "../statistics/interval.js";
@@ -66,7 +67,7 @@ function partEntries(scored: readonly CandidateScores[], seed: number): PartEntr
     answers: { ...answers },
     scores: Object.fromEntries(
       [...scores].map(([name, { value, n, signature }]) => {
-        const { low, high, method } = intervals.get(name)?.[at] ?? { low: value, high: value, method: "" };
+        const { low, high, method } = defined(intervals.get(name)?.[at], "the interval of a score");
         return [name, { value, low, high, method, n, signature }];
       }),
     ),

@@ -1,4 +1,5 @@
 import pLimit from "p-limit";
+import { at } from "../assert.js";
 import type { Candidate } from "../adapter/mask.js";
 import { piecesOf, type Piece } from "../adapter/pieces.js";
 import { isAlone, type Engine, type Generation } from "../engine/engine.js";
@@ -53,8 +54,8 @@ export async function evaluate(
       }
     });
   const runs = sharesLayers(evaluation.plan, candidates)
-    ? (waves[0] ?? []).map((_, place) => {
-        const together = waves.flatMap((own) => own[place] ?? []);
+    ? at(waves, 0).map((_, place) => {
+        const together = waves.map((own) => at(own, place));
         return start(() => answerTogether(evaluation, together));
       })
     : inOrder(waves, wavesInFlight === undefined ? "by candidate" : "by samples").map(([wave, neighbour]) =>
@@ -69,7 +70,7 @@ export async function evaluate(
     throw isInterrupted(error, evaluation.signal) ? interrupted() : error;
   }
   return candidates.map((candidate, i) => {
-    const keys = (waves[i] ?? []).flatMap((wave) => wave.keys);
+    const keys = at(waves, i).flatMap((wave) => wave.keys);
     return { candidate, rows: keys.map((key) => mustGet(evaluation.journal, key)) };
   });
 }
@@ -79,8 +80,8 @@ function inOrder(
   waves: readonly (readonly Wave[])[],
   order: "by candidate" | "by samples",
 ): (readonly [Wave, Wave | undefined])[] {
-  const all = waves.flatMap((own, at) =>
-    own.map((wave, place) => ({ place, pair: [wave, waves[at - 1]?.[place]] as const })),
+  const all = waves.flatMap((own, i) =>
+    own.map((wave, place) => ({ place, pair: [wave, waves[i - 1]?.[place]] as const })),
   );
   return (order === "by candidate" ? all : all.sort((a, b) => a.place - b.place)).map(({ pair }) => pair);
 }
@@ -114,7 +115,7 @@ async function answerTogether(evaluation: Evaluation, waves: readonly Wave[]): P
   // Where company counts, that of the other boundaries does too: what was tried first decides how long a batch is.
   const open = isAlone(plan.generation) ? some : waves.map((wave) => ({ wave, missing: wave.samples }));
   const ids = new Set(open.flatMap(({ missing }) => missing.map(({ prompt }) => prompt.id)));
-  const prompts = (open[0]?.wave.samples ?? []).flatMap(({ prompt }) => (ids.has(prompt.id) ? [prompt] : []));
+  const prompts = at(open, 0).wave.samples.flatMap(({ prompt }) => (ids.has(prompt.id) ? [prompt] : []));
   const masks = sharedMasks(
     plan,
     open.map(({ wave }) => wave.candidate),

@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import { digest } from "../formats/digest.js";
 import { boundaryCandidates, maskCandidates, maskKey, type Candidate } from "../adapter/mask.js";
 import { contextBytes, type ModelMemory } from "../adapter/model-memory.js";
@@ -98,7 +99,7 @@ export function planSweep(
   const { model, adapter, task } = inputs;
   const maxTokens = config.maxTokens ?? task.maxTokens;
   const all = inputs.samples.map(({ part, sample }, i): PlannedSample => {
-    return { part, sample, prompt: { id: sample.id, tokens: tokens[i] ?? [] } };
+    return { part, sample, prompt: { id: sample.id, tokens: at(tokens, i) } };
   });
   const limit = contextLimit(config, model.trainContextSize);
   const fits = ({ prompt }: PlannedSample): boolean => prompt.tokens.length + maxTokens <= limit;

@@ -1,3 +1,4 @@
+import { defined } from "../assert.js";
 import type { Score } from "../metrics/metric.js";
 import { columnsOf, type Columns } from "../statistics/columns.js";
 import { expectedError, expectedLow, outlookOf, type Outlook } from "../statistics/outlook.js";
@@ -71,7 +72,7 @@ export class RaceTrack {
 
   /** Blocks that a candidate has answered. */
   blocks(at: number): number {
-    return this.answered[at] ?? 0;
+    return defined(this.answered[at], "the blocks of a racer");
   }
 
   isFinished(at: number): boolean {
@@ -83,7 +84,7 @@ export class RaceTrack {
   }
 
   boundary(at: number): number {
-    return this.racers[at]?.boundary ?? Number.NaN;
+    return defined(this.racers[at], "a racer").boundary;
   }
 
   /** Places that have not been dropped. */

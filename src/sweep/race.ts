@@ -1,3 +1,4 @@
+import { defined } from "../assert.js";
 import { paperBoundary } from "./rules.js";
 import { RaceTrack, type Racer, type RaceSettings } from "./race-track.js";
 
@@ -149,7 +150,7 @@ function nextOfPaper(track: RaceTrack): RaceCall | undefined {
   const { full } = track;
   const wanted = paperBoundary(track.settings.layerCount);
   const distance = (at: number): number => {
-    return Math.min(...(track.racers[at]?.boundaries ?? []).map((boundary) => Math.abs(boundary - wanted)));
+    return Math.min(...defined(track.racers[at], "a racer").boundaries.map((boundary) => Math.abs(boundary - wanted)));
   };
   const order = [...track.racers.keys()].sort((a, b) => distance(a) - distance(b) || a - b);
   for (const at of order) {

@@ -147,7 +147,7 @@ async function byEnergy(input: RankInput): Promise<LayerRanking> {
   const context = { ...generation.context, sequences: 1, contextSize: contextSizeFor(longest) };
   const energies = layerEnergies(await engine.moduleEnergies({ pieces, context, prompts }), layerCount);
   onPass?.(1, 1);
-  const values = inputs.adapter.coverage.map((layer) => [layer, energies[layer]?.update ?? 0] as const);
+  const values = inputs.adapter.coverage.map((layer) => [layer, at(energies, layer).update] as const);
   return ranked("energy", new Map(values), {
     samples: selection.length,
     layerTokens: layerCount * prompts.reduce((sum, { tokens }) => sum + tokens.length, 0),

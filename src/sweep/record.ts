@@ -1,3 +1,4 @@
+import { defined } from "../assert.js";
 import { redact } from "../formats/redact.js";
 import { writeFileAtomic, writeTextAtomic } from "../formats/atomic-file.js";
 import { sha256File } from "../formats/file-source.js";
@@ -80,7 +81,7 @@ async function writeSamples({ plan, inputs }: SweepRecord, path: string): Promis
     path,
     async (handle) => {
       for (const { part, sample } of [...plan.selection, ...plan.holdout]) {
-        const row = { part, ...sample, prompt: texts.get(`${part}\0${sample.id}`) ?? "" };
+        const row = { part, ...sample, prompt: defined(texts.get(`${part}\0${sample.id}`), "the prompt of a sample") };
         await handle.appendFile(`${JSON.stringify(row)}\n`);
       }
     },

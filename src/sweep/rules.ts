@@ -1,3 +1,4 @@
+import { defined } from "../assert.js";
 import type { Evidence } from "./evidence.js";
 
 /** How a boundary can be chosen. */
@@ -112,7 +113,7 @@ function withinFloors(
   const kept = eligible.filter((at) => {
     if (at === evidence.full) return true;
     const failed = floors.flatMap(({ metric, points }, i): Exclusion[] => {
-      const difference = evidence.value(at, metric) - (full[i] ?? Number.NaN);
+      const difference = evidence.value(at, metric) - defined(full[i], "the score of the full adapter");
       return difference >= points - TIE ? [] : [{ boundary: evidence.boundary(at), metric, difference, floor: points }];
     });
     excluded.push(...failed);

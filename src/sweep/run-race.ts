@@ -1,3 +1,4 @@
+import { at, defined } from "../assert.js";
 import type { Candidate } from "../adapter/mask.js";
 import type { PlannedSample } from "./plan.js";
 import { evaluate, type Answers, type Evaluation } from "./evaluate.js";
@@ -60,16 +61,15 @@ export async function runRace(
     const sparedNow = track.dropped.reduce((sum, drop) => sum + samples.length - drop.samples, 0);
     if (sparedNow > spared) onSpared(sparedNow - spared);
     spared = sparedNow;
-    const places = blocks[call.block] ?? [];
-    const asked = places.flatMap((place) => samples[place] ?? []);
-    const running = call.candidates.flatMap((at) => candidates[at] ?? []);
+    const places = at(blocks, call.block);
+    const asked = places.map((place) => at(samples, place));
+    const running = call.candidates.map((racer) => at(candidates, racer));
     const answers = await evaluate(evaluation, running, asked);
-    for (const [i, at] of call.candidates.entries()) {
-      const own = answers[i];
-      if (!own) throw new RangeError("a candidate has not answered");
-      own.rows.forEach((row, j) => rows[at]?.set(places[j] ?? -1, row));
+    for (const [i, racer] of call.candidates.entries()) {
+      const own = at(answers, i);
+      own.rows.forEach((row, j) => at(rows, racer).set(at(places, j), row));
       track.record(
-        at,
+        racer,
         scoreAnswers(
           own,
           asked.map(({ sample }) => sample),
@@ -81,8 +81,13 @@ export async function runRace(
   const left = track.dropped.reduce((sum, drop) => sum + samples.length - drop.samples, 0);
   if (left > spared) onSpared(left - spared);
   return {
-    answers: candidates.flatMap((candidate, at) => {
-      return track.isFinished(at) ? { candidate, rows: samples.flatMap((_, place) => rows[at]?.get(place) ?? []) } : [];
+    answers: candidates.flatMap((candidate, racer) => {
+      if (!track.isFinished(racer)) return [];
+      const own = at(rows, racer);
+      return {
+        candidate,
+        rows: samples.map((_, place) => defined(own.get(place), "an answer of a finished candidate")),
+      };
     }),
     dropped: track.dropped.flatMap((drop) => {
       const candidate = candidates.find(({ boundary }) => boundary === drop.boundary);

@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import { studentQuantile } from "../statistics/distributions.js";
 
 /**
@@ -45,7 +46,7 @@ export function screenOf(candidates: readonly ScreenedCandidate[]): Screening {
   return {
     limit: SCREEN_LIMIT,
     candidates: candidates.map(({ boundary, isEnd, probabilities }) => {
-      const spare = probabilities.map((own, i) => own - SCREEN_LIMIT * (best.probabilities[i] ?? Number.NaN));
+      const spare = probabilities.map((own, i) => own - SCREEN_LIMIT * at(best.probabilities, i));
       const atMost = top > 0 ? Math.min(1, SCREEN_LIMIT + upperEnd(spare) / top) : 1;
       return { boundary, probability: mean(probabilities), atMost, passed: isEnd || atMost >= SCREEN_LIMIT };
     }),

@@ -1,3 +1,4 @@
+import { at } from "../assert.js";
 import type { Candidate } from "../adapter/mask.js";
 import { piecesOf, type Piece } from "../adapter/pieces.js";
 import type { Engine } from "../engine/engine.js";
@@ -25,9 +26,9 @@ export async function measureSpeeds(
   if (!prompt) return [];
   const { candidates, base, full, generation } = plan;
   const between = Array.from({ length: BETWEEN }, (_, i) => {
-    return candidates[Math.round(((i + 1) * (candidates.length - 1)) / (BETWEEN + 1))];
+    return at(candidates, Math.round(((i + 1) * (candidates.length - 1)) / (BETWEEN + 1)));
   });
-  const measured = distinct([base, chosen, full, ...between.flatMap((one) => one ?? [])]);
+  const measured = distinct([base, chosen, full, ...between]);
   const request = { context: { ...generation.context, sequences: 1 }, stop: [], batchedCells: 0, prompts: [prompt] };
   const speeds: SweepResult["timings"]["speeds"] = [];
   for (const { boundary, mask } of measured) {

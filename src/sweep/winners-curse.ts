@@ -1,3 +1,4 @@
+import { defined } from "../assert.js";
 import type { Weights } from "../statistics/columns.js";
 import { eachResample, type ResampleOptions } from "../statistics/resample.js";
 import { assertSettings, evidenceOf, type ChoiceInput } from "./choose.js";
@@ -37,7 +38,7 @@ export function inSampleEstimate(input: ChoiceInput, options: ResampleOptions): 
   let [score, difference, scored, drawn] = [0, 0, 0, 0];
   eachResample(evidence.weights.total, options, (weights) => {
     const at = applyRule(evidence.weighted(weights), input).chosen;
-    times[at] = (times[at] ?? 0) + 1;
+    times[at] = defined(times[at], "the count of a candidate") + 1;
     drawn += 1;
     const leftOut = notDrawn(weights);
     if (leftOut.total === 0) return;

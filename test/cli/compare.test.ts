@@ -53,6 +53,12 @@ describe("boundary compare", () => {
     expect(result.changed.length).toBeLessThanOrEqual(1);
   });
 
+  it("of a run refuses to judge a system that it does not have, rather than judge the others alone", async () => {
+    const judged = ["judge", join(folder.path, "run"), "--judge", "x@http://127.0.0.1:1/v1", "--systems", "full,chosn"];
+    const { code, stderr } = await callCli(judged);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('a run does not have: found "chosn"')]);
+  });
+
   it("with --md is Markdown for a pull request", async () => {
     const { code, stdout } = await callCli(args("--md"));
     expect(code).toBe(0);

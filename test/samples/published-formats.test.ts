@@ -136,6 +136,12 @@ describe("HotpotQA", () => {
     }
   });
 
+  it("refuses a row of the hub's layout with fewer paragraphs than titles", async () => {
+    const torn = { ...row, context: { title: ["Oslo", "Paris"], sentences: [["Oslo is new."]] } };
+    const path = await file("torn-hotpot.json", JSON.stringify([torn]));
+    await expect(loadSamples(path, { context: "all" })).rejects.toThrow(/sample 1: field "context" is wrong/);
+  });
+
   it("refuses rows of another layout, and supporting sentences where none are listed", async () => {
     const path = await file("bad-hotpot.json", JSON.stringify([row, { ...row, _id: "h2", context: "text" }]));
     await expect(loadSamples(path)).rejects.toThrow(

@@ -4,6 +4,7 @@ import { vi } from "vitest";
 import { compareCommand } from "../../src/cli/compare.js";
 import { convertCommand } from "../../src/cli/convert.js";
 import { inspectCommand } from "../../src/cli/inspect.js";
+import { judgeCommand } from "../../src/cli/judge.js";
 import { scoreCommand } from "../../src/cli/score.js";
 import { sweepCommand } from "../../src/cli/sweep.js";
 import { trimCommand } from "../../src/cli/trim.js";
@@ -18,6 +19,7 @@ const commands: Readonly<Record<string, () => Command>> = {
   trim: () => trimCommand(signal),
   inspect: inspectCommand,
   convert: () => convertCommand(signal),
+  judge: () => judgeCommand(signal),
 };
 
 /**

@@ -1,3 +1,5 @@
+import { at } from "../../assert.js";
+
 /** Ends an alternative in {@link Grammar.symbols}. */
 export const END = 0;
 
@@ -152,7 +154,7 @@ export class GrammarBuilder {
     const holds = new Uint8Array(this.sets.length * classes);
     this.sets.forEach((set, number) => {
       set.forEach((held, byte) => {
-        if (held === 1) holds[number * classes + (classOf[byte] ?? 0)] = 1;
+        if (held === 1) holds[number * classes + at(classOf, byte)] = 1;
       });
     });
     return { classOf, classes, holds };

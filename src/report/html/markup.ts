@@ -1,3 +1,5 @@
+import { defined } from "../../assert.js";
+
 /** Markup that is safe to put into a page as it is. Text becomes it through {@link markup} alone, so it cannot pass for it. */
 export class Html {
   constructor(readonly text: string) {}
@@ -44,7 +46,7 @@ export function escapeText(text: string): string {
     .replace(/\r\n?/g, "\n")
     .replace(/[\p{Cc}\p{Surrogate}]/gu, visibleControl)
     .replace(TURNING, "\ufffd")
-    .replace(/[&<>"']/g, (character) => ENTITIES[character] ?? "");
+    .replace(/[&<>"']/g, (character) => defined(ENTITIES[character], "an entity"));
 }
 
 function visibleControl(character: string): string {
