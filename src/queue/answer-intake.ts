@@ -21,6 +21,7 @@ export interface IntakeParts {
   readonly lanes: Lanes;
   readonly disputes: Disputes;
   readonly notes: CountedNotes;
+  /** Told what a user should know, a line each. */
   readonly onNote: (line: string) => void;
   /** Where workers differ: what is written beside each answer of theirs. */
   readonly mark?: ((worker: Announcement) => string) | undefined;

@@ -1,19 +1,18 @@
 import type { Redis } from "ioredis";
 import { EngineError, InterruptedError, QueueError, type BoundaryError } from "../errors.js";
-import { AnswerIntake } from "./answer-intake.js";
+import { AnswerIntake, type IntakeParts } from "./answer-intake.js";
 import type { Ask } from "./ask.js";
 import { isOutOfMemory, redisFailure } from "./connection.js";
-import type { ContentStore, NamedText } from "./content-store.js";
+import type { NamedText } from "./content-store.js";
 import { CountedNotes } from "./counted-notes.js";
 import { Disputes } from "./disputes.js";
 import { keys } from "./keys.js";
 import { Flights, type Flight } from "./flights.js";
-import { JobSubmitter } from "./job-submitter.js";
+import { JobSubmitter, type SubmitterParts } from "./job-submitter.js";
 import { Lanes } from "./lanes.js";
 import { MESSAGE_CHARACTERS, type Entry, type Job } from "./messages.js";
 import type { Announcement } from "./presence.js";
 import { shortened } from "./printable.js";
-import type { RedisAddress } from "./redis-address.js";
 import { RunClaim } from "./run-claim.js";
 import { ResultReader } from "./result-stream.js";
 import type { Seal } from "./seal.js";
@@ -32,19 +31,12 @@ const SILENT_MS = 60_000;
 const MOST_FAILED_LOOKS = 10;
 
 /** What a dispatcher is told. */
-export interface DispatcherOptions {
-  readonly address: RedisAddress;
+export interface DispatcherOptions
+  extends Pick<SubmitterParts, "address" | "store" | "run" | "adapter">, Pick<IntakeParts, "onNote" | "mark"> {
   readonly seal: Seal;
   readonly redis: Redis;
-  readonly store: ContentStore;
-  readonly run: string;
-  /** The adapter as the engine loads it. */
-  readonly adapter: { readonly path: string; readonly sha256: string; readonly bytes: number };
   /** The workers that may be asked. */
   readonly findWorkers: () => Promise<readonly ChosenWorker[]>;
-  readonly onNote: (line: string) => void;
-  /** Where workers differ: what is written beside each answer of theirs. */
-  readonly mark?: (worker: Announcement) => string;
 }
 
 /** Hands asks and calls out as jobs, takes the results, and hands out again what was lost. */
