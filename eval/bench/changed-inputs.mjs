@@ -23,22 +23,14 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { boundary, demo, pause } from "./queue-parts.mjs";
+import { seededRandom } from "./seeded-random.mjs";
 
 const [sweeps = "50", seed = "1"] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), "boundary-changed-"));
 const say = (line) => process.stdout.write(`${line}\n`);
 const sha256 = (path) => createHash("sha256").update(readFileSync(path)).digest("hex");
 
-/** mulberry32: the same changes for the same seed. */
-function random(state) {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-const draw = random(Number(seed));
+const draw = seededRandom(Number(seed));
 const pick = (items) => items[Math.floor(draw() * items.length)];
 
 const NAMES = { model: "model.gguf", adapter: "adapter.gguf", data: "validation.jsonl" };

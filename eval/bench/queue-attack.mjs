@@ -17,7 +17,17 @@ import { join, relative } from "node:path";
 import { freePort } from "./free-port.mjs";
 import { Attacker } from "./queue-attack/attacker.mjs";
 import { kinds, rare } from "./queue-attack/kinds.mjs";
-import { boundary, demo, demoSweep, demoWorker, journalOf, pause, redisServer, resultOf } from "./queue-parts.mjs";
+import {
+  boundary,
+  demoSweep,
+  demoWorker,
+  journalOf,
+  pause,
+  redisServer,
+  resultOf,
+  writeDemoSamples,
+} from "./queue-parts.mjs";
+import { seededRandom } from "./seeded-random.mjs";
 
 const [attacks = "500", seed = "1"] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), "boundary-attack-"));
@@ -31,25 +41,10 @@ const MOST_RESTARTS = 3;
 const CACHE_BYTES = 50e6;
 const say = (line) => process.stdout.write(`${line}\n`);
 
-/** mulberry32: the same attacks for the same seed. */
-function random(state) {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-const draw = random(Number(seed));
+const draw = seededRandom(Number(seed));
 
-/** The demo's samples several times over, each time with another day in front, so that the sweep outlasts the attack. */
-const days = Array.from({ length: Math.max(1, Math.ceil(Number(attacks) / 170)) }, (_, i) => `On day ${i}. `);
-const samples = readFileSync(join(demo, "validation.jsonl"), "utf8").trim().split("\n").map(JSON.parse);
 const data = join(folder, "data.jsonl");
-const rows = days.flatMap((day, i) =>
-  samples.map((one) => ({ ...one, id: `${one.id}-${i}`, context: `${day}${one.context}` })),
-);
-writeFileSync(data, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+writeDemoSamples(data, Math.max(1, Math.ceil(Number(attacks) / 170)));
 /** A few attacks need a short sweep. */
 const quick = Number(attacks) < 100 ? ["--boundaries", "0-8:2", "--limit", "60"] : [];
 const sweepArguments = (out, ...more) => demoSweep(join(folder, out), { data, more: [...quick, ...more] });

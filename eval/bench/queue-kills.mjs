@@ -2,11 +2,21 @@
 // random; it must end in the result file of a local sweep.
 //
 //   node eval/bench/queue-kills.mjs [KILLS] [SEED]
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "./free-port.mjs";
-import { boundary, demo, demoSweep, demoWorker, journalOf, pause, redisServer, resultOf } from "./queue-parts.mjs";
+import {
+  boundary,
+  demoSweep,
+  demoWorker,
+  journalOf,
+  pause,
+  redisServer,
+  resultOf,
+  writeDemoSamples,
+} from "./queue-parts.mjs";
+import { seededRandom } from "./seeded-random.mjs";
 
 const [kills = "50", seed = "1"] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), "boundary-kills-"));
@@ -14,26 +24,11 @@ const port = await freePort();
 const url = `redis://127.0.0.1:${port}`;
 const say = (line) => process.stdout.write(`${line}\n`);
 
-/** mulberry32: the same kills for the same seed. */
-function random(state) {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-const draw = random(Number(seed));
+const draw = seededRandom(Number(seed));
 const between = (low, high) => low + draw() * (high - low);
 
-/** The demo's samples several times over, each time with another day in front, so that the sweep outlasts the faults. */
-const days = Array.from({ length: Math.max(4, Math.ceil(Number(kills) / 5)) }, (_, i) => `On day ${i}. `);
-const samples = readFileSync(join(demo, "validation.jsonl"), "utf8").trim().split("\n").map(JSON.parse);
 const data = join(folder, "data.jsonl");
-const rows = days.flatMap((day, i) =>
-  samples.map((one) => ({ ...one, id: `${one.id}-${i}`, context: `${day}${one.context}` })),
-);
-writeFileSync(data, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+writeDemoSamples(data, Math.max(4, Math.ceil(Number(kills) / 5)));
 
 const sweepArguments = (out, ...more) => demoSweep(join(folder, out), { data, more });
 const worker = (name) => boundary([...demoWorker(name, join(folder, "cache"), 4), "--redis", url]);

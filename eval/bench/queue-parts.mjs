@@ -1,6 +1,6 @@
 // What the benches of the queue share: a Redis server, workers and sweeps as processes of their own.
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -35,6 +35,15 @@ export function start(command, args, { prefix = [], env = {} } = {}) {
 }
 
 export const boundary = (args, options) => start(process.execPath, [cli, ...args], options);
+
+/** Writes the demo's samples several times over, each time with another day in front, so that a sweep outlasts the faults. */
+export function writeDemoSamples(path, copies) {
+  const samples = readFileSync(join(demo, "validation.jsonl"), "utf8").trim().split("\n").map(JSON.parse);
+  const rows = Array.from({ length: copies }, (_, i) =>
+    samples.map((one) => ({ ...one, id: `${one.id}-${i}`, context: `On day ${i}. ${one.context}` })),
+  ).flat();
+  writeFileSync(path, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+}
 
 /** A Redis server with an append-only file in `folder`. */
 export async function redisServer(folder, port, { flags = [], prefix = [] } = {}) {

@@ -11,10 +11,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
+import { seededRandom } from "./seeded-random.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const requests = Number(process.argv[2] ?? 1000);
-let state = Number(process.argv[3] ?? 1);
 const [model = join(root, "eval/demo/model.gguf"), adapter = join(root, "eval/demo/adapter.gguf")] =
   process.argv.slice(4);
 const patience = Number(process.env.PATIENCE ?? 1);
@@ -25,13 +25,7 @@ const HEALTH_EVERY = 20;
 /** Milliseconds after which the normal request follows the hostile one. */
 const INTO = 10;
 
-/** Uniform in [0, 1). Source: mulberry32. */
-function random() {
-  state = (state + 0x6d2b79f5) | 0;
-  let t = Math.imul(state ^ (state >>> 15), 1 | state);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-}
+const random = seededRandom(Number(process.argv[3] ?? 1));
 const upTo = (n) => Math.floor(random() * n);
 const pick = (items) => items[upTo(items.length)];
 const times = (n, make) => Array.from({ length: n }, (_, i) => make(i));

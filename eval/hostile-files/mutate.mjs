@@ -1,15 +1,10 @@
 /** Changes to files that upset readers: bytes, tokens and lines, all drawn from one seed. */
+import { seededRandom } from "../bench/seeded-random.mjs";
 
-/** Uniform draws from a seed (mulberry32). */
+/** Draws of whole numbers and of items, the same ones for the same seed. */
 export function draws(seed) {
-  let state = seed >>> 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let value = Math.imul(state ^ (state >>> 15), state | 1);
-    value ^= value + Math.imul(value ^ (value >>> 7), value | 61);
-    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32;
-  };
-  const below = (limit) => Math.floor(next() * limit);
+  const random = seededRandom(seed);
+  const below = (limit) => Math.floor(random() * limit);
   return { below, pick: (items) => items[below(items.length)] };
 }
 

@@ -213,10 +213,7 @@ function note(name: string, facts: UpdateFacts | undefined, findings: Findings):
 
 /** Findings about the adapter as a whole. */
 function whole(modules: readonly InspectedModule[], findings: Findings): void {
-  const zero = zeroFinding(
-    modules.filter(({ norm }) => norm === 0).map(({ name }) => name),
-    modules.length,
-  );
+  const zero = zeroFinding(new Set(modules.filter(({ norm }) => norm === 0).map(({ name }) => name)), modules.length);
   if (zero) findings.all.push(zero);
   const ranks = new Set(modules.map(({ rank }) => rank));
   if (ranks.size > 1)

@@ -46,7 +46,7 @@ export async function openAdapter(path: string, model: BaseModel): Promise<Opene
     await writePeftAsGguf(either.adapter, model, converted, { overwrite: false });
     const adapter = { ...(await loadGgufAdapter(converted)), givenPath: path };
     assertFits(adapter, model);
-    const sources = await Promise.all(either.adapter.stamps.map(hashStamped));
+    const sources = await Promise.all(either.adapter.stamps.map((stamp) => hashStamped(stamp)));
     return { adapter: { ...adapter, sources }, peft: either.adapter, close };
   } catch (error) {
     await close();

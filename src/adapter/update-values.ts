@@ -5,10 +5,7 @@ import type { GgufTensor } from "../formats/gguf-reader.js";
 import type { Adapter, AdapterModule } from "./adapter.js";
 import { factorGrams, updateNorm } from "./update-norm.js";
 import { factorLayout } from "./update-shape.js";
-import { isZero } from "./zero-updates.js";
-
-/** What makes an update zero: one of its matrices, or their product in 32-bit floats. */
-export type ZeroPart = "A" | "B" | "product";
+import { zeroUpdates as zeroUpdatesOf, type ZeroPart } from "./zero-updates.js";
 
 /** What the numbers of an update say about how strongly it acts. */
 export interface UpdateValues {
@@ -22,16 +19,9 @@ export interface UpdateValues {
 /** Below this a product of two floats is lost: 2^-126, the smallest normal one. */
 const SMALLEST = 2 ** -126;
 
-/** The modules one of whose matrices is all zero: never trained, so that the update is zero. Reads no more than it takes to see a value. */
-export async function zeroUpdates({ path, modules }: Adapter): Promise<Map<string, ZeroPart>> {
-  return withFileSource(path, async (source) => {
-    const zero = new Map<string, ZeroPart>();
-    for (const { name, a, b } of modules) {
-      if (await isZero(source, b)) zero.set(name, "B");
-      else if (await isZero(source, a)) zero.set(name, "A");
-    }
-    return zero;
-  });
+/** {@link zeroUpdatesOf} an adapter in a GGUF file. */
+export async function zeroUpdates(adapter: Adapter): Promise<Map<string, ZeroPart>> {
+  return zeroUpdatesOf({ form: "gguf", adapter });
 }
 
 /** Reads all values of one update. @param adapter of which it is a part. */

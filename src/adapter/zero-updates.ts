@@ -5,37 +5,40 @@ import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import type { EitherAdapter } from "./either-form.js";
 import type { Finding } from "./finding.js";
 
+/** What makes an update zero: one of its matrices, or their product in 32-bit floats. */
+export type ZeroPart = "A" | "B" | "product";
+
 /**
- * Names of the modules of which A or B is all zero, so that they change nothing. Reads a tensor as far as its first other number only.
+ * The modules one of whose matrices is all zero, so that they change nothing, by name. Reads a tensor as far as its first other number only.
  * @throws FileError, FormatError when a file cannot be read.
  */
-export async function zeroUpdates(either: EitherAdapter): Promise<string[]> {
-  const modules =
-    either.form === "gguf"
-      ? either.adapter.modules.map(({ name, a, b }) => ({
-          name,
-          halves: [b, a].map((half) => ({ half, path: either.adapter.path })),
-        }))
-      : either.adapter.modules.map(({ modulePath, a, b }) => ({
-          name: modulePath,
-          halves: [b, a].map((half) => ({ half, path: half.path })),
-        }));
-  const paths = modules.flatMap(({ halves }) => halves.map(({ path }) => path));
+export async function zeroUpdates(either: EitherAdapter): Promise<Map<string, ZeroPart>> {
+  const { form, adapter } = either;
+  const modules: ZeroCandidate[] =
+    form === "gguf"
+      ? adapter.modules.map(({ name, a, b }) => ({ name, a, b, pathOfA: adapter.path, pathOfB: adapter.path }))
+      : adapter.modules.map(({ modulePath, a, b }) => ({ name: modulePath, a, b, pathOfA: a.path, pathOfB: b.path }));
+  const paths = modules.flatMap(({ pathOfA, pathOfB }) => [pathOfA, pathOfB]);
   return withFileSources(paths, async (sourceOf) => {
-    const zero: string[] = [];
-    for (const { name, halves } of modules) {
-      for (const { half, path } of halves) {
-        if (!(await isZero(sourceOf(path), half))) continue;
-        zero.push(name);
-        break;
-      }
+    const zero = new Map<string, ZeroPart>();
+    for (const { name, a, b, pathOfA, pathOfB } of modules) {
+      if (await isZero(sourceOf(pathOfB), b)) zero.set(name, "B");
+      else if (await isZero(sourceOf(pathOfA), a)) zero.set(name, "A");
     }
     return zero;
   });
 }
 
+interface ZeroCandidate {
+  readonly name: string;
+  readonly a: GgufTensor | SafetensorsTensor;
+  readonly b: GgufTensor | SafetensorsTensor;
+  readonly pathOfA: string;
+  readonly pathOfB: string;
+}
+
 /** Whether all numbers of a tensor are zero; of a type that cannot be read, no. */
-export async function isZero(source: FileSource, tensor: GgufTensor | SafetensorsTensor): Promise<boolean> {
+async function isZero(source: FileSource, tensor: GgufTensor | SafetensorsTensor): Promise<boolean> {
   const { offset, byteLength } = tensor;
   if ("type" in tensor && tensor.type.blockSize > 1) {
     if (!canDequantize(tensor.type)) return false;
@@ -50,10 +53,15 @@ export async function isZero(source: FileSource, tensor: GgufTensor | Safetensor
   return true;
 }
 
-/** What to say of modules that change nothing, or undefined where all change something. */
-export function zeroFinding(zero: readonly string[], total: number): Finding | undefined {
-  if (zero.length === 0) return undefined;
-  if (zero.length === total) {
+interface NameSet {
+  readonly size: number;
+  keys(): Iterable<string>;
+}
+
+/** What to say of modules that change nothing, or undefined where all change something. @param zero their names, as a set or as keys. */
+export function zeroFinding(zero: NameSet, total: number): Finding | undefined {
+  if (zero.size === 0) return undefined;
+  if (zero.size === total) {
     return {
       severity: "warning",
       code: "zero-b",
@@ -61,7 +69,7 @@ export function zeroFinding(zero: readonly string[], total: number): Finding | u
       fix: "Export the trained adapter again.",
     };
   }
-  const names = `${zero.slice(0, 3).join(", ")}${zero.length > 3 ? ", ..." : ""}`;
-  const message = `${zero.length} of ${total} updates are zero (never trained): ${names}.`;
+  const names = `${[...zero.keys()].slice(0, 3).join(", ")}${zero.size > 3 ? ", ..." : ""}`;
+  const message = `${zero.size} of ${total} updates are zero (never trained): ${names}.`;
   return { severity: "warning", code: "zero-b", message };
 }

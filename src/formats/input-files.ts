@@ -2,13 +2,17 @@ import { InputChangedError } from "../errors.js";
 import { sha256File } from "./file-source.js";
 import { isSameStamp, stampNow, type FileStamp, type HashedStamp } from "./file-stamp.js";
 
+/** Hashes what a file holds: SHA-256, lower-case hex. */
+type ContentHash = (path: string) => Promise<string>;
+
 /**
  * Hashes a file whose header was read before.
  * @param stamp taken when the header was read.
+ * @param hash of a file's content: of all of it, or of what stands for it.
  * @throws InputChangedError when header and hash are not of the same content; FileError when the file cannot be read.
  */
-export async function hashStamped(stamp: FileStamp): Promise<HashedStamp> {
-  const sha256 = await sha256File(stamp.path);
+export async function hashStamped(stamp: FileStamp, hash: ContentHash = sha256File): Promise<HashedStamp> {
+  const sha256 = await hash(stamp.path);
   const now = stampNow(stamp.path);
   if (!isSameStamp(stamp, now)) {
     throw new InputChangedError(stamp.path, {
@@ -26,7 +30,11 @@ export class InputFiles {
   private readonly files: Map<string, HashedStamp>;
   private looking: Promise<void> | undefined;
 
-  constructor(files: readonly HashedStamp[]) {
+  /** @param hash that gave the files' hashes. */
+  constructor(
+    files: readonly HashedStamp[],
+    private readonly hash: ContentHash = sha256File,
+  ) {
     this.files = new Map(files.map((file) => [file.path, file]));
   }
 
@@ -74,7 +82,7 @@ export class InputFiles {
       const now = stampNow(known.path);
       if (isSameStamp(known, now)) continue;
       if (!now) throw changed(known, "no such file");
-      const { sha256 } = await hashStamped(now);
+      const { sha256 } = await hashStamped(now, this.hash);
       if (sha256 !== known.sha256) throw changed(known, `SHA-256 ${sha256.slice(0, 12)}...`);
       this.files.set(known.path, { ...now, sha256 });
     }

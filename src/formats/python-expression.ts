@@ -1,17 +1,14 @@
 import { at, defined } from "../assert.js";
+import { charactersBetween, literal, shorthandSet, type CharacterFlags } from "./python-characters.js";
 
 /** Flags of Python's `re` that decide how a part of an expression is read. */
-interface Flags {
-  /** `i`: letters in either case. */
-  readonly ignoreCase: boolean;
+interface Flags extends CharacterFlags {
   /** `m`: ^ and $ also at line breaks. */
   readonly multiline: boolean;
   /** `s`: a dot is also a line break. */
   readonly dotAll: boolean;
   /** `x`: white space and comments mean nothing. */
   readonly verbose: boolean;
-  /** `a`: \w, \d, \s and \b know ASCII only. */
-  readonly ascii: boolean;
 }
 
 const NO_FLAGS: Flags = { ignoreCase: false, multiline: false, dotAll: false, verbose: false, ascii: false };
@@ -24,14 +21,6 @@ const START = "(?<![\\s\\S])";
 const END = "(?![\\s\\S])";
 /** Escapes of one character. Source: docs.python.org/3/library/re.html. */
 const CHARACTER_ESCAPES: Readonly<Record<string, string>> = { a: "\x07", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v" };
-/** What \w, \d and \s hold, as members of a class of JavaScript's. */
-const CLASSES = {
-  unicode: { w: "\\p{L}\\p{N}_", d: "\\p{Nd}", s: "\\s\\u001c-\\u001f\\u0085" },
-  ascii: { w: "A-Za-z0-9_", d: "0-9", s: "\\t-\\r\\u0020" },
-} as const;
-/** Widest range of a class in a part with `(?i:...)` of which each character's other case is added. */
-const WIDEST_FOLDED_RANGE = 512;
-
 /**
  * A regular expression of Python's `re` as JavaScript's, with the same meaning: `(?i)`, `(?P<name>...)`, `(?P=name)`, `\A`, `\Z`, `\_`,
  * possessive repetition, comments, `$` before a last line break, and \w, \d and \s over Unicode.
@@ -225,9 +214,9 @@ class Translation {
 
   private escape(flags: Flags): string {
     const character = this.take();
-    const set = flags.ascii ? CLASSES.ascii : CLASSES.unicode;
-    const lower = character.toLowerCase();
-    if (lower === "w" || lower === "d" || lower === "s") return `[${character === lower ? "" : "^"}${set[lower]}]`;
+    const set = shorthandSet(character, flags);
+    if (set !== undefined) return set;
+    const word = defined(shorthandSet("w", flags), "the set of \\w");
     switch (character) {
       case "A":
         return START;
@@ -235,9 +224,9 @@ class Translation {
       case "z":
         return END;
       case "b":
-        return `(?:(?<=[${set.w}])(?![${set.w}])|(?<![${set.w}])(?=[${set.w}]))`;
+        return `(?:(?<=${word})(?!${word})|(?<!${word})(?=${word}))`;
       case "B":
-        return `(?:(?<=[${set.w}])(?=[${set.w}])|(?<![${set.w}])(?![${set.w}]))`;
+        return `(?:(?<=${word})(?=${word})|(?<!${word})(?!${word}))`;
     }
     if (/[1-9]/.test(character)) {
       let digits = character;
@@ -290,11 +279,8 @@ class Translation {
     const character = this.take();
     if (character !== "\\") return { character, set: "" };
     const escaped = this.take();
-    const lower = escaped.toLowerCase();
-    if (lower === "w" || lower === "d" || lower === "s") {
-      const set = (flags.ascii ? CLASSES.ascii : CLASSES.unicode)[lower];
-      return { character: undefined, set: `[${escaped === lower ? "" : "^"}${set}]` };
-    }
+    const set = shorthandSet(escaped, flags);
+    if (set !== undefined) return { character: undefined, set };
     return { character: escaped === "b" ? "\b" : this.escapedCharacter(escaped), set: "" };
   }
 }
@@ -302,33 +288,4 @@ class Translation {
 /** The name that a named group of Python has in the translation; unnamed ones are called otherwise. */
 export function groupName(name: string): string {
   return `named_${name}`;
-}
-
-function codeOf(character: string): number {
-  return defined(character.codePointAt(0), "the code point of a character");
-}
-
-function escaped(code: number): string {
-  return `\\u{${code.toString(16)}}`;
-}
-
-function literal(character: string, flags: Flags): string {
-  if (!flags.ignoreCase) return escaped(codeOf(character));
-  return `[${charactersBetween(character, character, flags)}]`;
-}
-
-/** Members of a class: the characters from `low` to `high`, and their other cases where case does not count. */
-function charactersBetween(low: string, high: string, { ignoreCase }: Flags): string {
-  const [first, last] = [codeOf(low), codeOf(high)];
-  if (last < first) throw new SyntaxError(`bad character range ${low}-${high}`);
-  const range = first === last ? escaped(first) : `${escaped(first)}-${escaped(last)}`;
-  if (!ignoreCase || last - first > WIDEST_FOLDED_RANGE) return range;
-  const cases = new Set<string>();
-  for (let code = first; code <= last; code++) {
-    const character = String.fromCodePoint(code);
-    for (const other of [character.toLowerCase(), character.toUpperCase()]) {
-      if (Array.from(other).length === 1 && other !== character) cases.add(escaped(codeOf(other)));
-    }
-  }
-  return range + [...cases].join("");
 }

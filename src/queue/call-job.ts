@@ -2,7 +2,8 @@ import type { Engine, ShortcutRequest } from "../engine/engine.js";
 import { QueueError } from "../errors.js";
 import { scaledPieces } from "./adapter-cache.js";
 import type { JobContent } from "./answer-job.js";
-import { packFloats, type Call } from "./messages.js";
+import { packFloats } from "./call-results.js";
+import type { Call } from "./messages.js";
 
 /**
  * Makes a single call of the engine.

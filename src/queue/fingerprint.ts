@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import type { BaseModel } from "../adapter/base-model.js";
 import { withFileSource } from "../formats/file-source.js";
+import type { HashedStamp } from "../formats/file-stamp.js";
+import { hashStamped } from "../formats/input-files.js";
 import { readGgufHeader } from "../formats/gguf-reader.js";
 import { stableJson } from "../formats/stable-json.js";
 import { digest } from "../formats/digest.js";
@@ -11,7 +13,9 @@ const BLOCK_BYTES = 1 << 16;
 
 /** What shows that two machines have the same model, without reading all of it. */
 export interface ModelFingerprint {
-  /** SHA-256 of each file's size, its header and blocks sampled from its tensors: another file gives another one, but for damage between the blocks. */
+  /** Each file with its {@link sampledHash}. */
+  readonly sources: readonly HashedStamp[];
+  /** SHA-256 over the hashes of the files. */
   readonly sampled: string;
   /** SHA-256 of architecture, tokenizer and tensor shapes: quantisations of one model have it in common. */
   readonly family: string;
@@ -19,30 +23,39 @@ export interface ModelFingerprint {
   readonly template: string;
 }
 
-/** @throws FileError, FormatError when a file of the model cannot be read. */
+/** @throws FileError, FormatError when a file of the model cannot be read; InputChangedError when it changed since its header was read. */
 export async function fingerprintOf(model: BaseModel): Promise<ModelFingerprint> {
-  const hash = createHash("sha256");
-  const tokenizer: unknown[] = [];
-  for (const [i, file] of model.files.entries()) {
-    const { tensors, metadata } = await readGgufHeader(file);
-    if (i === 0) tokenizer.push(...[...metadata].filter(([name]) => name.startsWith("tokenizer.")));
-    const data = Math.min(...tensors.map(({ offset }) => offset));
-    await withFileSource(file, async (source) => {
-      const start = Number.isFinite(data) ? data : source.size;
-      hash.update(`${source.size} ${start}\n`);
-      for await (const bytes of source.stream(0, start)) hash.update(bytes);
-      const length = Math.min(BLOCK_BYTES, source.size - start);
-      for (let block = 0; block < BLOCKS && length > 0; block++) {
-        const offset = start + Math.round((block * (source.size - length - start)) / (BLOCKS - 1));
-        for await (const bytes of source.stream(offset, length)) hash.update(bytes);
-      }
-    });
-  }
+  const sources: HashedStamp[] = [];
+  for (const stamp of model.stamps) sources.push(await hashStamped(stamp, sampledHash));
+  const { metadata } = await readGgufHeader(model.path);
+  const tokenizer = [...metadata].filter(([name]) => name.startsWith("tokenizer."));
   return {
-    sampled: hash.digest("hex"),
+    sources,
+    sampled: digest(sources.map(({ sha256 }) => sha256).join("\n")),
     family: digest(stableJson(familyOf(model, tokenizer))),
     template: digest(model.chatTemplate ?? ""),
   };
+}
+
+/**
+ * SHA-256 of a GGUF file's size, its header and blocks sampled from its tensors: another file gives another one, but for damage between the blocks.
+ * @throws FileError, FormatError when the file cannot be read.
+ */
+export async function sampledHash(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  const { tensors } = await readGgufHeader(path);
+  const data = Math.min(...tensors.map(({ offset }) => offset));
+  await withFileSource(path, async (source) => {
+    const start = Number.isFinite(data) ? data : source.size;
+    hash.update(`${source.size} ${start}\n`);
+    for await (const bytes of source.stream(0, start)) hash.update(bytes);
+    const length = Math.min(BLOCK_BYTES, source.size - start);
+    for (let block = 0; block < BLOCKS && length > 0; block++) {
+      const offset = start + Math.round((block * (source.size - length - start)) / (BLOCKS - 1));
+      for await (const bytes of source.stream(offset, length)) hash.update(bytes);
+    }
+  });
+  return hash.digest("hex");
 }
 
 function familyOf(model: BaseModel, tokenizer: readonly unknown[]): unknown {

@@ -33,7 +33,8 @@ export const MESSAGE_CHARACTERS = 2_000;
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 /** Short names of ours: ids, keys. */
 const word = z.string().min(1).max(200);
-const tokenId = z.number().int().min(0).max(0x7fffffff);
+/** A token of any vocabulary. */
+export const tokenId = z.number().int().min(0).max(0x7fffffff);
 const milliseconds = z.number().min(0);
 
 const contextShape = z
@@ -202,58 +203,6 @@ const entrySchema = z.strictObject({
 /** What a worker tells a run. */
 export type Entry = z.output<typeof entrySchema>;
 export type Row = z.output<typeof rowSchema>;
-
-/** Results of calls, as their senders read them. */
-export const callResults = {
-  tokenize: z.array(z.array(tokenId)),
-  /** Little-endian float32 numbers in base64. */
-  logits: z.string(),
-  shortcuts: z.strictObject({
-    batchedCells: z.number().int().min(0),
-    sharedLayers: z.boolean(),
-    reasons: z.array(z.string()),
-  }),
-  likelihoods: z.array(z.strictObject({ id: z.string(), logProbability: z.number(), tokens: z.number().int() })),
-  hidden: z.array(
-    z.strictObject({
-      id: z.string(),
-      states: z.number().int(),
-      positions: z.number().int(),
-      length: z.number().int(),
-      /** As logits. */
-      values: z.string(),
-    }),
-  ),
-  energies: z.array(
-    z.strictObject({
-      name: z.string(),
-      tokens: z.number().int(),
-      input: z.number(),
-      output: z.number(),
-      update: z.number(),
-    }),
-  ),
-} as const;
-
-/** Numbers as they go through Redis: see {@link callResults}. */
-export function packFloats({ buffer, byteOffset, byteLength }: Float32Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString("base64");
-}
-
-/** @throws QueueError where these are not so many numbers. */
-export function unpackFloats(text: string, count: number, what: string): Float32Array {
-  const bytes = Uint8Array.from(Buffer.from(text, "base64"));
-  if (bytes.byteLength !== 4 * count) throw unfit(what);
-  return new Float32Array(bytes.buffer);
-}
-
-/** The error for a result that is sound, and not one to what was asked. */
-export function unfit(what: string): QueueError {
-  return new QueueError({
-    what: `${what} in the queue does not fit what was asked`,
-    fix: "All machines must run the same release of boundary; nobody else should write to its keys in Redis.",
-  });
-}
 
 /** @throws QueueError when it is no job. */
 export function parseJob(value: unknown): Job {

@@ -26,7 +26,8 @@ import { PieceList } from "./compose-job.js";
 import type { NamedText } from "./content-store.js";
 import { digest } from "../formats/digest.js";
 import type { Dispatcher } from "./dispatcher.js";
-import { callResults, checked, unfit, unpackFloats, type Call, type JobPrompt } from "./messages.js";
+import { callResults, unfit, unpackFloats } from "./call-results.js";
+import { checked, type Call, type JobPrompt } from "./messages.js";
 import { PieceBook } from "./piece-book.js";
 
 /** Time limit of a single call, in milliseconds: trials on a large model take minutes. */

@@ -211,10 +211,13 @@ describe.skipIf(!hasRedis)(`a worker's cache ${skippedWithoutRedis}`, () => {
 });
 
 describe("what a worker says of its model", () => {
-  it("holds for a copy of the same bytes, and not for another model under the same name", async () => {
+  it.each([
+    ["samples of its bytes", false],
+    ["all of its bytes", true],
+  ])("holds by %s for a copy, and not for another model under the same name", async (_, fullHash) => {
     const path = join(folder.path, "model.gguf");
     await cp(demoModel, path);
-    const proof = await ModelProof.of(await readBaseModel(path), false);
+    const proof = await ModelProof.of(await readBaseModel(path), fullHash);
     await proof.assertSame();
     await writeFile(path, await readFile(demoModel));
     await proof.assertSame();

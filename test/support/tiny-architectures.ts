@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { writeGguf } from "../../src/formats/gguf-writer.js";
 import type { GgufMetadata, GgufValue } from "../../src/formats/gguf-value.js";
-import { byteVocabulary, CHATML, float32, gaussian, tensor, text, uint32 } from "./tiny-model.js";
+import { byteVocabulary, CHATML, float32, gaussian, tensor, text, tokenizerMetadata, uint32 } from "./tiny-model.js";
 
 /** Random models of architectures with experts, latent attention, recurrent layers or both kinds of layer. Source of names and shapes: llama.cpp, src/models/*.cpp, load_arch_tensors. */
 export const unusualArchitectures = [
@@ -207,13 +207,7 @@ export async function writeUnusualModel(
     ]),
     [`${architecture}.attention.layer_norm_rms_epsilon`, float32(1e-5)],
     [`${architecture}.attention.layer_norm_epsilon`, float32(1e-5)],
-    ["tokenizer.ggml.model", text("gpt2")],
-    ["tokenizer.ggml.pre", text("gpt-2")],
-    ["tokenizer.ggml.tokens", { type: "array", itemType: "string", value: vocabulary.tokens }],
-    ["tokenizer.ggml.token_type", { type: "array", itemType: "int32", value: vocabulary.types }],
-    ["tokenizer.ggml.merges", { type: "array", itemType: "string", value: ["Ġ t"] }],
-    ["tokenizer.ggml.bos_token_id", uint32(vocabulary.tokens.indexOf("<|im_start|>"))],
-    ["tokenizer.ggml.eos_token_id", uint32(vocabulary.tokens.indexOf("<|im_end|>"))],
+    ...tokenizerMetadata(vocabulary),
     ["tokenizer.ggml.add_bos_token", { type: "bool", value: false }],
     ["tokenizer.chat_template", text(CHATML)],
   ]);

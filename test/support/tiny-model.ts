@@ -87,13 +87,7 @@ export async function writeTinyModel(folder: string, name: string, options: Tiny
     ...(options.experts === undefined
       ? []
       : [key("expert_count", uint32(options.experts)), key("expert_used_count", uint32(2))]),
-    ["tokenizer.ggml.model", text("gpt2")],
-    ["tokenizer.ggml.pre", text("gpt-2")],
-    ["tokenizer.ggml.tokens", { type: "array", itemType: "string", value: vocabulary.tokens }],
-    ["tokenizer.ggml.token_type", { type: "array", itemType: "int32", value: vocabulary.types }],
-    ["tokenizer.ggml.merges", { type: "array", itemType: "string", value: ["Ġ t"] }],
-    ["tokenizer.ggml.bos_token_id", uint32(vocabulary.tokens.indexOf("<|im_start|>"))],
-    ["tokenizer.ggml.eos_token_id", uint32(vocabulary.tokens.indexOf("<|im_end|>"))],
+    ...tokenizerMetadata(vocabulary),
     ["tokenizer.ggml.add_bos_token", { type: "bool", value: options.addBos ?? false }],
     ...(chatTemplate === undefined ? [] : [["tokenizer.chat_template", text(chatTemplate)] as [string, GgufValue]]),
   ]);
@@ -245,6 +239,19 @@ export function gaussian(seed: number): () => number {
   const generator = seededGenerator(seed);
   const uniform = (): number => (uniformInt(generator, 0, 2 ** 31 - 1) + 1) / 2 ** 31;
   return () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
+}
+
+/** How a model's file tells of a vocabulary of {@link byteVocabulary}. */
+export function tokenizerMetadata({ tokens, types }: ReturnType<typeof byteVocabulary>): [string, GgufValue][] {
+  return [
+    ["tokenizer.ggml.model", text("gpt2")],
+    ["tokenizer.ggml.pre", text("gpt-2")],
+    ["tokenizer.ggml.tokens", { type: "array", itemType: "string", value: tokens }],
+    ["tokenizer.ggml.token_type", { type: "array", itemType: "int32", value: types }],
+    ["tokenizer.ggml.merges", { type: "array", itemType: "string", value: ["Ġ t"] }],
+    ["tokenizer.ggml.bos_token_id", uint32(tokens.indexOf("<|im_start|>"))],
+    ["tokenizer.ggml.eos_token_id", uint32(tokens.indexOf("<|im_end|>"))],
+  ];
 }
 
 /** llama.cpp looks these up in every phi3 vocabulary. */
