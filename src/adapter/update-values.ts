@@ -5,7 +5,7 @@ import type { GgufTensor } from "../formats/gguf-reader.js";
 import type { Adapter, AdapterModule } from "./adapter.js";
 import { factorGrams, updateNorm } from "./update-norm.js";
 import { factorLayout } from "./update-shape.js";
-import { zeroUpdates as zeroUpdatesOf, type ZeroPart } from "./zero-updates.js";
+import type { ZeroPart } from "./zero-updates.js";
 
 /** What the numbers of an update say about how strongly it acts. */
 export interface UpdateValues {
@@ -18,11 +18,6 @@ export interface UpdateValues {
 
 /** Below this a product of two floats is lost: 2^-126, the smallest normal one. */
 const SMALLEST = 2 ** -126;
-
-/** {@link zeroUpdatesOf} an adapter in a GGUF file. */
-export async function zeroUpdates(adapter: Adapter): Promise<Map<string, ZeroPart>> {
-  return zeroUpdatesOf({ form: "gguf", adapter });
-}
 
 /** Reads all values of one update. @param adapter of which it is a part. */
 export async function updateValues({ path, alpha }: Adapter, module: AdapterModule): Promise<UpdateValues> {

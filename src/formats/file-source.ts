@@ -60,6 +60,11 @@ export class FileSource {
     return bytes;
   }
 
+  /** All bytes that the file had when it was opened; it may have grown since, as a journal does. @throws FormatError when it is shorter now. */
+  readAll(): Promise<Buffer> {
+    return this.readInto(Buffer.allocUnsafe(this.size), 0);
+  }
+
   private async readInto(buffer: Buffer, offset: number): Promise<Buffer> {
     const length = buffer.byteLength;
     let done = 0;

@@ -23,7 +23,7 @@ export async function readWhole(path: string, limit: number): Promise<Buffer> {
   if (await isShellPipe(path)) return readPipe(path, limit);
   return withFileSource(path, (source) => {
     if (source.size > limit) throw tooLarge(path, source.size, limit);
-    return source.read(0, source.size);
+    return source.readAll();
   });
 }
 

@@ -1,6 +1,7 @@
 import type { AdapterModule, HashedAdapter } from "../adapter/adapter.js";
 import type { HashedBaseModel } from "../adapter/base-model.js";
-import { updateValues, zeroUpdates } from "../adapter/update-values.js";
+import { updateValues } from "../adapter/update-values.js";
+import { zeroUpdates } from "../adapter/zero-updates.js";
 import { at, defined } from "../assert.js";
 import { withTemporaryFolder } from "../formats/temporary-folder.js";
 import { EffectCache } from "./effect-cache.js";
@@ -20,7 +21,7 @@ export async function adapterEffects(
   adapter: HashedAdapter,
   model: HashedBaseModel,
 ): Promise<AdapterEffects> {
-  const zero = await zeroUpdates(adapter);
+  const zero = await zeroUpdates({ form: "gguf", adapter });
   const causes = new Map<string, EffectCause>([...zero].map(([name, part]) => [name, ZERO_CAUSES[part]]));
   const rest = adapter.modules.filter(({ name }) => !zero.has(name));
   const cache = EffectCache.of(engine.info, adapter, model);
