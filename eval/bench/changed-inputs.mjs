@@ -68,6 +68,9 @@ const CHANGES = {
   touched: (path) => utimesSync(path, new Date(), new Date()),
 };
 
+/** A sweep takes some seconds; one that has not ended by then never will. */
+const LONGEST_MS = 120_000;
+
 const argumentsOf = (place, out) => [
   ...["sweep", "--model", join(place, NAMES.model), "--adapter", join(place, NAMES.adapter)],
   ...[
@@ -142,7 +145,8 @@ for (let i = 0; i < Number(sweeps); i++) {
   const run = boundary(argumentsOf(own, out));
   await Promise.race([pause(at), run.ended]);
   CHANGES[change](path, which);
-  const code = await run.ended;
+  const code = await Promise.race([run.ended, pause(LONGEST_MS).then(() => "a hang")]);
+  if (code === "a hang") run.signal("SIGKILL");
   const wrong = [];
   if (code === 0) {
     const found = evidenceOf(out);

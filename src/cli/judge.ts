@@ -20,7 +20,7 @@ import { judgeReport } from "../report/judge.js";
 import { parseMap } from "../samples/field-map.js";
 import { loadPredictions } from "../samples/predictions.js";
 import type { Sample } from "../samples/sample.js";
-import { guardedEngine, whileUnchanged } from "../sweep/guarded-engine.js";
+import { guardedEngine, openUnchanged } from "../sweep/guarded-engine.js";
 import { loadRun } from "../sweep/load-run.js";
 import { chatFormatter } from "../tasks/chat.js";
 import { withoutThoughts } from "../tasks/thoughts.js";
@@ -201,7 +201,7 @@ async function openJudge(spec: string, flags: JudgeFlags, engines: Engine[]): Pr
       gpuLayers: "auto",
       ...(flags.threads === undefined ? {} : { threads: flags.threads }),
     });
-  const engine = guardedEngine(await whileUnchanged(files, open), files);
+  const engine = guardedEngine(await openUnchanged(files, open), files);
   engines.push(engine);
   return localJudge({
     engine,

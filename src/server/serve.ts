@@ -9,7 +9,7 @@ import { EngineCrashError, InterruptedError, MemoryError } from "../errors.js";
 import { aborted } from "../engine/aborted.js";
 import { InputFiles } from "../formats/input-files.js";
 import { effectNotes } from "../sweep/effect-notes.js";
-import { whileUnchanged } from "../sweep/guarded-engine.js";
+import { openUnchanged } from "../sweep/guarded-engine.js";
 import { assertPortFree, listen } from "./listen.js";
 import { openOffer, type Offer } from "./offer.js";
 import { createServer as createBoundaryServer, type BoundaryServer, type ServerParts } from "./server.js";
@@ -56,7 +56,7 @@ export async function serve(settings: ServeSettings, { onListening, signal }: Se
   let engine: ServingEngine | undefined;
   try {
     assertNotStopped(signal);
-    engine = await whileUnchanged(files, () =>
+    engine = await openUnchanged(files, () =>
       openEngineFor(settings, offer, (info) => {
         return { context: shape, contexts: contextsThatFit(settings, offer.model, shape, info), exact: exactOn(info) };
       }),

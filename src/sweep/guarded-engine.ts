@@ -18,6 +18,23 @@ export function guardedEngine(engine: Engine, files: InputFiles): Engine {
   });
 }
 
+/**
+ * Opens an engine on files that were hashed before, and closes it again where one of them changed meanwhile.
+ * @throws InputChangedError when one changed; whatever `open` throws.
+ */
+export async function openUnchanged<E extends { close(): Promise<void> }>(
+  files: InputFiles,
+  open: () => Promise<E>,
+): Promise<E> {
+  let opened: E | undefined;
+  try {
+    return await whileUnchanged(files, async () => (opened = await open()));
+  } catch (error) {
+    await opened?.close();
+    throw error;
+  }
+}
+
 type Call = (...given: readonly unknown[]) => Promise<unknown>;
 
 async function guardedCall(call: Call, given: readonly unknown[], files: InputFiles): Promise<unknown> {

@@ -6,7 +6,7 @@ import { openRemoteEngine } from "../queue/open-remote.js";
 import type { InputFiles } from "../formats/input-files.js";
 import type { SweepConfig } from "./config.js";
 import { loadBaseInputs, type BaseConfig, type BaseInputs } from "./base-inputs.js";
-import { guardedEngine, whileUnchanged } from "./guarded-engine.js";
+import { guardedEngine, openUnchanged, whileUnchanged } from "./guarded-engine.js";
 import { loadInputs, type SweepInputs } from "./inputs.js";
 import { assertCanLeaveOut } from "./leaving-out.js";
 import { hash, type SweepPlan } from "./plan.js";
@@ -86,7 +86,7 @@ export async function withEngine<T>(
   signal: AbortSignal | undefined,
   use: (engine: Engine) => Promise<T>,
 ): Promise<T> {
-  const engine = await whileUnchanged(files, open);
+  const engine = await openUnchanged(files, open);
   const stop = (): void => void engine.close();
   signal?.addEventListener("abort", stop);
   try {
