@@ -4,7 +4,7 @@ import { defined } from "../assert.js";
 import { AdapterError } from "../errors.js";
 import { CONFIG_BYTES, readWhole } from "../formats/read-whole.js";
 import { sha256File } from "../formats/file-source.js";
-import { withStamp, type FileStamp } from "../formats/file-stamp.js";
+import { withStamp, type FileStamp, type HashedStamp } from "../formats/file-stamp.js";
 import { readSafetensorsFolder } from "../formats/safetensors-folder.js";
 import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import type { Place } from "./adapter.js";
@@ -112,11 +112,14 @@ export async function examinePeftAdapter(folder: string): Promise<PeftAdapter> {
   };
 }
 
-/** SHA-256 over configuration and weights together, lower-case hex. */
-export async function peftSha256({ folder, files }: PeftAdapter): Promise<string> {
+/**
+ * SHA-256 over configuration and weights together, lower-case hex.
+ * @param known hashes of the weights' files, where they were hashed before: others are read for it.
+ */
+export async function peftSha256({ folder, files }: PeftAdapter, known: readonly HashedStamp[] = []): Promise<string> {
   const config = join(folder, CONFIG);
   const hash = createHash("sha256").update(await readWhole(config, CONFIG_BYTES));
-  for (const file of files) hash.update(await sha256File(file));
+  for (const file of files) hash.update(known.find(({ path }) => path === file)?.sha256 ?? (await sha256File(file)));
   return hash.digest("hex");
 }
 

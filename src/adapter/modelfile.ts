@@ -1,4 +1,5 @@
-import { relative } from "node:path";
+import { basename, dirname, relative } from "node:path";
+import { writeTextAtomic } from "../formats/atomic-file.js";
 
 /**
  * An Ollama Modelfile. Ollama takes paths from the file's own folder, so a model's path is written from there; addresses of the Hugging
@@ -19,4 +20,14 @@ function fromLine(folder: string, model: string): string {
   if (/^https?:/i.test(model)) return `# Download ${model} first.\nFROM ./base.gguf`;
   const path = relative(folder, model);
   return `FROM ${path.startsWith(".") ? path : `./${path}`}`;
+}
+
+/** Where the Modelfile of an adapter in a file of its own lies. */
+export function modelfileBeside(adapter: string): string {
+  return `${adapter}.Modelfile`;
+}
+
+/** Writes {@link ollamaModelfile} beside an adapter, in place of what was there. @throws FileError when it cannot be written. */
+export async function writeModelfileBeside(adapter: string, model: string | undefined): Promise<void> {
+  await writeTextAtomic(modelfileBeside(adapter), ollamaModelfile(dirname(adapter), model, basename(adapter)));
 }

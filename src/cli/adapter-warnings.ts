@@ -1,6 +1,5 @@
 import type { PeftAdapter } from "../adapter/load-peft-adapter.js";
-import { oneLine } from "../report/paint.js";
-import { say } from "./output.js";
+import { warn } from "./output.js";
 
 /**
  * Prints what is odd about a PEFT adapter that is used all the same.
@@ -8,6 +7,6 @@ import { say } from "./output.js";
  */
 export function printWarnings({ findings }: PeftAdapter, leftOut = ""): void {
   for (const { code, message } of findings) {
-    say(oneLine(`warning: ${code === "other-part" ? message.replace(/\.$/, `${leftOut}.`) : message}`));
+    warn(code === "other-part" ? message.replace(/\.$/, `${leftOut}.`) : message);
   }
 }

@@ -1,20 +1,18 @@
 import { Command, Option } from "commander";
-import { basename, dirname } from "node:path";
 import { loadEither } from "../adapter/either-form.js";
 import { readBaseModel } from "../adapter/base-model.js";
 import { assertFits } from "../adapter/fit.js";
 import { writeGgufAsPeft } from "../adapter/gguf-to-peft.js";
-import { ollamaModelfile } from "../adapter/modelfile.js";
+import { modelfileBeside, writeModelfileBeside } from "../adapter/modelfile.js";
 import { writePeftAsGguf } from "../adapter/peft-to-gguf.js";
 import { zeroFinding, zeroUpdates } from "../adapter/zero-updates.js";
 import { UsageError } from "../errors.js";
-import { assertFree, writeTextAtomic } from "../formats/atomic-file.js";
+import { assertFree } from "../formats/atomic-file.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
-import { oneLine } from "../report/paint.js";
 import { usageLines } from "../report/usage-lines.js";
 import { printWarnings } from "./adapter-warnings.js";
 import { warnOfEffects } from "./warn-of-effects.js";
-import { print, say } from "./output.js";
+import { print, warn } from "./output.js";
 
 interface ConvertFlags {
   readonly model: string;
@@ -46,16 +44,15 @@ export function convertCommand(signal: AbortSignal): Command {
       const overwrite = { overwrite: force ?? false };
       if (either.form === "peft") {
         printWarnings(either.adapter);
-        const modelfile = `${out}.Modelfile`;
-        if (!overwrite.overwrite) await assertFree(modelfile);
+        if (!overwrite.overwrite) await assertFree(modelfileBeside(out));
         await writePeftAsGguf(either.adapter, base, out, { ...overwrite, recordLayers: true });
-        await writeTextAtomic(modelfile, ollamaModelfile(dirname(out), model, basename(out)));
+        await writeModelfileBeside(out, model);
       } else {
         assertFits(either.adapter, base);
         await writeGgufAsPeft(either.adapter, base, out, overwrite);
       }
       const zero = zeroFinding(await zeroUpdates(either), either.adapter.modules.length);
-      if (zero) say(oneLine(`warning: ${zero.message}`));
+      if (zero) warn(zero.message);
       const form = either.form === "peft" ? "gguf" : "peft";
       print(`${out}: ${either.adapter.modules.length} modules\n${usageLines(form, out, model).join("\n")}\n`);
       if (check) await warnOfEffects(form === "gguf" ? out : path, base, signal);

@@ -1,5 +1,5 @@
 import { messageOf } from "../errors.js";
-import { forTerminal } from "../report/paint.js";
+import { forTerminal, oneLine } from "../report/paint.js";
 
 /** The only place of the command line that writes to standard output and standard error: what comes from files, workers and engines is escaped here. */
 
@@ -11,6 +11,16 @@ export function print(text: string): void {
 /** Writes a line to standard error: notes, progress, errors. */
 export function say(line: string): void {
   process.stderr.write(`${forTerminal(line)}\n`);
+}
+
+/** Says what is odd although the work goes on, on one line. */
+export function warn(text: string): void {
+  say(oneLine(`warning: ${text}`));
+}
+
+/** Says what a user should know although nothing is odd, on one line. */
+export function note(text: string): void {
+  say(oneLine(`note: ${text}`));
 }
 
 /** Writes a model's words to standard output: escaped for a terminal, byte for byte into a file or pipe. */

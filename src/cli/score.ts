@@ -3,7 +3,6 @@ import { scoreOutputs } from "../compare/score-outputs.js";
 import { UsageError } from "../errors.js";
 import { stableJson } from "../formats/stable-json.js";
 import { metricNames, metricsByList } from "../metrics/registry.js";
-import { oneLine } from "../report/paint.js";
 import { scoresReport } from "../report/scores.js";
 import { parseMap } from "../samples/field-map.js";
 import { ANSWERABLE } from "../samples/prediction-pairs.js";
@@ -13,7 +12,7 @@ import { rescore } from "../sweep/rescore.js";
 import { rulesOfFormat } from "../sweep/scoring.js";
 import { sweepReport } from "../report/terminal.js";
 import { regexExtraction } from "../tasks/extraction.js";
-import { print, say } from "./output.js";
+import { note, print } from "./output.js";
 import { scoringFlags, type ScoringFlags } from "./scoring-flags.js";
 import { wholeNumber } from "./values.js";
 
@@ -95,7 +94,7 @@ async function scoreFile(flags: ScoreFlags): Promise<void> {
   const notes = [...loaded.notes, ...scores.notes];
   if (json) print(stableJson({ data: { path: data, format, sha256 }, ...scores, notes }));
   else {
-    for (const note of notes) say(oneLine(`note: ${note}`));
+    for (const text of notes) note(text);
     print(`${scoresReport(scores)}\n`);
   }
 }

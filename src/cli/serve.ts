@@ -3,8 +3,7 @@ import { gpuChoices } from "../engine/engine.js";
 import { serve } from "../server/serve.js";
 import { serveSettingsSchema, type ServeSettings } from "../server/settings.js";
 import { resolveSettings } from "../sweep/config.js";
-import { oneLine } from "../report/paint.js";
-import { print, say } from "./output.js";
+import { print, warn } from "./output.js";
 import { numberOrText, wholeNumber } from "./values.js";
 
 /** `boundary serve`: an OpenAI-compatible server for base, full and trimmed adapter, or any K. */
@@ -42,7 +41,7 @@ export function serveCommand(signal: AbortSignal): Command {
       await serve(settings, {
         signal,
         onListening: ({ url, offer, exact, notes }) => {
-          for (const note of notes) say(oneLine(`warning: ${note}`));
+          for (const note of notes) warn(note);
           const models = offer.models.map(({ id, boundary }) => `${id} (K=${boundary})`).join(", ");
           const how = exact ? "each answer as if sent alone" : "answers in shared batches";
           print(`${url}/v1 serves ${models}; ${how}. Playground: ${url}/ Ctrl-C stops it.\n`);

@@ -1,12 +1,12 @@
 import { Command } from "commander";
-import { basename, dirname } from "node:path";
+import { basename } from "node:path";
 import type { Adapter } from "../adapter/adapter.js";
 import { architectureNames } from "../adapter/architectures.js";
 import { readBaseModel, type BaseModel } from "../adapter/base-model.js";
 import { loadEither, type EitherAdapter } from "../adapter/either-form.js";
 import { assertFits } from "../adapter/fit.js";
 import { dependsOnLayerCount, knownLayerCount, selectKnown, type KnownLayerCount } from "../adapter/layer-count.js";
-import { ollamaModelfile } from "../adapter/modelfile.js";
+import { modelfileBeside, writeModelfileBeside } from "../adapter/modelfile.js";
 import { assertPeftFits } from "../adapter/peft-to-gguf.js";
 import { type KeepRules } from "../adapter/select-modules.js";
 import { trimAdapter, type TrimReport } from "../adapter/trim.js";
@@ -14,11 +14,10 @@ import { trimPeftAdapter } from "../adapter/trim-peft.js";
 import { hashStamped } from "../formats/input-files.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
 import { UsageError } from "../errors.js";
-import { assertFree, writeTextAtomic } from "../formats/atomic-file.js";
-import { oneLine } from "../report/paint.js";
+import { assertFree } from "../formats/atomic-file.js";
 import { usageLines } from "../report/usage-lines.js";
 import { printWarnings } from "./adapter-warnings.js";
-import { print, say } from "./output.js";
+import { note, print } from "./output.js";
 import { wholeNumber } from "./values.js";
 import { warnOfEffects } from "./warn-of-effects.js";
 
@@ -57,8 +56,7 @@ export function trimCommand(signal: AbortSignal): Command {
       if (base && either.form === "peft" && architectureNames(base.architecture)) assertPeftFits(either.adapter, base);
       const known = await layersOf(either, base, layerCount);
       if (either.form === "peft") printWarnings(either.adapter, "; the trimmed folder goes without");
-      if (known?.note !== undefined && dependsOnLayerCount(either.adapter.modules, rules))
-        say(oneLine(`note: ${known.note}`));
+      if (known?.note !== undefined && dependsOnLayerCount(either.adapter.modules, rules)) note(known.note);
       const report = await (either.form === "peft"
         ? trimPeftAdapter(
             either.adapter,
@@ -107,8 +105,7 @@ async function trimToGguf(
   { out, model, overwrite }: { out: string; model: string | undefined; overwrite: boolean },
 ): Promise<TrimReport> {
   const mask = new Map(selectKnown(adapter.modules, layerCount, rules).map(({ name }) => [name, 1]));
-  const modelfile = `${out}.Modelfile`;
-  if (!overwrite) for (const path of [out, modelfile]) await assertFree(path);
+  if (!overwrite) for (const path of [out, modelfileBeside(out)]) await assertFree(path);
   const provenance = {
     sourceSha256: hashStamped(adapter.stamp).then(({ sha256 }) => sha256),
     boundary: rules.keep,
@@ -116,7 +113,7 @@ async function trimToGguf(
     command: commandLine(adapter.path, out, rules),
   };
   const report = await trimAdapter(adapter, mask, out, provenance, { overwrite });
-  await writeTextAtomic(modelfile, ollamaModelfile(dirname(out), model, basename(out)));
+  await writeModelfileBeside(out, model);
   return report;
 }
 

@@ -1,7 +1,7 @@
 import { at } from "../assert.js";
 import type { Engine, HiddenRequest } from "../engine/engine.js";
 import type { CkaPosition } from "../strategy/layer-importance.js";
-import { continuedPrompts } from "./continuations.js";
+import { continuedPrompts, withReferences } from "./continuations.js";
 import type { SweepInputs } from "./inputs.js";
 import type { PlannedSample } from "./plan.js";
 
@@ -39,14 +39,10 @@ async function publishedPrompts(
   { samples, model }: Pick<SweepInputs, "samples" | "model">,
   planned: readonly PlannedSample[],
 ): Promise<CkaPrompt[]> {
-  const texts = new Map(samples.map(({ part, sample, text }) => [`${part}\0${sample.id}`, text]));
-  const usable = planned.flatMap(({ part, sample }) => {
-    const reference = sample.references.find((one) => one.trim() !== "");
-    const text = texts.get(`${part}\0${sample.id}`);
-    return reference === undefined || text === undefined
-      ? []
-      : [{ id: sample.id, whole: `${text}${reference}\n${model.eosText}` }];
-  });
+  const usable = withReferences(samples, planned).map(({ sample, text, reference }) => ({
+    id: sample.id,
+    whole: `${text}${reference}\n${model.eosText}`,
+  }));
   const [end = [], ...tokens] = await engine.tokenize([model.eosText, ...usable.map(({ whole }) => whole)]);
   return usable.flatMap(({ id }, i) => {
     const all = at(tokens, i);

@@ -15,13 +15,9 @@ export async function continuedPrompts(
   { samples, template }: Pick<SweepInputs, "samples" | "template">,
   planned: readonly PlannedSample[],
 ): Promise<ContinuedPrompt[]> {
-  const texts = new Map(samples.map(({ part, sample, text }) => [`${part}\0${sample.id}`, text]));
-  const usable = planned.flatMap(({ part, sample, prompt }) => {
-    const reference = sample.references.find((one) => one.trim() !== "");
-    const text = texts.get(`${part}\0${sample.id}`);
-    if (reference === undefined || text === undefined) return [];
+  const usable = withReferences(samples, planned).map(({ sample, prompt, text, reference }) => {
     const gap = template === "raw" && !/\s$/.test(text) ? " " : "";
-    return [{ id: sample.id, own: prompt.tokens, whole: `${text}${gap}${reference.trim()}` }];
+    return { id: sample.id, own: prompt.tokens, whole: `${text}${gap}${reference.trim()}` };
   });
   const tokens = await engine.tokenize(usable.map(({ whole }) => whole));
   return usable.flatMap(({ id, own }, i): ContinuedPrompt[] => {
@@ -30,5 +26,18 @@ export async function continuedPrompts(
     const shared = Math.max(1, parting < 0 ? own.length : parting);
     const continuation = whole.slice(shared);
     return continuation.length > 0 ? [{ id, tokens: whole.slice(0, shared), continuation }] : [];
+  });
+}
+
+/** The samples that have a reference that is not blank, each with the first of them and the text that is asked. */
+export function withReferences(
+  samples: SweepInputs["samples"],
+  planned: readonly PlannedSample[],
+): (PlannedSample & { readonly text: string; readonly reference: string })[] {
+  const texts = new Map(samples.map(({ part, sample, text }) => [`${part}\0${sample.id}`, text]));
+  return planned.flatMap((one) => {
+    const reference = one.sample.references.find((candidate) => candidate.trim() !== "");
+    const text = texts.get(`${one.part}\0${one.sample.id}`);
+    return reference === undefined || text === undefined ? [] : [{ ...one, text, reference }];
   });
 }

@@ -108,7 +108,7 @@ async function writeTrimmed(record: SweepRecord, folder: RunFolder): Promise<Swe
     return [metric, { base, chosen: value, full }] as const;
   });
   const provenance = {
-    sourceSha256: inputs.peft ? peftSha256(inputs.peft) : inputs.adapter.sha256,
+    sourceSha256: inputs.peft ? peftSha256(inputs.peft, inputs.adapter.sources) : inputs.adapter.sha256,
     boundary: inputs.strategy.kind === "prefix" ? chosen.boundary : undefined,
     layers: plan.layerCount,
     command: recipe(config),
