@@ -61,9 +61,10 @@ describe.skipIf(workbench === undefined)(`every task on the real model ${workben
     expect(again.candidates[0]?.selection?.scores).toEqual(result.candidates[0]?.selection?.scores);
   });
 
+  // Each answer ends in "####" more often than not, and which ones do depends on the CPU's kernels: twelve make it sure.
   it("math on GSM8K as published: the adapter learnt to end in ####, the base did not", async () => {
     const result = await sweep(
-      configFor("math", { task: "math", adapter: math, data: data("gsm8k-format.jsonl"), limit: 3, maxTokens: 200 }),
+      configFor("math", { task: "math", adapter: math, data: data("gsm8k-format.jsonl"), limit: 12, maxTokens: 200 }),
     );
     expect(result.data.format).toBe("gsm8k");
     const outputs = (await loadRun(at("math"))).answers(LAYERS, "selection") ?? [];
