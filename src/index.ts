@@ -11,7 +11,7 @@ export { adviseConfigSchema, type AdviseConfig } from "./probe/advise-config.js"
 export type { CardSettings } from "./probe/card-plan.js";
 export { sweep, planOnly, type SweepHooks, type SweepProgress } from "./sweep/sweep.js";
 export { resolveConfig, type SweepConfig, type SweepSettings } from "./sweep/config.js";
-export { sweepResultSchema, RESULT_SCHEMA_VERSION, type SweepResult } from "./sweep/result.js";
+export { sweepResultSchema, RESULT_SCHEMA_VERSION, type SweepResult } from "./run/result.js";
 
 export { loadGgufAdapter } from "./adapter/load-gguf-adapter.js";
 export { readBaseModel, type BaseModel } from "./adapter/base-model.js";
@@ -29,10 +29,10 @@ export { splitSamples } from "./samples/split.js";
 export type { LoadedSamples, LoadOptions, Sample, SampleFormat, SampleKind } from "./samples/sample.js";
 export { score, type Metric, type Score } from "./metrics/metric.js";
 export { metricByName, metricNames, metricsByList } from "./metrics/registry.js";
-export { chooseBoundary, type Choice, type ChoiceInput } from "./sweep/choose.js";
-export { crossValidate, type CrossValidation } from "./sweep/cross-validate.js";
-export { inSampleEstimate, type InSampleEstimate } from "./sweep/winners-curse.js";
-export { ruleNames, type RuleName } from "./sweep/rules.js";
+export { chooseBoundary, type Choice, type ChoiceInput } from "./choice/choose.js";
+export { crossValidate, type CrossValidation } from "./choice/cross-validate.js";
+export { inSampleEstimate, type InSampleEstimate } from "./choice/winners-curse.js";
+export { ruleNames, type RuleName } from "./choice/rules.js";
 export { differenceInterval } from "./statistics/difference.js";
 export { scoreInterval, scoreIntervals, type Interval } from "./statistics/interval.js";
 export { comparePaired, type PairedComparison } from "./statistics/paired.js";
@@ -44,7 +44,7 @@ export { parseStrategy, strategyForms, type Strategy } from "./strategy/strategy
 export { compareConfigSchema, type CompareConfig } from "./compare/config.js";
 export { comparisonSchema, type ComparisonResult } from "./compare/result.js";
 export { scoreOutputs, type OutputScores, type OutputScoring } from "./compare/score-outputs.js";
-export { loadRun, type FinishedRun } from "./sweep/load-run.js";
+export { loadRun, type FinishedRun } from "./run/load-run.js";
 export { rescore } from "./sweep/rescore.js";
 export { writeReport, writeRunsReport, type ReportOptions } from "./report/html/write-report.js";
 export { loadReport, type RunReport } from "./report/report-input.js";
@@ -60,9 +60,9 @@ export { judgeScores, type JudgedScores, type JudgeOptions } from "./judge/score
 export { judgePairs, type JudgedPairs } from "./judge/pairs.js";
 export { judgeScore, pairedJudgeScores, type JudgeScore } from "./judge/score.js";
 
-export { systemPair, votePairs, type SystemPair, type VotePair, type VotePairs } from "./compare/vote-pairs.js";
-export { readVotes, votesPath, type VoteRow, type Votes } from "./compare/vote-file.js";
-export { voteResult, type VoteResult, type VoteResultRow } from "./compare/vote-result.js";
+export { systemPair, votePairs, type SystemPair, type VotePair, type VotePairs } from "./vote/vote-pairs.js";
+export { readVotes, votesPath, type VoteRow, type Votes } from "./vote/vote-file.js";
+export { voteResult, type VoteResult, type VoteResultRow } from "./vote/vote-result.js";
 
 export * from "./errors.js";
 export { version } from "./version.js";

@@ -1,7 +1,7 @@
-import type { chooseBoundary, evidenceOf } from "../../src/sweep/choose.js";
-import type { crossValidate } from "../../src/sweep/cross-validate.js";
-import type { applyRule, ruleNames } from "../../src/sweep/rules.js";
-import type { inSampleEstimate } from "../../src/sweep/winners-curse.js";
+import type { chooseBoundary, evidenceOf } from "../../src/choice/choose.js";
+import type { crossValidate } from "../../src/choice/cross-validate.js";
+import type { applyRule, ruleNames } from "../../src/choice/rules.js";
+import type { inSampleEstimate } from "../../src/choice/winners-curse.js";
 import type { differenceInterval, DifferenceOptions } from "../../src/statistics/difference.js";
 import type { normalQuantile } from "../../src/statistics/distributions.js";
 import type { Interval, scoreInterval, ScoreIntervalOptions } from "../../src/statistics/interval.js";

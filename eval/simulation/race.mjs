@@ -3,13 +3,13 @@
 //
 //   node eval/simulation/race.mjs [--sweeps 200] [--seed 1] [RUN ...] > eval/results/race.md
 import { runScoring } from "../../dist/report/run-scoring.js";
-import { chooseBoundary } from "../../dist/sweep/choose.js";
-import { layerTokens } from "../../dist/sweep/layer-tokens.js";
-import { loadRun } from "../../dist/sweep/load-run.js";
-import { nextCall, startRace } from "../../dist/sweep/race.js";
-import { raceBlocks } from "../../dist/sweep/race-blocks.js";
-import { PREDICTION_ERRORS } from "../../dist/sweep/race-track.js";
-import { scoreAnswers } from "../../dist/sweep/scores.js";
+import { chooseBoundary } from "../../dist/choice/choose.js";
+import { layerTokens } from "../../dist/run/layer-tokens.js";
+import { loadRun } from "../../dist/run/load-run.js";
+import { nextCall, startRace } from "../../dist/choice/race.js";
+import { raceBlocks } from "../../dist/choice/race-blocks.js";
+import { PREDICTION_ERRORS } from "../../dist/choice/race-track.js";
+import { scoreAnswers } from "../../dist/choice/scores.js";
 import { subsetScore } from "../../dist/metrics/metric.js";
 import { differenceInterval } from "../../dist/statistics/difference.js";
 import { normalQuantile } from "../../dist/statistics/distributions.js";

@@ -1,10 +1,10 @@
 // Simulated sweeps with a known truth: do the rules and intervals keep what they promise? No model is needed.
 //
 //   node eval/simulation/simulate.mjs [--sweeps 1000] > eval/results/simulation.md
-import { applyRule, ruleNames } from "../../dist/sweep/rules.js";
-import { chooseBoundary, evidenceOf } from "../../dist/sweep/choose.js";
-import { crossValidate } from "../../dist/sweep/cross-validate.js";
-import { inSampleEstimate } from "../../dist/sweep/winners-curse.js";
+import { applyRule, ruleNames } from "../../dist/choice/rules.js";
+import { chooseBoundary, evidenceOf } from "../../dist/choice/choose.js";
+import { crossValidate } from "../../dist/choice/cross-validate.js";
+import { inSampleEstimate } from "../../dist/choice/winners-curse.js";
 import { differenceInterval } from "../../dist/statistics/difference.js";
 import { normalQuantile } from "../../dist/statistics/distributions.js";
 import { scoreInterval } from "../../dist/statistics/interval.js";

@@ -1,6 +1,6 @@
 import { FormatError } from "../errors.js";
 import { canDequantize, dequantize, READABLE_TYPES } from "../formats/dequantize.js";
-import { withFileSources, type FileSource } from "../formats/file-source.js";
+import { withFileSources, type FileSource } from "../files/file-source.js";
 import { F32, type GgmlType } from "../formats/ggml-types.js";
 import { readGgufHeader, type GgufTensor } from "../formats/gguf-reader.js";
 import type { GgufMetadata } from "../formats/gguf-value.js";

@@ -1,5 +1,5 @@
 import { AdapterError } from "../errors.js";
-import { FileSource } from "../formats/file-source.js";
+import { FileSource } from "../files/file-source.js";
 import type { GgufTensor } from "../formats/gguf-reader.js";
 import { metadataString } from "../formats/gguf-value.js";
 import type { SafetensorsTensorToWrite } from "../formats/safetensors-writer.js";

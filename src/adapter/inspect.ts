@@ -1,6 +1,6 @@
 import { BoundaryError } from "../errors.js";
 import { canDequantize, dequantize } from "../formats/dequantize.js";
-import { FileSource } from "../formats/file-source.js";
+import { FileSource } from "../files/file-source.js";
 import { metadataString } from "../formats/gguf-value.js";
 import type { Adapter } from "./adapter.js";
 import type { BaseModel } from "./base-model.js";

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BoundaryError, UsageError } from "../errors.js";
-import { withFileSource } from "../formats/file-source.js";
+import { withFileSource } from "../files/file-source.js";
 import { metadataNumber } from "../formats/gguf-value.js";
 import type { EitherAdapter } from "./either-form.js";
 import type { PeftConfig } from "./peft-config.js";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { defined } from "../assert.js";
 import { AdapterError } from "../errors.js";
 import { CONFIG_BYTES, readWhole } from "../formats/read-whole.js";
-import { sha256File } from "../formats/file-source.js";
+import { sha256File } from "../files/file-source.js";
 import { withStamp, type FileStamp, type HashedStamp } from "../formats/file-stamp.js";
 import { readSafetensorsFolder } from "../formats/safetensors-folder.js";
 import type { SafetensorsTensor } from "../formats/safetensors-reader.js";

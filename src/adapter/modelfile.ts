@@ -1,5 +1,5 @@
 import { basename, dirname, relative } from "node:path";
-import { writeTextAtomic } from "../formats/atomic-file.js";
+import { writeTextAtomic } from "../files/atomic-file.js";
 
 /**
  * An Ollama Modelfile. Ollama takes paths from the file's own folder, so a model's path is written from there; addresses of the Hugging

@@ -8,7 +8,7 @@ import { loadEither } from "./either-form.js";
 import { assertFits } from "./fit.js";
 import { loadGgufAdapter, withSource } from "./load-gguf-adapter.js";
 import type { PeftAdapter } from "./load-peft-adapter.js";
-import { withFileSource } from "../formats/file-source.js";
+import { withFileSource } from "../files/file-source.js";
 import { hashStamped } from "../formats/input-files.js";
 import { hasNonFinite } from "./finite.js";
 import { notFinite, writePeftAsGguf } from "./peft-to-gguf.js";

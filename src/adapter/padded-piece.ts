@@ -1,5 +1,5 @@
 import { at } from "../assert.js";
-import { withFileSource, type FileSource } from "../formats/file-source.js";
+import { withFileSource, type FileSource } from "../files/file-source.js";
 import type { GgufTensor } from "../formats/gguf-reader.js";
 import { writeGguf, type GgufTensorToWrite } from "../formats/gguf-writer.js";
 import type { GgufMetadata } from "../formats/gguf-value.js";

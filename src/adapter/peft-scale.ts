@@ -1,5 +1,5 @@
 import { FormatError, messageOf } from "../errors.js";
-import { printable } from "../formats/printable.js";
+import { printable } from "../files/printable.js";
 import { groupName, pythonExpression } from "../formats/python-expression.js";
 import { FOREIGN_SECONDS, TimeLimitError, withTimeLimit } from "../formats/time-limit.js";
 import type { PeftConfig } from "./peft-config.js";

@@ -1,5 +1,5 @@
 import { AdapterError } from "../errors.js";
-import { withFileSources, type FileSource } from "../formats/file-source.js";
+import { withFileSources, type FileSource } from "../files/file-source.js";
 import { ggmlType, ggmlTypeId, type GgmlType } from "../formats/ggml-types.js";
 import type { GgufMetadata, GgufValue } from "../formats/gguf-value.js";
 import { writeGguf, type GgufTensorToWrite } from "../formats/gguf-writer.js";

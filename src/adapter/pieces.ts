@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { at } from "../assert.js";
-import { ensureFolder, exists } from "../formats/atomic-file.js";
+import { ensureFolder, exists } from "../files/atomic-file.js";
 import type { Adapter, AdapterModule, HashedAdapter } from "./adapter.js";
 import { loadGgufAdapter } from "./load-gguf-adapter.js";
 import type { Mask } from "./mask.js";

@@ -1,6 +1,6 @@
 import { AdapterError } from "../errors.js";
 import { canDequantize, dequantize, READABLE_TYPES } from "../formats/dequantize.js";
-import type { FileSource } from "../formats/file-source.js";
+import type { FileSource } from "../files/file-source.js";
 import type { GgufTensor } from "../formats/gguf-reader.js";
 import { F32 } from "../formats/ggml-types.js";
 import type { GgufTensorToWrite } from "../formats/gguf-writer.js";

@@ -1,4 +1,4 @@
-import { withFileSources, type FileSource } from "../formats/file-source.js";
+import { withFileSources, type FileSource } from "../files/file-source.js";
 import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import { UsageError } from "../errors.js";
 import type { PeftAdapter, PeftModule } from "./load-peft-adapter.js";

@@ -1,6 +1,6 @@
 import { AdapterError } from "../errors.js";
 import { canDequantize, dequantize, READABLE_TYPES } from "../formats/dequantize.js";
-import { withFileSources, type FileSource } from "../formats/file-source.js";
+import { withFileSources, type FileSource } from "../files/file-source.js";
 import { readGgufHeader, type GgufTensor } from "../formats/gguf-reader.js";
 import type { Adapter } from "./adapter.js";
 import { factorGrams, updateNorm, updateSpectralNorm } from "./update-norm.js";

@@ -1,6 +1,6 @@
 import { at } from "../assert.js";
 import { canDequantize, dequantize } from "../formats/dequantize.js";
-import { withFileSource, type FileSource } from "../formats/file-source.js";
+import { withFileSource, type FileSource } from "../files/file-source.js";
 import type { GgufTensor } from "../formats/gguf-reader.js";
 import type { Adapter, AdapterModule } from "./adapter.js";
 import { factorGrams, updateNorm } from "./update-norm.js";

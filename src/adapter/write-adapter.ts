@@ -1,5 +1,5 @@
-import type { FileSource } from "../formats/file-source.js";
-import { withFileSource } from "../formats/file-source.js";
+import type { FileSource } from "../files/file-source.js";
+import { withFileSource } from "../files/file-source.js";
 import { writeGguf, type GgufTensorToWrite } from "../formats/gguf-writer.js";
 import type { GgufMetadata } from "../formats/gguf-value.js";
 import type { Adapter, AdapterModule } from "./adapter.js";

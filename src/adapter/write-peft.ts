@@ -2,7 +2,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { BoundaryError, fileError } from "../errors.js";
-import { assertFree, exists, writeTextAtomic } from "../formats/atomic-file.js";
+import { assertFree, exists, writeTextAtomic } from "../files/atomic-file.js";
 import { writeSafetensors, type SafetensorsTensorToWrite } from "../formats/safetensors-writer.js";
 
 /**

@@ -1,5 +1,5 @@
 import { canDequantize, dequantize } from "../formats/dequantize.js";
-import { withFileSources, type FileSource } from "../formats/file-source.js";
+import { withFileSources, type FileSource } from "../files/file-source.js";
 import type { GgufTensor } from "../formats/gguf-reader.js";
 import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import type { EitherAdapter } from "./either-form.js";

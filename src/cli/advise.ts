@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { gpuChoices } from "../engine/engine.js";
-import { stableJson } from "../formats/stable-json.js";
+import { stableJson } from "../files/stable-json.js";
 import { adviseConfigSchema, objectives, yardsticks, type AdviseConfig } from "../probe/advise-config.js";
 import { advise, planAdvice, type AdvicePlan } from "../probe/advise.js";
 import { adviceReport } from "../report/advice.js";

@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { compare } from "../compare/compare.js";
 import { compareConfigSchema } from "../compare/config.js";
 import { gpuChoices } from "../engine/engine.js";
-import { stableJson } from "../formats/stable-json.js";
+import { stableJson } from "../files/stable-json.js";
 import { comparisonMarkdown, comparisonReport } from "../report/comparison.js";
 import { resolveSettings, type SweepSettings } from "../sweep/config.js";
 import { print, say } from "./output.js";

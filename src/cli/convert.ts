@@ -7,7 +7,7 @@ import { modelfileBeside, writeModelfileBeside } from "../adapter/modelfile.js";
 import { writePeftAsGguf } from "../adapter/peft-to-gguf.js";
 import { zeroFinding, zeroUpdates } from "../adapter/zero-updates.js";
 import { UsageError } from "../errors.js";
-import { assertFree } from "../formats/atomic-file.js";
+import { assertFree } from "../files/atomic-file.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
 import { usageLines } from "../report/usage-lines.js";
 import { printWarnings } from "./adapter-warnings.js";

@@ -5,7 +5,7 @@ import type { BackendInfo, GpuChoice } from "../engine/engine.js";
 import { availableMemory, cpuQuota, memoryLimit, usableCores } from "../engine/machine.js";
 import { probeBackend } from "../engine/process-engine.js";
 import { BoundaryError } from "../errors.js";
-import { stableJson } from "../formats/stable-json.js";
+import { stableJson } from "../files/stable-json.js";
 import { version } from "../version.js";
 import { print } from "./output.js";
 

@@ -3,7 +3,7 @@ import { readBaseModel } from "../adapter/base-model.js";
 import { inspectAdapter } from "../adapter/inspect.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
 import { inspectionReport } from "../report/inspection.js";
-import { stableJson } from "../formats/stable-json.js";
+import { stableJson } from "../files/stable-json.js";
 import { print } from "./output.js";
 
 /** `boundary inspect`: what is in an adapter, what is odd about it, does it fit this model. Exit code 1 on errors. */

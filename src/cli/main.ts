@@ -2,7 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { BoundaryError, InterruptedError } from "../errors.js";
 import { oneLine, paint } from "../report/paint.js";
-import { redact } from "../formats/redact.js";
+import { redact } from "../files/redact.js";
 import { version } from "../version.js";
 import { followBrokenOutput, print, say } from "./output.js";
 import { followSignals, type Ending } from "./signals.js";

@@ -1,8 +1,8 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { join } from "node:path";
 import { gpuChoices } from "../engine/engine.js";
-import { ensureFolder, writeTextAtomic } from "../formats/atomic-file.js";
-import { stableJson } from "../formats/stable-json.js";
+import { ensureFolder, writeTextAtomic } from "../files/atomic-file.js";
+import { stableJson } from "../files/stable-json.js";
 import { cardParts, type CardCost, type CardPart, type CardSettings } from "../probe/card-plan.js";
 import { kneeMethods, type KneeMethod } from "../probe/knee.js";
 import type { ProbePlan, ProbeSettings } from "../probe/lay-out.js";

@@ -6,7 +6,7 @@ import { writeReport, writeRunsReport } from "../report/html/write-report.js";
 import { reportMarkdown, runsMarkdown } from "../report/markdown.js";
 import { loadReport, runNames } from "../report/report-input.js";
 import { compareRuns } from "../report/run-curves.js";
-import { loadRun } from "../sweep/load-run.js";
+import { loadRun } from "../run/load-run.js";
 import { print } from "./output.js";
 
 /** Points that a boundary may lose in any run, as in the default of `sweep --margin`. */

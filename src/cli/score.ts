@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { scoreOutputs } from "../compare/score-outputs.js";
 import { UsageError } from "../errors.js";
-import { stableJson } from "../formats/stable-json.js";
+import { stableJson } from "../files/stable-json.js";
 import { metricNames, metricsByList } from "../metrics/registry.js";
 import { scoresReport } from "../report/scores.js";
 import { parseMap } from "../samples/field-map.js";
@@ -9,7 +9,7 @@ import { ANSWERABLE } from "../samples/prediction-pairs.js";
 import { loadPredictions } from "../samples/predictions.js";
 import { languageOfPath } from "../samples/languages.js";
 import { rescore } from "../sweep/rescore.js";
-import { rulesOfFormat } from "../sweep/scoring.js";
+import { rulesOfFormat } from "../sweep/inputs/scoring.js";
 import { sweepReport } from "../report/terminal.js";
 import { regexExtraction } from "../tasks/extraction.js";
 import { note, print } from "./output.js";

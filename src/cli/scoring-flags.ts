@@ -1,5 +1,5 @@
 import { Option } from "commander";
-import { ruleNames } from "../sweep/rules.js";
+import { ruleNames } from "../choice/rules.js";
 import { sweepConfigSchema, type SweepConfig } from "../sweep/config.js";
 import { numberOrText } from "./values.js";
 

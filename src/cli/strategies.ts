@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { compareStrategies, type Budget } from "../compare/strategies.js";
 import { gpuChoices } from "../engine/engine.js";
-import { stableJson } from "../formats/stable-json.js";
+import { stableJson } from "../files/stable-json.js";
 import { strategiesReport } from "../report/strategies.js";
 import { strategyForms } from "../strategy/strategy.js";
 import { resolveConfig, type SweepSettings } from "../sweep/config.js";

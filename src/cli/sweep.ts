@@ -5,7 +5,7 @@ import { planReport } from "../report/plan.js";
 import { sweepReport } from "../report/terminal.js";
 import { resolveConfig, settingsFromFile, type SweepConfig, type SweepSettings } from "../sweep/config.js";
 import { RedisAddress, redisAddress, REDIS_VARIABLE } from "../queue/redis-address.js";
-import { stableJson } from "../formats/stable-json.js";
+import { stableJson } from "../files/stable-json.js";
 import { readYaml } from "../formats/yaml.js";
 import { planOnly, sweep } from "../sweep/sweep.js";
 import { print } from "./output.js";

@@ -14,7 +14,7 @@ import { trimPeftAdapter } from "../adapter/trim-peft.js";
 import { hashStamped } from "../formats/input-files.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
 import { UsageError } from "../errors.js";
-import { assertFree } from "../formats/atomic-file.js";
+import { assertFree } from "../files/atomic-file.js";
 import { usageLines } from "../report/usage-lines.js";
 import { printWarnings } from "./adapter-warnings.js";
 import { note, print } from "./output.js";

@@ -1,15 +1,15 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { at } from "../assert.js";
-import { criterionSchema, readVotes, voterSchema, votesPath } from "../compare/vote-file.js";
-import { systemPair, systemPattern, type SystemPair } from "../compare/vote-pairs.js";
-import { voteResult } from "../compare/vote-result.js";
+import { criterionSchema, readVotes, voterSchema, votesPath } from "../vote/vote-file.js";
+import { systemPair, systemPattern, type SystemPair } from "../vote/vote-pairs.js";
+import { voteResult } from "../vote/vote-result.js";
 import { BoundaryError, UsageError } from "../errors.js";
-import { stableJson } from "../formats/stable-json.js";
+import { stableJson } from "../files/stable-json.js";
 import { oneLine } from "../report/paint.js";
 import { votesReport } from "../report/votes.js";
-import type { Part } from "../sweep/inputs.js";
-import { loadRun } from "../sweep/load-run.js";
-import { serveVotes } from "../vote/serve-votes.js";
+import type { Part } from "../sweep/inputs/inputs.js";
+import { loadRun } from "../run/load-run.js";
+import { serveVotes } from "../vote/page/serve-votes.js";
 import { print, say } from "./output.js";
 import { wholeNumber } from "./values.js";
 

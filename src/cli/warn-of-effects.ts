@@ -1,5 +1,5 @@
 import type { BaseModel } from "../adapter/base-model.js";
-import { notesOnEffects } from "../sweep/effect-notes.js";
+import { notesOnEffects } from "../sweep/effects/effect-notes.js";
 import { warn } from "./output.js";
 
 /** Tries an adapter on its model, and warns on stderr of modules without an effect. @throws InterruptedError when the signal fired. */

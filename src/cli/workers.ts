@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { stableJson } from "../formats/stable-json.js";
+import { stableJson } from "../files/stable-json.js";
 import { connectRedis } from "../queue/connection.js";
 import { presentWorkers, silenceOf } from "../queue/presence.js";
 import { sealFor } from "../queue/seal.js";

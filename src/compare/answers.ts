@@ -12,11 +12,11 @@ import { fileError, UsageError } from "../errors.js";
 import type { Sample } from "../samples/sample.js";
 import type { SweepConfig } from "../sweep/config.js";
 import { evaluate } from "../sweep/evaluate.js";
-import type { SweepInputs } from "../sweep/inputs.js";
-import { Journal, type JournalRow } from "../sweep/journal.js";
+import type { SweepInputs } from "../sweep/inputs/inputs.js";
+import { Journal, type JournalRow } from "../run/journal.js";
 import { decidingSettings, hash, type SweepPlan } from "../sweep/plan.js";
 import { planWithShortcuts } from "../sweep/shortcuts.js";
-import { RunFolder } from "../sweep/run-folder.js";
+import { RunFolder } from "../run/run-folder.js";
 import { withSession } from "../sweep/session.js";
 import type { System } from "./systems.js";
 

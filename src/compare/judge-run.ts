@@ -8,7 +8,7 @@ import { UsageError } from "../errors.js";
 import type { Sample } from "../samples/sample.js";
 import { scoreInterval } from "../statistics/interval.js";
 import { preferenceShare, type PreferenceShare } from "../statistics/preference.js";
-import { pairedDifference, type PairedDifference } from "../sweep/confirm.js";
+import { pairedDifference, type PairedDifference } from "../choice/confirm.js";
 
 /** Answers to be judged as they are, of one system, in the order of the samples. */
 export interface JudgedSystem {

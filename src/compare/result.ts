@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { answersSchema, pairedSchema } from "../sweep/result.js";
+import { answersSchema, pairedSchema } from "../run/result.js";
 
 /** Raised whenever a field changes its meaning or goes away. */
 export const COMPARISON_SCHEMA_VERSION = 1;

@@ -1,7 +1,7 @@
 import { UsageError } from "../errors.js";
 import type { Sample, SampleFormat } from "../samples/sample.js";
-import { isFullEntry, nameIn } from "../sweep/entry-names.js";
-import { assertBoundaries, loadRun, thoughtsOfRun, type FinishedRun } from "../sweep/load-run.js";
+import { isFullEntry, nameIn } from "../run/entry-names.js";
+import { assertBoundaries, loadRun, thoughtsOfRun, type FinishedRun } from "../run/load-run.js";
 import type { ThoughtMarks } from "../tasks/thoughts.js";
 import type { SystemAnswers } from "./answers.js";
 import type { System } from "./systems.js";

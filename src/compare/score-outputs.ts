@@ -2,7 +2,7 @@ import type { Metric, Score } from "../metrics/metric.js";
 import type { Prediction } from "../samples/predictions.js";
 import { scoreInterval } from "../statistics/interval.js";
 import { at } from "../assert.js";
-import { scoreTexts } from "../sweep/scores.js";
+import { scoreTexts } from "../choice/scores.js";
 import { answerText, withReading, type AnswerReading } from "../tasks/answer-text.js";
 import type { Extraction } from "../tasks/extraction.js";
 import { stripThoughts, thoughtMarks } from "../tasks/thoughts.js";

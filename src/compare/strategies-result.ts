@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { pairedSchema } from "../sweep/result.js";
+import { pairedSchema } from "../run/result.js";
 
 const scored = z.strictObject({ value: z.number(), low: z.number(), high: z.number(), method: z.string() });
 

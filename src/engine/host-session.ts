@@ -37,9 +37,9 @@ import { nodeLikelihood } from "./likelihood.js";
 import { NodeDecoder } from "./node-decoder.js";
 import { logitsOf } from "./node-results.js";
 import type { HostCalls } from "./protocol.js";
-import { SamplerGarbage } from "./sampler-garbage.js";
-import type { ServingOptions } from "./serving.js";
-import { ServingSession } from "./serving-session.js";
+import { SamplerGarbage } from "./serving/sampler-garbage.js";
+import type { ServingOptions } from "./serving/serving.js";
+import { ServingSession } from "./serving/serving-session.js";
 
 /** A context of node-llama-cpp under one mask. */
 interface NodeContext {

@@ -6,7 +6,7 @@ import { messageOf } from "../errors.js";
 import { logMark } from "./engine-log.js";
 import { HostSession, probeBackend } from "./host-session.js";
 import { concurrentMethods, type HostEvent, type HostFailure, type HostReply, type HostRequest } from "./protocol.js";
-import type { ServingSession } from "./serving-session.js";
+import type { ServingSession } from "./serving/serving-session.js";
 
 /** Entry point of the engine's process: serves the parent's calls one after another, those of serving at once, and ends with the parent. */
 let session: HostSession | undefined;

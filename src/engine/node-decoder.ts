@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { ControlledEvaluateInputItem, LlamaContextSequence, Token } from "node-llama-cpp";
 import { tokenOf } from "./node-results.js";
-import type { SamplerGarbage } from "./sampler-garbage.js";
+import type { SamplerGarbage } from "./serving/sampler-garbage.js";
 import type { DecodeStep, WaveDecoder } from "./wave.js";
 
 /**

@@ -20,7 +20,7 @@ import type {
   Work,
 } from "./engine.js";
 import type { InputMoment, LayerTimes, ModuleEnergy, MomentRequest, PassRequest } from "./layer-passes.js";
-import type { ServedAnswer, ServingDelta, ServingOptions, ServingRequest, ServingStatus } from "./serving.js";
+import type { ServedAnswer, ServingDelta, ServingOptions, ServingRequest, ServingStatus } from "./serving/serving.js";
 
 /** Calls that the parent makes on the engine's process, with the type of their parameter, of their events and of their result. */
 export interface HostCalls {

@@ -1,5 +1,5 @@
 import { FormatError } from "../errors.js";
-import { printable } from "./printable.js";
+import { printable } from "../files/printable.js";
 import {
   GGUF_ARRAY,
   ggufScalarTypes,

@@ -1,10 +1,10 @@
 import { FormatError } from "../errors.js";
-import { withFileSource, type FileSource } from "./file-source.js";
+import { withFileSource, type FileSource } from "../files/file-source.js";
 import { ggmlType, type GgmlType } from "./ggml-types.js";
 import { GgufCursor, HeaderCutError } from "./gguf-cursor.js";
 import { metadataNumber, type GgufMetadata, type GgufValue } from "./gguf-value.js";
 import { assertNotPlaceholder, PLACEHOLDER_BYTES } from "./placeholder-file.js";
-import { printable } from "./printable.js";
+import { printable } from "../files/printable.js";
 
 /** One tensor of a GGUF file. `dims` are in ggml's order: dims[0] is the row length. */
 export interface GgufTensor {

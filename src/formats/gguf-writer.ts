@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import { writeFileAtomic } from "./atomic-file.js";
+import { writeFileAtomic } from "../files/atomic-file.js";
 import { ggmlTypeId, type GgmlType } from "./ggml-types.js";
 import { roundUp } from "./gguf-reader.js";
 import {

@@ -1,5 +1,5 @@
 import { InputChangedError } from "../errors.js";
-import { sha256File } from "./file-source.js";
+import { sha256File } from "../files/file-source.js";
 import { isSameStamp, stampNow, type FileStamp, type HashedStamp } from "./file-stamp.js";
 
 /** Hashes what a file holds: SHA-256, lower-case hex. */

@@ -1,5 +1,5 @@
 import { FormatError } from "../errors.js";
-import { printable } from "./printable.js";
+import { printable } from "../files/printable.js";
 
 /** Deepest nesting of a value that is passed over. Headers and indexes need three levels. */
 const MAX_DEPTH = 16;

@@ -2,7 +2,7 @@ import { constants } from "node:buffer";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { FileError, fileError } from "../errors.js";
-import { withFileSource } from "./file-source.js";
+import { withFileSource } from "../files/file-source.js";
 
 /** Largest configuration, list of masks or prompt that is read, in bytes: the largest that people have are a tenth of it. */
 export const CONFIG_BYTES = 4 << 20;

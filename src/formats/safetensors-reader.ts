@@ -1,8 +1,8 @@
 import { FormatError } from "../errors.js";
-import { withFileSource } from "./file-source.js";
+import { withFileSource } from "../files/file-source.js";
 import { JsonCursor } from "./json-cursor.js";
 import { assertNotPlaceholder, PLACEHOLDER_BYTES } from "./placeholder-file.js";
-import { printable } from "./printable.js";
+import { printable } from "../files/printable.js";
 import { isSafetensorsDtype, safetensorsByteLength, type SafetensorsDtype } from "./safetensors-dtype.js";
 
 /** One tensor of a safetensors file. `shape` is in PyTorch's order: the last dimension is the row length; [] is a scalar. */

@@ -1,4 +1,4 @@
-import { writeFileAtomic } from "./atomic-file.js";
+import { writeFileAtomic } from "../files/atomic-file.js";
 import { safetensorsByteLength, type SafetensorsDtype } from "./safetensors-dtype.js";
 import { LENGTH_BYTES, MAX_HEADER_BYTES, METADATA_KEY } from "./safetensors-reader.js";
 import { writeTensors } from "./tensor-data.js";

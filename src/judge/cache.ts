@@ -1,9 +1,9 @@
 import { open, truncate, type FileHandle } from "node:fs/promises";
 import { z } from "zod";
-import { digest } from "../formats/digest.js";
+import { digest } from "../files/digest.js";
 import { fileError, FormatError } from "../errors.js";
 import { isMissing, LARGEST_BYTES, readWhole } from "../formats/read-whole.js";
-import { stableJson } from "../formats/stable-json.js";
+import { stableJson } from "../files/stable-json.js";
 import type { JudgeModel, JudgeReply } from "./judge-model.js";
 
 const rowSchema = z.strictObject({

@@ -1,6 +1,6 @@
 import { APIConnectionError, APIConnectionTimeoutError, APIError } from "openai";
 import { messageOf, type ErrorParts } from "../errors.js";
-import { printable } from "../formats/printable.js";
+import { printable } from "../files/printable.js";
 import { JudgeError, type JudgeFailureKind } from "./judge-model.js";
 import { retryAfterMs } from "./retry.js";
 

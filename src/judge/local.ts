@@ -1,4 +1,4 @@
-import { digest } from "../formats/digest.js";
+import { digest } from "../files/digest.js";
 import type { ContextShape, Engine } from "../engine/engine.js";
 import { BoundaryError, EngineCrashError } from "../errors.js";
 import type { ChatFormatter } from "../tasks/chat.js";

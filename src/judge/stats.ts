@@ -1,4 +1,4 @@
-import { printable } from "../formats/printable.js";
+import { printable } from "../files/printable.js";
 import type { Asked } from "./ask.js";
 import type { JudgeCache } from "./cache.js";
 import { JudgeError, questionFailures, type JudgeFailureKind, type JudgeModel } from "./judge-model.js";

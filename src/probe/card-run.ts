@@ -4,7 +4,7 @@ import type { Mask } from "../adapter/mask.js";
 import type { ScaledPiece } from "../adapter/pieces.js";
 import type { ContextShape, Engine } from "../engine/engine.js";
 import type { PassRequest } from "../engine/layer-passes.js";
-import type { ContinuedPrompt } from "../sweep/continuations.js";
+import type { ContinuedPrompt } from "../sweep/ranking/continuations.js";
 
 /** Tokens at a time where all are outputs: the logits of so many rows fit into memory whatever the vocabulary. */
 const OUTPUT_ROWS = 128;

@@ -1,8 +1,8 @@
 import type { ContextShape, Engine } from "../engine/engine.js";
 import { UsageError } from "../errors.js";
 import type { SweepConfig } from "../sweep/config.js";
-import { continuedPrompts, type ContinuedPrompt } from "../sweep/continuations.js";
-import type { SweepInputs } from "../sweep/inputs.js";
+import { continuedPrompts, type ContinuedPrompt } from "../sweep/ranking/continuations.js";
+import type { SweepInputs } from "../sweep/inputs/inputs.js";
 import { contextSizeFor, planSweep, type SweepPlan } from "../sweep/plan.js";
 import { noShortcuts } from "../sweep/shortcuts.js";
 import { FEWEST_FOR_CKA, type CkaPosition } from "../strategy/layer-importance.js";

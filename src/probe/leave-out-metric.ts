@@ -3,14 +3,14 @@ import { at } from "../assert.js";
 import { maskCandidates } from "../adapter/mask.js";
 import { writePieces } from "../adapter/pieces.js";
 import type { Engine } from "../engine/engine.js";
-import { withTemporaryFolder } from "../formats/temporary-folder.js";
+import { withTemporaryFolder } from "../files/temporary-folder.js";
 import { differenceInterval } from "../statistics/difference.js";
 import type { MeanInterval } from "../statistics/mean-interval.js";
 import type { SweepConfig } from "../sweep/config.js";
 import { evaluate } from "../sweep/evaluate.js";
-import type { SweepInputs } from "../sweep/inputs.js";
-import { Journal } from "../sweep/journal.js";
-import { scoreAnswers, scoreOf } from "../sweep/scores.js";
+import type { SweepInputs } from "../sweep/inputs/inputs.js";
+import { Journal } from "../run/journal.js";
+import { scoreAnswers, scoreOf } from "../choice/scores.js";
 import { planWithShortcuts } from "../sweep/shortcuts.js";
 import { maskWithout } from "./leave-out.js";
 

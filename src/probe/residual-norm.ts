@@ -3,7 +3,7 @@ import { at } from "../assert.js";
 import type { ScaledPiece } from "../adapter/pieces.js";
 import type { ModuleEnergy } from "../engine/layer-passes.js";
 import { EngineError } from "../errors.js";
-import { withTemporaryFolder } from "../formats/temporary-folder.js";
+import { withTemporaryFolder } from "../files/temporary-folder.js";
 import type { RandomGenerator } from "../samples/shuffle.js";
 import { seededGenerator } from "../statistics/random.js";
 import { rootMeanSquare } from "../statistics/root-mean-square.js";

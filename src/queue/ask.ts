@@ -1,5 +1,5 @@
 import type { Generation, Prompt } from "../engine/engine.js";
-import { digest } from "../formats/digest.js";
+import { digest } from "../files/digest.js";
 import type { NamedText } from "./content-store.js";
 import type { JobPiece, JobSettings } from "./messages.js";
 

@@ -3,7 +3,7 @@ import { readdir, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { QueueError } from "../errors.js";
-import { ensureFolder } from "../formats/atomic-file.js";
+import { ensureFolder } from "../files/atomic-file.js";
 
 /** Files that were used so lately, in milliseconds, may be in use by another worker on this machine: they stay. */
 const IN_USE_MS = 120_000;

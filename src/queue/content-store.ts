@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
 import { defined } from "../assert.js";
 import { QueueError } from "../errors.js";
-import { ensureFolder, writeFileAtomic } from "../formats/atomic-file.js";
-import { sha256File, withFileSource } from "../formats/file-source.js";
-import { digest } from "../formats/digest.js";
+import { ensureFolder, writeFileAtomic } from "../files/atomic-file.js";
+import { sha256File, withFileSource } from "../files/file-source.js";
+import { digest } from "../files/digest.js";
 import { keys } from "./keys.js";
 import { LIMITS, tooLarge } from "./messages.js";
 

@@ -1,6 +1,6 @@
 import type { Generation } from "../engine/engine.js";
 import { QueueError } from "../errors.js";
-import { digest } from "../formats/digest.js";
+import { digest } from "../files/digest.js";
 import type { Ask } from "./ask.js";
 import { KEY_VARIABLE } from "./seal.js";
 

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import type { BaseModel } from "../adapter/base-model.js";
-import { withFileSource } from "../formats/file-source.js";
+import { withFileSource } from "../files/file-source.js";
 import type { HashedStamp } from "../formats/file-stamp.js";
 import { hashStamped } from "../formats/input-files.js";
 import { readGgufHeader } from "../formats/gguf-reader.js";
-import { stableJson } from "../formats/stable-json.js";
-import { digest } from "../formats/digest.js";
+import { stableJson } from "../files/stable-json.js";
+import { digest } from "../files/digest.js";
 
 /** Blocks that are sampled of each file, evenly spread, and their bytes: 4 MiB of a model of any size. */
 const BLOCKS = 64;

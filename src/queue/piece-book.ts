@@ -1,6 +1,6 @@
 import { loadGgufAdapter } from "../adapter/load-gguf-adapter.js";
 import type { ScaledPiece } from "../adapter/pieces.js";
-import { sha256File } from "../formats/file-source.js";
+import { sha256File } from "../files/file-source.js";
 import type { AskedPiece } from "./ask.js";
 import type { JobPiece } from "./messages.js";
 

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { defined } from "../assert.js";
 import type { EngineInfo } from "../engine/engine.js";
 import { engineInfoSchema } from "../engine/engine-info-schema.js";
-import { digest } from "../formats/digest.js";
+import { digest } from "../files/digest.js";
 import { keys } from "./keys.js";
 import { messageOf } from "../errors.js";
 import { printable, shortened } from "./printable.js";

@@ -24,7 +24,7 @@ import { EngineError } from "../errors.js";
 import { Ask, askSettings, tokensText, type AskedPrompt, type AskSettings } from "./ask.js";
 import { PieceList } from "./compose-job.js";
 import type { NamedText } from "./content-store.js";
-import { digest } from "../formats/digest.js";
+import { digest } from "../files/digest.js";
 import type { Dispatcher } from "./dispatcher.js";
 import { callResults, unfit, unpackFloats } from "./call-results.js";
 import { checked, type Call, type JobPrompt } from "./messages.js";

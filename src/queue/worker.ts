@@ -10,7 +10,7 @@ import { AdapterCache } from "./adapter-cache.js";
 import { CacheFolder } from "./cache-folder.js";
 import { connectRedis, tellOutages } from "./connection.js";
 import { ContentStore } from "./content-store.js";
-import { digest } from "../formats/digest.js";
+import { digest } from "../files/digest.js";
 import { EngineSlot } from "./engine-slot.js";
 import { assertAffordable } from "./job-limits.js";
 import { ModelProof, type OtherModelError } from "./model-proof.js";

@@ -1,9 +1,9 @@
 import { defined } from "../assert.js";
 import { score } from "../metrics/metric.js";
 import type { Sample } from "../samples/sample.js";
-import type { Part } from "../sweep/inputs.js";
-import type { FinishedRun } from "../sweep/load-run.js";
-import type { SweepResult } from "../sweep/result.js";
+import type { Part } from "../sweep/inputs/inputs.js";
+import type { FinishedRun } from "../run/load-run.js";
+import type { SweepResult } from "../run/result.js";
 import { answerText } from "../tasks/answer-text.js";
 import { endsOf, type End } from "./ends.js";
 import { runScoring } from "./run-scoring.js";

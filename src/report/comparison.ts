@@ -1,7 +1,7 @@
 import { at, defined } from "../assert.js";
 import { oneLine, paint } from "./paint.js";
 import type { ComparisonResult } from "../compare/result.js";
-import { points, signed, signedRange } from "../sweep/points.js";
+import { points, signed, signedRange } from "../choice/format-points.js";
 import { pOf } from "./figures.js";
 import { plainTable } from "./table.js";
 

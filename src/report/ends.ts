@@ -1,5 +1,5 @@
-import { isFullEntry } from "../sweep/entry-names.js";
-import type { SweepResult } from "../sweep/result.js";
+import { isFullEntry } from "../run/entry-names.js";
+import type { SweepResult } from "../run/result.js";
 
 /** A candidate of a result. */
 export type ResultCandidate = SweepResult["candidates"][number];

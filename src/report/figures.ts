@@ -1,7 +1,7 @@
 import { defined } from "../assert.js";
-import { points, pText } from "../sweep/points.js";
-import { nameIn } from "../sweep/entry-names.js";
-import type { SweepResult } from "../sweep/result.js";
+import { points, pText } from "../choice/format-points.js";
+import { nameIn } from "../run/entry-names.js";
+import type { SweepResult } from "../run/result.js";
 
 /** A paired difference of a result. */
 export type Paired = SweepResult["confirmation"]["comparisons"][number]["chosenMinusFull"];

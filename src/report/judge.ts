@@ -1,6 +1,6 @@
 import { paint } from "./paint.js";
 import type { JudgeResult } from "../compare/judge-run.js";
-import { points, pText, shareRange, signed, signedRange } from "../sweep/points.js";
+import { points, pText, shareRange, signed, signedRange } from "../choice/format-points.js";
 import { plainTable } from "./table.js";
 
 /** What judges said, for a terminal: marks with what became of the questions, then preferences. */

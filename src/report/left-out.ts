@@ -1,7 +1,7 @@
-import { dropGroups } from "../sweep/race-result.js";
-import { nameIn } from "../sweep/entry-names.js";
+import { dropGroups } from "../run/race-words.js";
+import { nameIn } from "../run/entry-names.js";
 import { subjectOf } from "./subject.js";
-import type { SweepResult } from "../sweep/result.js";
+import type { SweepResult } from "../run/result.js";
 import { counted } from "./figures.js";
 
 /** Boundaries that have no score, with what they answered and why they answered no more. */

@@ -1,8 +1,8 @@
 import { at } from "../assert.js";
-import { nameIn } from "../sweep/entry-names.js";
+import { nameIn } from "../run/entry-names.js";
 import { candidateCell, subjectOf } from "./subject.js";
-import { points, signed, signedRange } from "../sweep/points.js";
-import type { SweepResult } from "../sweep/result.js";
+import { points, signed, signedRange } from "../choice/format-points.js";
+import type { SweepResult } from "../run/result.js";
 import type { ComparedSamples } from "./compared-samples.js";
 import { endsOf } from "./ends.js";
 import { confirmationText, labelOf, metricsOf, pOf, range, shortBytes, thousands } from "./figures.js";

@@ -1,13 +1,13 @@
 import { at } from "../assert.js";
 import type { EngineInfo } from "../engine/engine.js";
 import type { CostEstimate } from "../sweep/estimate.js";
-import { bareEntry } from "../sweep/entries.js";
-import { rankingPasses } from "../sweep/rank-layers.js";
-import type { SweepInputs } from "../sweep/inputs.js";
+import { bareEntry } from "../run/to-result.js";
+import { rankingPasses } from "../sweep/ranking/rank-layers.js";
+import type { SweepInputs } from "../sweep/inputs/inputs.js";
 import { isAlone } from "../engine/engine.js";
-import type { AdapterEffects } from "../sweep/without-effect.js";
+import type { AdapterEffects } from "../run/without-effect.js";
 import type { SweepPlan } from "../sweep/plan.js";
-import { stableJson } from "../formats/stable-json.js";
+import { stableJson } from "../files/stable-json.js";
 import { oneLine } from "./paint.js";
 
 /** A plan with its cost. */

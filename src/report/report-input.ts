@@ -1,15 +1,15 @@
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { at } from "../assert.js";
-import { readVotes, votesPath } from "../compare/vote-file.js";
-import { voteResult, type VoteResult } from "../compare/vote-result.js";
+import { readVotes, votesPath } from "../vote/vote-file.js";
+import { voteResult, type VoteResult } from "../vote/vote-result.js";
 import { strategiesResultSchema, type StrategiesResult } from "../compare/strategies-result.js";
 import { FormatError, RunFolderError } from "../errors.js";
 import { readWholeText } from "../formats/read-whole.js";
-import { exists } from "../formats/atomic-file.js";
+import { exists } from "../files/atomic-file.js";
 import { kneeMethods } from "../probe/knee.js";
-import { pairedSchema, type SweepResult } from "../sweep/result.js";
-import { loadRun, type FinishedRun } from "../sweep/load-run.js";
+import { pairedSchema, type SweepResult } from "../run/result.js";
+import { loadRun, type FinishedRun } from "../run/load-run.js";
 import { compareSamples, type ComparedSamples } from "./compared-samples.js";
 
 const count = z.number().int();

@@ -1,8 +1,8 @@
 import { at } from "../assert.js";
 import { score, type Score } from "../metrics/metric.js";
 import { differenceInterval } from "../statistics/difference.js";
-import { assertBoundaries, loadRun, type FinishedRun } from "../sweep/load-run.js";
-import type { SweepResult } from "../sweep/result.js";
+import { assertBoundaries, loadRun, type FinishedRun } from "../run/load-run.js";
+import type { SweepResult } from "../run/result.js";
 import { answerText } from "../tasks/answer-text.js";
 import { endsOf } from "./ends.js";
 import { runNames } from "./report-input.js";

@@ -1,6 +1,6 @@
 import { resolveSettings, settingsFromFile, sweepConfigSchema } from "../sweep/config.js";
-import { thoughtsOfRun, type FinishedRun } from "../sweep/load-run.js";
-import { scoringOf, type Scoring } from "../sweep/scoring.js";
+import { thoughtsOfRun, type FinishedRun } from "../run/load-run.js";
+import { scoringOf, type Scoring } from "../sweep/inputs/scoring.js";
 import { taskByName } from "../tasks/task.js";
 
 /**

@@ -1,6 +1,6 @@
 import { oneLine, paint } from "./paint.js";
 import type { StrategiesResult, StrategyRow } from "../compare/strategies-result.js";
-import { points, signed, signedRange } from "../sweep/points.js";
+import { points, signed, signedRange } from "../choice/format-points.js";
 import { shortBytes } from "./figures.js";
 import { plainTable } from "./table.js";
 

@@ -1,5 +1,5 @@
-import { entryName } from "../sweep/entry-names.js";
-import type { SweepResult } from "../sweep/result.js";
+import { entryName } from "../run/entry-names.js";
+import type { SweepResult } from "../run/result.js";
 import { boundaryText, type ResultCandidate } from "./ends.js";
 
 /** What a run tried, in words: boundaries, or the masks of another strategy. */

@@ -1,11 +1,11 @@
 import { oneLine, paint } from "./paint.js";
-import type { SweepResult } from "../sweep/result.js";
-import { isFullEntry, nameIn } from "../sweep/entry-names.js";
+import type { SweepResult } from "../run/result.js";
+import { isFullEntry, nameIn } from "../run/entry-names.js";
 import { subjectOf } from "./subject.js";
 import { curveChart } from "./chart.js";
 import { confirmationTitle, pOf } from "./figures.js";
 import { leftOut, selectionTitle } from "./left-out.js";
-import { points, signed, signedRange } from "../sweep/points.js";
+import { points, signed, signedRange } from "../choice/format-points.js";
 import { plainTable } from "./table.js";
 
 type Candidate = SweepResult["candidates"][number];

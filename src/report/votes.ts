@@ -1,6 +1,6 @@
 import { paint } from "./paint.js";
-import type { VoteResult, VoteResultRow } from "../compare/vote-result.js";
-import { points, pText, shareRange } from "../sweep/points.js";
+import type { VoteResult, VoteResultRow } from "../vote/vote-result.js";
+import { points, pText, shareRange } from "../choice/format-points.js";
 import { plainTable } from "./table.js";
 
 /** A column of the table of votes: its head, and the text of a row in it. */

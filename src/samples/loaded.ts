@@ -1,4 +1,4 @@
-import { digest } from "../formats/digest.js";
+import { digest } from "../files/digest.js";
 import { SampleError, UsageError } from "../errors.js";
 import type { Place } from "./place.js";
 import type { LoadedSamples, Sample, SampleFormat } from "./sample.js";

@@ -1,4 +1,4 @@
-import { digest } from "../formats/digest.js";
+import { digest } from "../files/digest.js";
 import { SampleError } from "../errors.js";
 import { readWhole, TEXT_BYTES } from "../formats/read-whole.js";
 import { assertNotBinary } from "./other-files.js";

@@ -1,6 +1,6 @@
 import { GRAMMAR_WORK } from "../engine/grammar/states.js";
 import type { GrammarSchema } from "../engine/grammar/json-grammar.js";
-import type { Sampling, ServedAnswer, ServingDelta, ServingEngine } from "../engine/serving.js";
+import type { Sampling, ServedAnswer, ServingDelta, ServingEngine } from "../engine/serving/serving.js";
 import { Admission, type Turn } from "./admission.js";
 import { ApiError, shuttingDown } from "./api-error.js";
 import { ServerMetrics } from "./metrics.js";

@@ -1,6 +1,6 @@
 import type { EngineOptions } from "../engine/engine.js";
-import { openServingEngine } from "../engine/serving-engine.js";
-import { greedy, type ServedAnswer } from "../engine/serving.js";
+import { openServingEngine } from "../engine/serving/serving-engine.js";
+import { greedy, type ServedAnswer } from "../engine/serving/serving.js";
 import { InterruptedError, UsageError } from "../errors.js";
 import { chatFormatter, type TemplateChoice } from "../tasks/chat.js";
 import { openOffer, type OfferSource } from "./offer.js";

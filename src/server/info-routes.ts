@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import type { EngineInfo } from "../engine/engine.js";
-import type { RunSample } from "../sweep/load-run.js";
+import type { RunSample } from "../run/load-run.js";
 import { version } from "../version.js";
 import type { Answers } from "./answers.js";
 import { ApiError } from "./api-error.js";

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
-import type { ServedAnswer, ServedStop, ServingStatus } from "../engine/serving.js";
+import type { ServedAnswer, ServedStop, ServingStatus } from "../engine/serving/serving.js";
 
 /** What the gauges show at the moment of a scrape. */
 export interface MetricSources {

@@ -8,8 +8,8 @@ import { openAdapter } from "../adapter/open-adapter.js";
 import { piecesOf, writePieces, type ScaledPiece } from "../adapter/pieces.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
 import { fileError, RunFolderError, UsageError } from "../errors.js";
-import { exists } from "../formats/atomic-file.js";
-import { assertBoundaries, loadRun, type FinishedRun } from "../sweep/load-run.js";
+import { exists } from "../files/atomic-file.js";
+import { assertBoundaries, loadRun, type FinishedRun } from "../run/load-run.js";
 
 /** A model as clients know it: a boundary with a name. */
 export interface OfferedModel {

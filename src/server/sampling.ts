@@ -1,4 +1,4 @@
-import { greedy, type Sampling } from "../engine/serving.js";
+import { greedy, type Sampling } from "../engine/serving/serving.js";
 import type { ChatRequest, CompletionRequest } from "./requests.js";
 
 /** How a request wants its tokens drawn: greedily unless it says more. */

@@ -2,7 +2,7 @@ import { STATUS_CODES, type IncomingMessage, type ServerResponse } from "node:ht
 import { Server as NetServer, type Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from "fastify";
-import type { ServingEngine } from "../engine/serving.js";
+import type { ServingEngine } from "../engine/serving/serving.js";
 import { version } from "../version.js";
 import { answerRoutes } from "./answer-routes.js";
 import { Answers, type ServerLimits } from "./answers.js";

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { randomUUID } from "node:crypto";
-import type { ServedAnswer, ServedStop, ServingDelta, TokenChoice } from "../engine/serving.js";
+import type { ServedAnswer, ServedStop, ServingDelta, TokenChoice } from "../engine/serving/serving.js";
 
 /** How an endpoint puts answers and their pieces into OpenAI's shapes. */
 export interface Shapes {

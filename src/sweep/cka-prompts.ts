@@ -1,8 +1,8 @@
 import { at } from "../assert.js";
 import type { Engine, HiddenRequest } from "../engine/engine.js";
 import type { CkaPosition } from "../strategy/layer-importance.js";
-import { continuedPrompts, withReferences } from "./continuations.js";
-import type { SweepInputs } from "./inputs.js";
+import { continuedPrompts, withReferences } from "./ranking/continuations.js";
+import type { SweepInputs } from "./inputs/inputs.js";
 import type { PlannedSample } from "./plan.js";
 
 /** A prompt with the one place at which CKA reads it. */

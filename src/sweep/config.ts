@@ -1,11 +1,11 @@
 import { closest } from "fastest-levenshtein";
 import { z } from "zod";
-import { redact } from "../formats/redact.js";
+import { redact } from "../files/redact.js";
 import { shellWord } from "../formats/shell-word.js";
 import { engineSettings } from "../engine/engine-settings.js";
 import { UsageError } from "../errors.js";
 import { strategyForms } from "../strategy/strategy.js";
-import { ruleNames } from "./rules.js";
+import { ruleNames } from "../choice/rules.js";
 
 const positive = z.number().int().positive();
 const text = z.string().min(1);

@@ -4,7 +4,7 @@ import type { Candidate } from "../adapter/mask.js";
 import { piecesOf, type Piece } from "../adapter/pieces.js";
 import { isAlone, type Engine, type Generation } from "../engine/engine.js";
 import { EngineCrashError, InterruptedError } from "../errors.js";
-import type { Journal, JournalRow } from "./journal.js";
+import type { Journal, JournalRow } from "../run/journal.js";
 import { cutWaves, type SweepPlan, type PlannedSample, type Wave } from "./plan.js";
 import { sharedMasks, sharesLayers } from "./shortcuts.js";
 

@@ -1,5 +1,5 @@
 import { at } from "../assert.js";
-import { digest } from "../formats/digest.js";
+import { digest } from "../files/digest.js";
 import { boundaryCandidates, maskCandidates, maskKey, type Candidate } from "../adapter/mask.js";
 import { contextBytes, type ModelMemory } from "../adapter/model-memory.js";
 import {
@@ -16,7 +16,7 @@ import type { Sample } from "../samples/sample.js";
 import { isRanking } from "../strategy/strategy.js";
 import { strategyMasks } from "../strategy/strategy-masks.js";
 import type { SweepConfig } from "./config.js";
-import type { Part, SweepInputs } from "./inputs.js";
+import type { Part, SweepInputs } from "./inputs/inputs.js";
 
 /** A sample ready for the engine. */
 export interface PlannedSample {

@@ -1,7 +1,7 @@
 import { defined } from "../assert.js";
-import { redact } from "../formats/redact.js";
-import { writeFileAtomic, writeTextAtomic } from "../formats/atomic-file.js";
-import { sha256File } from "../formats/file-source.js";
+import { redact } from "../files/redact.js";
+import { writeFileAtomic, writeTextAtomic } from "../files/atomic-file.js";
+import { sha256File } from "../files/file-source.js";
 import { rm, stat } from "node:fs/promises";
 import { ollamaModelfile } from "../adapter/modelfile.js";
 import { peftSha256 } from "../adapter/load-peft-adapter.js";
@@ -10,21 +10,21 @@ import { peftScales, trimPeftAdapter } from "../adapter/trim-peft.js";
 import { isAlone, type EngineInfo } from "../engine/engine.js";
 import { version } from "../version.js";
 import { recipe, redactedConfig, type SweepConfig } from "./config.js";
-import type { Choice } from "./choose.js";
-import type { Confirmation } from "./confirm.js";
-import type { Economy } from "./answer-selection.js";
+import type { Choice } from "../choice/choose.js";
+import type { Confirmation } from "../choice/confirm.js";
+import type { Economy } from "./economy/answer-selection.js";
 import { isNested } from "../strategy/strategy.js";
-import { candidateEntries, choiceEntry, confirmationEntry, labelsOf } from "./entries.js";
+import { candidateEntries, choiceEntry, confirmationEntry, labelsOf } from "../run/to-result.js";
 import type { Answers } from "./evaluate.js";
-import type { SweepInputs } from "./inputs.js";
+import type { SweepInputs } from "./inputs/inputs.js";
 import { hash, type SweepPlan } from "./plan.js";
-import { RESULT_SCHEMA_VERSION, sweepResultSchema, type SweepResult } from "./result.js";
-import { stableJson } from "../formats/stable-json.js";
-import type { LayerRanking } from "./rank-layers.js";
-import type { RunFolder } from "./run-folder.js";
-import type { CandidateScores } from "./scores.js";
+import { RESULT_SCHEMA_VERSION, sweepResultSchema, type SweepResult } from "../run/result.js";
+import { stableJson } from "../files/stable-json.js";
+import type { LayerRanking } from "./ranking/rank-layers.js";
+import type { RunFolder } from "../run/run-folder.js";
+import type { CandidateScores } from "../choice/scores.js";
 import { thoughtMarksOf } from "../tasks/thoughts.js";
-import type { Verdict } from "./verdict.js";
+import type { Verdict } from "../choice/verdict.js";
 
 /** All that a finished sweep leaves behind. */
 export interface SweepRecord {

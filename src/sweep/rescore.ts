@@ -2,8 +2,8 @@ import { boundaryName, type Candidate } from "../adapter/mask.js";
 import { RunFolderError, UsageError } from "../errors.js";
 import type { Sample } from "../samples/sample.js";
 import { taskByName } from "../tasks/task.js";
-import { chooseBoundary } from "./choose.js";
-import { conclude, ruleSettings } from "./conclude.js";
+import { chooseBoundary } from "../choice/choose.js";
+import { conclude, ruleSettings } from "../choice/conclude.js";
 import {
   recipe,
   redactedConfig,
@@ -12,14 +12,14 @@ import {
   sweepConfigSchema,
   type SweepSettings,
 } from "./config.js";
-import { candidateEntries, choiceEntry, confirmationEntry, labelsOf } from "./entries.js";
-import { isFullEntry } from "./entry-names.js";
-import type { Part } from "./inputs.js";
-import { loadRun, thoughtsOfRun, type FinishedRun } from "./load-run.js";
-import { sweepResultSchema, type SweepResult } from "./result.js";
-import { scoreAnswers, type CandidateScores } from "./scores.js";
-import { scoringOf } from "./scoring.js";
-import { verdict } from "./verdict.js";
+import { candidateEntries, choiceEntry, confirmationEntry, labelsOf } from "../run/to-result.js";
+import { isFullEntry } from "../run/entry-names.js";
+import type { Part } from "./inputs/inputs.js";
+import { loadRun, thoughtsOfRun, type FinishedRun } from "../run/load-run.js";
+import { sweepResultSchema, type SweepResult } from "../run/result.js";
+import { scoreAnswers, type CandidateScores } from "../choice/scores.js";
+import { scoringOf } from "./inputs/scoring.js";
+import { verdict } from "../choice/verdict.js";
 
 /**
  * Scores a finished run again, under other metrics, groups or another rule, from its folder alone: no model, no engine, nothing generated,

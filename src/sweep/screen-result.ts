@@ -1,5 +1,5 @@
-import type { SweepResult } from "./result.js";
-import type { ScreenOutcome } from "./screen.js";
+import type { SweepResult } from "../run/result.js";
+import type { ScreenOutcome } from "./economy/screen.js";
 
 type ScreenEntry = NonNullable<SweepResult["screen"]>;
 

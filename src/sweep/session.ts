@@ -5,10 +5,10 @@ import { EngineCrashError, InterruptedError, UsageError } from "../errors.js";
 import { openRemoteEngine } from "../queue/open-remote.js";
 import type { InputFiles } from "../formats/input-files.js";
 import type { SweepConfig } from "./config.js";
-import { loadBaseInputs, type BaseConfig, type BaseInputs } from "./base-inputs.js";
+import { loadBaseInputs, type BaseConfig, type BaseInputs } from "./inputs/base-inputs.js";
 import { guardedEngine, openUnchanged, whileUnchanged } from "./guarded-engine.js";
-import { loadInputs, type SweepInputs } from "./inputs.js";
-import { assertCanLeaveOut } from "./leaving-out.js";
+import { loadInputs, type SweepInputs } from "./inputs/inputs.js";
+import { assertCanLeaveOut } from "./inputs/leaving-out.js";
 import { hash, type SweepPlan } from "./plan.js";
 import { planWithShortcuts } from "./shortcuts.js";
 

@@ -1,9 +1,9 @@
 import { boundaryCandidates, maskKey, type Candidate } from "../adapter/mask.js";
 import { piecesOf, writePieces, type Piece } from "../adapter/pieces.js";
 import type { Engine, SharedRequest, Shortcuts } from "../engine/engine.js";
-import { withTemporaryFolder } from "../formats/temporary-folder.js";
+import { withTemporaryFolder } from "../files/temporary-folder.js";
 import type { SweepConfig } from "./config.js";
-import type { SweepInputs } from "./inputs.js";
+import type { SweepInputs } from "./inputs/inputs.js";
 import { planSweep, type SweepPlan } from "./plan.js";
 
 /** What a plan is laid out for before anything was tried: the widest batches. */

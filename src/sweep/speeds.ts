@@ -3,8 +3,8 @@ import type { Candidate } from "../adapter/mask.js";
 import { piecesOf, type Piece } from "../adapter/pieces.js";
 import type { Engine } from "../engine/engine.js";
 import type { SweepPlan } from "./plan.js";
-import type { SweepResult } from "./result.js";
-import { distinct } from "./tried.js";
+import type { SweepResult } from "../run/result.js";
+import { distinct } from "./candidates-to-answer.js";
 
 /** Tokens generated for a rate. */
 const TOKENS = 16;

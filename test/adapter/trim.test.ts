@@ -6,7 +6,7 @@ import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
 import { boundaryMask } from "../../src/adapter/mask.js";
 import { trimAdapter, type TrimReport } from "../../src/adapter/trim.js";
 import { FileError, UsageError } from "../../src/errors.js";
-import { exists } from "../../src/formats/atomic-file.js";
+import { exists } from "../../src/files/atomic-file.js";
 import { readGgufHeader } from "../../src/formats/gguf-reader.js";
 import { version } from "../../src/version.js";
 import { failureOf } from "../support/failure.js";

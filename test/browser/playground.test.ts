@@ -4,7 +4,7 @@ import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { describe, expect, it, beforeAll } from "vitest";
-import type { ServingEngine } from "../../src/engine/serving.js";
+import type { ServingEngine } from "../../src/engine/serving/serving.js";
 import { resolveConfig } from "../../src/sweep/config.js";
 import { sweep } from "../../src/sweep/sweep.js";
 import { openServed, startServer, type RunningServer } from "../server/running-server.js";

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { readVotes, votesPath, type VoteRow } from "../../src/compare/vote-file.js";
-import { serveVotes, type VoteSettings } from "../../src/vote/serve-votes.js";
+import { readVotes, votesPath, type VoteRow } from "../../src/vote/vote-file.js";
+import { serveVotes, type VoteSettings } from "../../src/vote/page/serve-votes.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeVoteRun } from "../vote/vote-run.js";
 import { axeViolations, hasChromium, openChromium, skippedWithout } from "./chromium.js";

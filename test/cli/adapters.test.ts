@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it, vi } from "vitest";
 import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
 import { loadPeftAdapter } from "../../src/adapter/load-peft-adapter.js";
-import { exists } from "../../src/formats/atomic-file.js";
+import { exists } from "../../src/files/atomic-file.js";
 import { writeFile } from "node:fs/promises";
 import { runCli } from "../support/cli.js";
 import { callCli } from "../support/command.js";

@@ -2,8 +2,8 @@ import { cp, mkdir, readdir, readFile, truncate, writeFile } from "node:fs/promi
 import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { exists } from "../../src/formats/atomic-file.js";
-import { RESULT_SCHEMA_VERSION } from "../../src/sweep/result.js";
+import { exists } from "../../src/files/atomic-file.js";
+import { RESULT_SCHEMA_VERSION } from "../../src/run/result.js";
 import { runCli, type CliResult } from "../support/cli.js";
 import { callCli } from "../support/command.js";
 import { sampleLines, sweepArguments, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { defined } from "../../src/assert.js";
-import { exists } from "../../src/formats/atomic-file.js";
+import { exists } from "../../src/files/atomic-file.js";
 import { finished, startCli } from "../support/cli.js";
 import { sweepArguments, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";

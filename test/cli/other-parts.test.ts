@@ -6,7 +6,7 @@ import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
 import { loadPeftAdapter } from "../../src/adapter/load-peft-adapter.js";
 import { readBaseModel } from "../../src/adapter/base-model.js";
 import { openAdapter } from "../../src/adapter/open-adapter.js";
-import { exists } from "../../src/formats/atomic-file.js";
+import { exists } from "../../src/files/atomic-file.js";
 import { callCli } from "../support/command.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { blocks, peftPairs, peftTensor, writePeft } from "../adapter/peft-files.js";

@@ -1,7 +1,7 @@
 import { cp, readFile, truncate, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { exists } from "../../src/formats/atomic-file.js";
+import { exists } from "../../src/files/atomic-file.js";
 import { finished, killGroup, runCli, startCli } from "../support/cli.js";
 import { callCli } from "../support/command.js";
 import { ENGINE_START_MS, sweepArguments, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";

@@ -1,9 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { sha256File } from "../../src/formats/file-source.js";
+import { sha256File } from "../../src/files/file-source.js";
 import { rescore } from "../../src/sweep/rescore.js";
-import { sweepResultSchema } from "../../src/sweep/result.js";
+import { sweepResultSchema } from "../../src/run/result.js";
 import { sweep } from "../../src/sweep/sweep.js";
 import { runCli } from "../support/cli.js";
 import { callCli } from "../support/command.js";

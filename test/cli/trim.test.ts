@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
-import { exists } from "../../src/formats/atomic-file.js";
+import { exists } from "../../src/files/atomic-file.js";
 import { callCli } from "../support/command.js";
 import { pair, writeAdapter } from "../adapter/files.js";
 import { temporaryFolder } from "../support/temporary-folder.js";

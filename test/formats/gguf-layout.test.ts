@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { FileError } from "../../src/errors.js";
-import { exists } from "../../src/formats/atomic-file.js";
+import { exists } from "../../src/files/atomic-file.js";
 import { ggmlType } from "../../src/formats/ggml-types.js";
 import { readGgufHeader, roundUp } from "../../src/formats/gguf-reader.js";
 import type { GgufValue } from "../../src/formats/gguf-value.js";

@@ -2,7 +2,7 @@ import { appendFile, link, readFile, rename, rm, utimes, writeFile } from "node:
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { InputChangedError } from "../../src/errors.js";
-import { FileSource, sha256File, withFileSource } from "../../src/formats/file-source.js";
+import { FileSource, sha256File, withFileSource } from "../../src/files/file-source.js";
 import { stampNow, withStamp } from "../../src/formats/file-stamp.js";
 import { hashStamped, InputFiles } from "../../src/formats/input-files.js";
 import { failureOf } from "../support/failure.js";

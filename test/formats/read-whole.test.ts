@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { readPeftConfig } from "../../src/adapter/peft-config.js";
 import { FileError } from "../../src/errors.js";
 import { isMissing, readOptionalText, readWhole, readWholeText } from "../../src/formats/read-whole.js";
-import { Journal } from "../../src/sweep/journal.js";
+import { Journal } from "../../src/run/journal.js";
 import { loadPrompt } from "../../src/tasks/prompt.js";
 import { loadSamples } from "../../src/samples/load.js";
 import { failureOf } from "../support/failure.js";

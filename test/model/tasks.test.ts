@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { compare } from "../../src/compare/compare.js";
 import { compareConfigSchema } from "../../src/compare/config.js";
-import { loadRun } from "../../src/sweep/load-run.js";
+import { loadRun } from "../../src/run/load-run.js";
 import { resolveConfig, resolveSettings, type SweepConfig } from "../../src/sweep/config.js";
 import { rescore } from "../../src/sweep/rescore.js";
 import { sweep } from "../../src/sweep/sweep.js";

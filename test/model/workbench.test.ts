@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
-import type { SweepResult } from "../../src/sweep/result.js";
+import type { SweepResult } from "../../src/run/result.js";
 import { sweep } from "../../src/sweep/sweep.js";
 import { realModel, workbenchTitle } from "../support/real-model.js";
 import { temporaryFolder } from "../support/temporary-folder.js";

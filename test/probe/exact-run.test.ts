@@ -5,7 +5,7 @@ import { f32CopyBytes, hasF32Layers, writeF32Copy } from "../../src/adapter/f32-
 import type { Engine } from "../../src/engine/engine.js";
 import { openEngine } from "../../src/engine/process-engine.js";
 import { dequantize } from "../../src/formats/dequantize.js";
-import { withFileSource } from "../../src/formats/file-source.js";
+import { withFileSource } from "../../src/files/file-source.js";
 import { readGgufHeader, type GgufTensor } from "../../src/formats/gguf-reader.js";
 import { wholePass, type CardRun } from "../../src/probe/card-run.js";
 import { withExactRun } from "../../src/probe/exact-run.js";

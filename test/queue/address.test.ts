@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { QueueError, UsageError } from "../../src/errors.js";
-import { redact } from "../../src/formats/redact.js";
+import { redact } from "../../src/files/redact.js";
 import { connectRedis } from "../../src/queue/connection.js";
 import { holdsPassword, RedisAddress } from "../../src/queue/redis-address.js";
 import { runCli } from "../support/cli.js";

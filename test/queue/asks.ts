@@ -1,5 +1,5 @@
 import { askSettings, type AskedPiece, type AskSettings } from "../../src/queue/ask.js";
-import { digest } from "../../src/formats/digest.js";
+import { digest } from "../../src/files/digest.js";
 
 /** One piece for each of three layers. */
 export const layerPieces = [0, 1, 2].map((layer): AskedPiece => {

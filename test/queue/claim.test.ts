@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { QueueError } from "../../src/errors.js";
 import { Ask } from "../../src/queue/ask.js";
 import { ContentStore } from "../../src/queue/content-store.js";
-import { digest } from "../../src/formats/digest.js";
+import { digest } from "../../src/files/digest.js";
 import { Dispatcher } from "../../src/queue/dispatcher.js";
 import { RedisAddress } from "../../src/queue/redis-address.js";
 import { Seal } from "../../src/queue/seal.js";

@@ -4,7 +4,7 @@ import { QueueError } from "../../src/errors.js";
 import { Ask, type AskSettings } from "../../src/queue/ask.js";
 import { AskPool, type JobSize } from "../../src/queue/ask-pool.js";
 import { composeJob } from "../../src/queue/compose-job.js";
-import { digest } from "../../src/formats/digest.js";
+import { digest } from "../../src/files/digest.js";
 import { Seal } from "../../src/queue/seal.js";
 import { entryText, LIMITS, parseEntry, parseJob } from "../../src/queue/messages.js";
 import { failureOf } from "../support/failure.js";

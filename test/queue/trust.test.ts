@@ -4,7 +4,7 @@ import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Generation } from "../../src/engine/engine.js";
 import { QueueError } from "../../src/errors.js";
-import { digest } from "../../src/formats/digest.js";
+import { digest } from "../../src/files/digest.js";
 import { Ask } from "../../src/queue/ask.js";
 import { ContentStore } from "../../src/queue/content-store.js";
 import { Dispatcher } from "../../src/queue/dispatcher.js";

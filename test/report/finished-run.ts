@@ -1,10 +1,10 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { stableJson } from "../../src/formats/stable-json.js";
+import { stableJson } from "../../src/files/stable-json.js";
 import { redactedConfig, type SweepSettings } from "../../src/sweep/config.js";
-import type { Part } from "../../src/sweep/inputs.js";
+import type { Part } from "../../src/sweep/inputs/inputs.js";
 import { rescore } from "../../src/sweep/rescore.js";
-import type { SweepResult } from "../../src/sweep/result.js";
+import type { SweepResult } from "../../src/run/result.js";
 import { journalRow } from "../support/journal-row.js";
 import { sweepResult } from "../support/sweep-result.js";
 

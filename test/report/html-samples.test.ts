@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { compareSamples } from "../../src/report/compared-samples.js";
 import { samplesSection } from "../../src/report/html/samples-section.js";
-import { loadRun } from "../../src/sweep/load-run.js";
+import { loadRun } from "../../src/run/load-run.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeFinishedRun, type FinishedRunParts } from "./finished-run.js";
 import { tagsOf, textOf } from "./tags.js";

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { stripVTControlCharacters } from "node:util";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import picocolors from "picocolors";
-import type { SweepResult } from "../../src/sweep/result.js";
+import type { SweepResult } from "../../src/run/result.js";
 import { sweepResult } from "../support/sweep-result.js";
 
 /** The report as it is printed where colours are or are not supported, whatever this process' own terminal is. */

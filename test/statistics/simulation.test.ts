@@ -6,10 +6,10 @@ import { scoreInterval, type Interval } from "../../src/statistics/interval.js";
 import { wilsonEnds } from "../../src/statistics/proportions.js";
 import { seededGenerator } from "../../src/statistics/random.js";
 import { eachResample } from "../../src/statistics/resample.js";
-import { chooseBoundary, evidenceOf } from "../../src/sweep/choose.js";
-import { crossValidate } from "../../src/sweep/cross-validate.js";
-import { applyRule, ruleNames } from "../../src/sweep/rules.js";
-import { inSampleEstimate } from "../../src/sweep/winners-curse.js";
+import { chooseBoundary, evidenceOf } from "../../src/choice/choose.js";
+import { crossValidate } from "../../src/choice/cross-validate.js";
+import { applyRule, ruleNames } from "../../src/choice/rules.js";
+import { inSampleEstimate } from "../../src/choice/winners-curse.js";
 
 const { NEARLY_EQUAL, USUAL, flat } = experiments;
 

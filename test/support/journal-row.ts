@@ -1,4 +1,4 @@
-import type { JournalRow } from "../../src/sweep/journal.js";
+import type { JournalRow } from "../../src/run/journal.js";
 
 /** A journal row; what is not given is that of a short answer. */
 export function journalRow(fields: Partial<JournalRow> & { readonly key: string }): JournalRow {

@@ -4,7 +4,7 @@ import { InputFiles } from "../../src/formats/input-files.js";
 import { metricByName } from "../../src/metrics/registry.js";
 import { Template } from "@huggingface/jinja";
 import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
-import type { PromptedSample, SweepInputs } from "../../src/sweep/inputs.js";
+import type { PromptedSample, SweepInputs } from "../../src/sweep/inputs/inputs.js";
 import { planSweep, type SweepPlan } from "../../src/sweep/plan.js";
 import { noShortcuts } from "../../src/sweep/shortcuts.js";
 import { taskByName } from "../../src/tasks/task.js";

@@ -1,7 +1,7 @@
 import type { Candidate } from "../../src/adapter/mask.js";
 import { boundaryCandidates } from "../../src/adapter/mask.js";
 import type { Score } from "../../src/metrics/metric.js";
-import type { CandidateScores } from "../../src/sweep/scores.js";
+import type { CandidateScores } from "../../src/choice/scores.js";
 import { adapterWith, moduleAt } from "../adapter/modules.js";
 
 /** Candidate K of an adapter with 64 bytes in each of four layers. */

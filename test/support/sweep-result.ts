@@ -1,4 +1,4 @@
-import { RESULT_SCHEMA_VERSION, type SweepResult } from "../../src/sweep/result.js";
+import { RESULT_SCHEMA_VERSION, type SweepResult } from "../../src/run/result.js";
 
 const paired = {
   difference: -2.5,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { InputChangedError } from "../../src/errors.js";
 import { sweep, type SweepHooks } from "../../src/sweep/sweep.js";
-import type { SweepResult } from "../../src/sweep/result.js";
+import type { SweepResult } from "../../src/run/result.js";
 import { failureOf } from "../support/failure.js";
 import { ENGINE_START_MS, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { parse } from "yaml";
 import { UsageError } from "../../src/errors.js";
-import { redact } from "../../src/formats/redact.js";
+import { redact } from "../../src/files/redact.js";
 import {
   kebabCase,
   recipe,

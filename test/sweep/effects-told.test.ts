@@ -6,7 +6,7 @@ import { AdapterError } from "../../src/errors.js";
 import { serve } from "../../src/server/serve.js";
 import { serveSettingsSchema } from "../../src/server/settings.js";
 import { sweep } from "../../src/sweep/sweep.js";
-import type { SweepResult } from "../../src/sweep/result.js";
+import type { SweepResult } from "../../src/run/result.js";
 import { callCli } from "../support/command.js";
 import { failureOf } from "../support/failure.js";
 import { writeUpdates } from "../support/random-updates.js";

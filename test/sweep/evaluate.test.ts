@@ -5,7 +5,7 @@ import { partition, type Piece } from "../../src/adapter/pieces.js";
 import type { Shortcuts } from "../../src/engine/engine.js";
 import { EngineCrashError, EngineError, InterruptedError } from "../../src/errors.js";
 import { evaluate, type Answers, type Evaluation } from "../../src/sweep/evaluate.js";
-import { Journal, type JournalRow } from "../../src/sweep/journal.js";
+import { Journal, type JournalRow } from "../../src/run/journal.js";
 import { cutWaves, type SweepPlan } from "../../src/sweep/plan.js";
 import { failureOf } from "../support/failure.js";
 import { inputsWith, planWith } from "../support/planned-sweep.js";

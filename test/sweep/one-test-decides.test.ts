@@ -6,9 +6,9 @@ import { score } from "../../src/metrics/metric.js";
 import { columnsOf, eachOnce } from "../../src/statistics/columns.js";
 import { analyticDifference, cautiousLow } from "../../src/statistics/difference.js";
 import { preferenceShare } from "../../src/statistics/preference.js";
-import type { PairedDifference } from "../../src/sweep/confirm.js";
-import { pText, pointsBeside, shareRange, signedBeside, signedRange } from "../../src/sweep/points.js";
-import { verdict } from "../../src/sweep/verdict.js";
+import type { PairedDifference } from "../../src/choice/confirm.js";
+import { pText, pointsBeside, shareRange, signedBeside, signedRange } from "../../src/choice/format-points.js";
+import { verdict } from "../../src/choice/verdict.js";
 import { meanScore, pairOf, ratioScore } from "../statistics/scores.js";
 
 /** A random pair of scores on the same samples. */

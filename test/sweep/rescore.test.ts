@@ -2,9 +2,9 @@ import { appendFile, cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs
 import { join } from "node:path";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { FileError, FormatError, RunFolderError, UsageError } from "../../src/errors.js";
-import { loadRun } from "../../src/sweep/load-run.js";
+import { loadRun } from "../../src/run/load-run.js";
 import { rescore } from "../../src/sweep/rescore.js";
-import type { SweepResult } from "../../src/sweep/result.js";
+import type { SweepResult } from "../../src/run/result.js";
 import { sweep } from "../../src/sweep/sweep.js";
 import { failureOf } from "../support/failure.js";
 import { answersAsked } from "../support/pooled-engine.js";

@@ -7,7 +7,7 @@ import { reportMarkdown } from "../../src/report/markdown.js";
 import { loadReport } from "../../src/report/report-input.js";
 import { writeReport } from "../../src/report/html/write-report.js";
 import { rescore } from "../../src/sweep/rescore.js";
-import type { SweepResult } from "../../src/sweep/result.js";
+import type { SweepResult } from "../../src/run/result.js";
 import { sweep } from "../../src/sweep/sweep.js";
 import { failureOf } from "../support/failure.js";
 import { answersAsked } from "../support/pooled-engine.js";

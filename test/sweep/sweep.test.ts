@@ -5,7 +5,7 @@ import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
 import { readGgufHeader } from "../../src/formats/gguf-reader.js";
 import { openEngine } from "../../src/engine/process-engine.js";
 import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
-import { sweepResultSchema, type SweepResult } from "../../src/sweep/result.js";
+import { sweepResultSchema, type SweepResult } from "../../src/run/result.js";
 import { planOnly, sweep } from "../../src/sweep/sweep.js";
 import { closeEngines } from "../support/pooled-engine.js";
 import { ENGINE_START_MS, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";

@@ -5,7 +5,7 @@ import { SampleError, UsageError } from "../../src/errors.js";
 import { score } from "../../src/metrics/metric.js";
 import { metricByName } from "../../src/metrics/registry.js";
 import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
-import type { SweepResult } from "../../src/sweep/result.js";
+import type { SweepResult } from "../../src/run/result.js";
 import { sweep } from "../../src/sweep/sweep.js";
 import { withReading } from "../../src/tasks/answer-text.js";
 import { regexExtraction } from "../../src/tasks/extraction.js";

@@ -1,5 +1,5 @@
-import type { Verdict, VoteRow } from "../../src/compare/vote-file.js";
-import type { VotePair, VotePairs } from "../../src/compare/vote-pairs.js";
+import type { Verdict, VoteRow } from "../../src/vote/vote-file.js";
+import type { VotePair, VotePairs } from "../../src/vote/vote-pairs.js";
 import { writeFinishedRun, type FinishedRunParts } from "../report/finished-run.js";
 
 /** Boundaries of {@link writeVoteRun}. */

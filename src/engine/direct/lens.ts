@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { at } from "../../assert.js";
-import { withTemporaryFolder } from "../../formats/temporary-folder.js";
+import { withTemporaryFolder } from "../../files/temporary-folder.js";
 import type { LensReading, LensRequest } from "../engine.js";
 import type { DirectContext } from "./direct-context.js";
 import { DirectModel } from "./direct-model.js";

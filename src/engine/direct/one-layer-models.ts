@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { at, defined } from "../../assert.js";
-import { withFileSource, type FileSource } from "../../formats/file-source.js";
+import { withFileSource, type FileSource } from "../../files/file-source.js";
 import { readGgufHeader, type GgufHeader, type GgufTensor } from "../../formats/gguf-reader.js";
 import type { GgufMetadata, GgufValue } from "../../formats/gguf-value.js";
 import { metadataNumber, metadataString } from "../../formats/gguf-value.js";

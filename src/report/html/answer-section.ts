@@ -1,7 +1,7 @@
 import { defined } from "../../assert.js";
-import { nameIn } from "../../sweep/entry-names.js";
-import { points, signed, signedRange } from "../../sweep/points.js";
-import type { SweepResult } from "../../sweep/result.js";
+import { nameIn } from "../../run/entry-names.js";
+import { points, signed, signedRange } from "../../choice/format-points.js";
+import type { SweepResult } from "../../run/result.js";
 import { endsOf } from "../ends.js";
 import { labelOf, shortBytes, thousands, valueText } from "../figures.js";
 import { markup, type Content, type Html } from "./markup.js";

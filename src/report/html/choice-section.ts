@@ -1,7 +1,7 @@
-import { nameIn } from "../../sweep/entry-names.js";
+import { nameIn } from "../../run/entry-names.js";
 import { subjectOf } from "../subject.js";
-import { points, signed } from "../../sweep/points.js";
-import type { SweepResult } from "../../sweep/result.js";
+import { points, signed } from "../../choice/format-points.js";
+import type { SweepResult } from "../../run/result.js";
 import { labelOf } from "../figures.js";
 import { markup, type Content, type Html } from "./markup.js";
 import { table } from "./table.js";

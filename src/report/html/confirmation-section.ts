@@ -1,6 +1,6 @@
-import { nameIn } from "../../sweep/entry-names.js";
-import { points, signed, signedRange } from "../../sweep/points.js";
-import type { SweepResult } from "../../sweep/result.js";
+import { nameIn } from "../../run/entry-names.js";
+import { points, signed, signedRange } from "../../choice/format-points.js";
+import type { SweepResult } from "../../run/result.js";
 import { endsOf, type End } from "../ends.js";
 import { confirmationText, labelOf, metricsOf, pOf, range, type Paired } from "../figures.js";
 import { chartImage } from "./chart.js";

@@ -1,7 +1,7 @@
-import { nameIn } from "../../sweep/entry-names.js";
+import { nameIn } from "../../run/entry-names.js";
 import { candidateCell, candidateText, subjectOf } from "../subject.js";
-import { points } from "../../sweep/points.js";
-import type { SweepResult } from "../../sweep/result.js";
+import { points } from "../../choice/format-points.js";
+import type { SweepResult } from "../../run/result.js";
 import { endsOf, type ResultCandidate } from "../ends.js";
 import { labelOf, metricsOf, range, shortBytes, thousands } from "../figures.js";
 import { leftOut, selectionTitle, type LeftOut } from "../left-out.js";

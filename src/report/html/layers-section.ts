@@ -1,5 +1,5 @@
 import type { StrategiesResult, StrategyRow } from "../../compare/strategies-result.js";
-import { points } from "../../sweep/points.js";
+import { points } from "../../choice/format-points.js";
 import type { ProbeMarks } from "../report-input.js";
 import { strategyCells, strategyHeads } from "../strategies.js";
 import { chartImage } from "./chart.js";

@@ -1,6 +1,6 @@
 import { candidateText, subjectOf, type Subject } from "../subject.js";
-import { points } from "../../sweep/points.js";
-import type { SweepResult } from "../../sweep/result.js";
+import { points } from "../../choice/format-points.js";
+import type { SweepResult } from "../../run/result.js";
 import { endsOf, type End, type ResultPart } from "../ends.js";
 import { counted, labelOf } from "../figures.js";
 import { markup, type Content, type Html } from "./markup.js";

@@ -1,4 +1,4 @@
-import { points, pText, shareRange, signed, signedRange } from "../../sweep/points.js";
+import { points, pText, shareRange, signed, signedRange } from "../../choice/format-points.js";
 import { range } from "../figures.js";
 import type { JudgeMarks, VoteResult } from "../report-input.js";
 import { voteColumns, votersText } from "../votes.js";

@@ -1,4 +1,4 @@
-import type { SweepResult } from "../../sweep/result.js";
+import type { SweepResult } from "../../run/result.js";
 import { counted, duration, shortBytes, thousands, valueText } from "../figures.js";
 import { markup, type Content, type Html } from "./markup.js";
 import { facts, table } from "./table.js";

@@ -1,4 +1,4 @@
-import { points, signed, signedRange } from "../../sweep/points.js";
+import { points, signed, signedRange } from "../../choice/format-points.js";
 import { confirmationText, labelOf } from "../figures.js";
 import { goodRangeSentences, placeText } from "../run-comparison-words.js";
 import { placeOf, type CommonPlace, type RunComparison, type RunCurve, type RunValue } from "../run-curves.js";

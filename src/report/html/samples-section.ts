@@ -1,6 +1,6 @@
 import { defined } from "../../assert.js";
 import { candidateText } from "../subject.js";
-import type { SweepResult } from "../../sweep/result.js";
+import type { SweepResult } from "../../run/result.js";
 import type { ComparedAnswer, ComparedSample, ComparedSamples } from "../compared-samples.js";
 import { type End } from "../ends.js";
 import { labelOf, metricsOf, valueText } from "../figures.js";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { writeTextAtomic } from "../../formats/atomic-file.js";
+import { writeTextAtomic } from "../../files/atomic-file.js";
 import { loadReport, type ReportExtras } from "../report-input.js";
 import { compareRuns } from "../run-curves.js";
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { openEngine } from "../../../src/engine/process-engine.js";
 import { F32 } from "../../../src/formats/ggml-types.js";
 import { readGgufHeader } from "../../../src/formats/gguf-reader.js";
-import { withFileSource } from "../../../src/formats/file-source.js";
+import { withFileSource } from "../../../src/files/file-source.js";
 import { writeGguf, type GgufTensorToWrite } from "../../../src/formats/gguf-writer.js";
 import { hasDirectCalls, skippedWithoutDirectCalls } from "../../support/direct-calls.js";
 import { temporaryFolder } from "../../support/temporary-folder.js";

@@ -1,0 +1,100 @@
+import type { Candidate } from "../adapter/mask.js";
+import { score, subsetScore, type Metric, type Score } from "../metrics/metric.js";
+import { endsInLoop } from "../metrics/repetition.js";
+import { groupSamples } from "../samples/grouping.js";
+import type { Sample } from "../samples/sample.js";
+import { answerText, type AnswerReading } from "../tasks/answer-text.js";
+import type { Answers } from "../sweep/evaluate.js";
+import type { JournalRow } from "../run/journal.js";
+
+/** How one candidate did on one part of the samples. */
+export interface CandidateScores {
+  readonly candidate: Candidate;
+  /** By the name of the metric, in the order of the table. */
+  readonly scores: ReadonlyMap<string, Score>;
+  readonly answers: AnswerFacts;
+  /** The same scores for each group of samples; empty where no grouping was asked for. */
+  readonly groups: ReadonlyMap<string, ReadonlyMap<string, Score>>;
+}
+
+/** What the answers look like, whatever they say. */
+export interface AnswerFacts {
+  readonly count: number;
+  /** Mean length in generated tokens. */
+  readonly meanTokens: number;
+  /** Answers that ended at the limit instead of by themselves. */
+  readonly cutAtLimit: number;
+  readonly empty: number;
+  /** Answers that end in a loop: the same words again and again. */
+  readonly looping: number;
+}
+
+/** What turns answers into scores. */
+export interface AnswerScoring {
+  readonly metrics: readonly Metric[];
+  readonly reading: AnswerReading;
+  /** Field of the samples to break scores down by, as {@link groupSamples} reads it. */
+  readonly groupBy: string | undefined;
+}
+
+/** The scores of some texts, by metric and group. */
+export type TextScores = Pick<CandidateScores, "scores" | "groups">;
+
+/**
+ * Scores answers. Pure: scoring again under other metrics generates nothing. What of an output is scored, the reading says.
+ * @param samples in the order of the answers' rows.
+ */
+export function scoreAnswers(
+  { candidate, rows }: Answers,
+  samples: readonly Sample[],
+  scoring: AnswerScoring,
+): CandidateScores {
+  const texts = rows.map((row) => answerText(row.output, scoring.reading));
+  return { candidate, ...scoreTexts(texts, samples, scoring), answers: answerFacts(rows, texts) };
+}
+
+/** Scores texts as they are. @param texts undefined stands for a sample without an answer. @param samples in the order of the texts. */
+export function scoreTexts(
+  texts: readonly (string | undefined)[],
+  samples: readonly Sample[],
+  { metrics, groupBy }: Pick<AnswerScoring, "metrics" | "groupBy">,
+): TextScores {
+  const references = samples.map((sample) => sample.references);
+  const scores = new Map(metrics.map((metric) => [metric.name, score(metric, texts, references)]));
+  return { scores, groups: groupBy === undefined ? new Map() : groupScores(scores, groupSamples(samples, groupBy)) };
+}
+
+/** What answers look like. @param texts what of each answer is scored. */
+export function answerFacts(
+  rows: readonly Pick<JournalRow, "output" | "tokens" | "stop">[],
+  texts: readonly string[],
+): AnswerFacts {
+  const count = rows.length;
+  return {
+    count,
+    meanTokens: rows.reduce((sum, row) => sum + row.tokens.length, 0) / count,
+    cutAtLimit: rows.filter((row) => row.stop === "length").length,
+    empty: texts.filter((text) => text.trim() === "").length,
+    looping: rows.filter((row) => endsInLoop(row.output)).length,
+  };
+}
+
+/** Each metric's score over the samples of each group. @param groups places of each group's samples. */
+export function groupScores(
+  scores: ReadonlyMap<string, Score>,
+  groups: ReadonlyMap<string, readonly number[]>,
+): Map<string, ReadonlyMap<string, Score>> {
+  return new Map(
+    [...groups].map(([group, places]) => [
+      group,
+      new Map([...scores].map(([name, whole]) => [name, subsetScore(whole, places)])),
+    ]),
+  );
+}
+
+/** The score of a metric. @throws RangeError when the candidate was not scored with it. */
+export function scoreOf(scored: CandidateScores, metric: string): Score {
+  const found = scored.scores.get(metric);
+  if (!found) throw new RangeError(`no score for ${metric}`);
+  return found;
+}

@@ -1,0 +1,23 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileError } from "../errors.js";
+import { removeOnExit } from "../formats/unfinished.js";
+
+/**
+ * Makes a folder for the time of a job and removes it with all that is in it, whatever happens.
+ * @param purpose part of its name: `boundary-PURPOSE-XXXXXX`.
+ * @throws FileError when it cannot be made.
+ */
+export async function withTemporaryFolder<T>(purpose: string, use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), `boundary-${purpose}-`)).catch((cause: unknown) => {
+    throw fileError(tmpdir(), "write", cause);
+  });
+  const { finished } = removeOnExit(folder);
+  try {
+    return await use(folder);
+  } finally {
+    finished();
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,100 @@
+import { UsageError } from "../../errors.js";
+import type { Metric } from "../../metrics/metric.js";
+import type { QaRules } from "../../metrics/qa.js";
+import { metricByName, metricsByList, type MetricContext } from "../../metrics/registry.js";
+import type { LoadedSamples } from "../../samples/sample.js";
+import { withReading, type AnswerReading } from "../../tasks/answer-text.js";
+import { regexExtraction } from "../../tasks/extraction.js";
+import type { Task } from "../../tasks/task.js";
+import { thoughtMarks, type ThoughtMarks } from "../../tasks/thoughts.js";
+import type { Floor } from "../../choice/rules.js";
+import type { SweepConfig } from "../config.js";
+
+/** What answers are scored with. */
+export interface Scoring {
+  readonly rules: QaRules;
+  readonly metrics: readonly Metric[];
+  /** The metric that chooses the boundary. */
+  readonly primary: Metric;
+  readonly floors: readonly Floor[];
+  /** What of an output is scored. */
+  readonly reading: AnswerReading;
+}
+
+/** What of the data and of the model decides how answers are scored. */
+export interface ScoredData extends Pick<LoadedSamples, "format" | "targetLanguage"> {
+  /** Marks of thoughts in the model's chat template. */
+  readonly thoughts: readonly ThoughtMarks[];
+}
+
+/**
+ * The metrics of a task and a configuration. The primary metric and those with a floor are among the metrics, asked for or not.
+ * @throws UsageError for unknown metrics and options, for a primary metric of which less is better, and for floors that cannot be read.
+ */
+export function scoringOf(config: ScoringConfig, task: Task, data: ScoredData): Scoring {
+  const rules = config.rules === "auto" ? rulesOfFormat(data.format) : config.rules;
+  const context: MetricContext = { rules, targetLanguage: data.targetLanguage ?? config.targetLanguage };
+  const asked = metricsByList(config.metrics ?? task.metrics.join(","), context);
+  const usual = metricByName(task.primary, context);
+  const primary =
+    config.metric === undefined
+      ? (asked.find(({ name }) => name === usual.name) ?? asked.find(({ lowerIsBetter }) => !lowerIsBetter) ?? usual)
+      : metricByName(config.metric, context);
+  if (primary.lowerIsBetter) {
+    throw new UsageError({
+      what: `${primary.name} cannot choose a boundary: less of it is better`,
+      fix: `Choose by another metric (--metric ${usual.name}) and name this one in --metrics.`,
+    });
+  }
+  const floors = parseFloors(config.floor ?? "", context);
+  const needed = [primary, ...floors.map(({ metric }) => metricByName(metric, context))];
+  const missing = needed.filter(({ name }) => !asked.some((metric) => metric.name === name));
+  const reading = readingOf(config, data.thoughts);
+  const metrics = [...new Map([...asked, ...missing].map((metric) => [metric.name, metric])).values()];
+  const [choosing = primary] = withReading([primary], reading);
+  return { rules, metrics: withReading(metrics, reading), primary: choosing, floors, reading };
+}
+
+/** Settings that decide how answers are scored, and nothing of how they are generated. */
+export type ScoringConfig = Pick<
+  SweepConfig,
+  "rules" | "metric" | "metrics" | "floor" | "extract" | "stripThoughts" | "targetLanguage"
+>;
+
+function readingOf({ extract, stripThoughts }: ScoringConfig, ofModel: readonly ThoughtMarks[]): AnswerReading {
+  return {
+    thoughts: stripThoughts === undefined ? ofModel : stripThoughts ? thoughtMarks : [],
+    extract: extract === undefined ? undefined : regexExtraction(extract),
+    trim: true,
+  };
+}
+
+function parseFloors(list: string, context: MetricContext): Floor[] {
+  return list
+    .split(",")
+    .filter((piece) => piece.trim() !== "")
+    .map((piece) => {
+      // A metric's own options have equals signs too: the last one parts it from its points.
+      const at = piece.lastIndexOf("=");
+      const points = Number(piece.slice(at + 1));
+      if (at < 1 || piece.slice(at + 1).trim() === "" || !Number.isFinite(points) || points > 0) {
+        throw new UsageError({
+          what: "a piece of --floor cannot be read",
+          actual: JSON.stringify(piece),
+          expected: "METRIC=-POINTS, such as f1=-1.0: at most one point below the full adapter",
+        });
+      }
+      const metric = metricByName(piece.slice(0, at), context);
+      if (!metric.lowerIsBetter) return { metric: metric.name, points };
+      throw new UsageError({
+        what: `${metric.name} cannot have a floor: less of it is better`,
+        fix: "Leave it out of --floor.",
+      });
+    });
+}
+
+/** Whose script decides em and f1 unless it is named: that of the data's format, SQuAD v1.1's for any other data. */
+export function rulesOfFormat(format: string): QaRules {
+  if (format === "hotpotqa") return "hotpotqa";
+  return format === "squad2.0" ? "squad2" : "squad";
+}
