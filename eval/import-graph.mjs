@@ -11,15 +11,16 @@ export const LEVELS = [
   ["cli"],
   ["report"],
   ["vote", "probe", "compare"],
-  ["server", "sweep"],
+  ["server"],
+  ["sweep"],
   ["run"],
   ["choice"],
   ["queue", "strategy", "judge"],
   ["engine"],
   ["adapter", "statistics", "tasks"],
   ["samples", "formats"],
-  ["files", "metrics"],
-  ["assert", "errors", "version", "settings"],
+  ["files", "metrics", "html", "settings"],
+  ["assert", "errors", "version"],
 ];
 
 /** Every `import`, `export ... from`, `import(...)`, `require(...)` and `import("...")` type in a file: what stands between the quotes. */

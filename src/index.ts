@@ -10,7 +10,8 @@ export { advise, planAdvice, type Advice, type AdviseHooks } from "./probe/advis
 export { adviseConfigSchema, type AdviseConfig } from "./probe/advise-config.js";
 export type { CardSettings } from "./probe/card-plan.js";
 export { sweep, planOnly, type SweepHooks, type SweepProgress } from "./sweep/sweep.js";
-export { resolveConfig, type SweepConfig, type SweepSettings } from "./sweep/config.js";
+export { resolveConfig, type SweepConfig } from "./sweep/config.js";
+export { type SweepSettings } from "./settings.js";
 export { sweepResultSchema, RESULT_SCHEMA_VERSION, type SweepResult } from "./run/result.js";
 
 export { loadGgufAdapter } from "./adapter/load-gguf-adapter.js";

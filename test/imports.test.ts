@@ -1,64 +1,21 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, posix, relative } from "node:path";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import ts from "typescript";
 import { describe, expect, it } from "vitest";
-
-const root = fileURLToPath(new URL("../src", import.meta.url));
-
-/** The rooms from the highest level to the lowest; rooms of one level do not know each other. */
-const LEVELS: readonly (readonly string[])[] = [
-  ["index"],
-  ["cli"],
-  ["vote"],
-  ["server", "report"],
-  ["compare", "probe"],
-  ["sweep", "judge"],
-  ["strategy", "queue"],
-  ["engine", "tasks", "statistics"],
-  ["metrics", "samples", "adapter"],
-  ["formats"],
-  ["assert", "errors", "version"],
-];
+import {
+  arrowsBetweenFiles,
+  arrowsBetweenRooms,
+  circlesOf,
+  importsOf,
+  levelOf,
+  readImports,
+  roomOf,
+  targetOf,
+  type Arrow,
+  type Import,
+} from "../eval/import-graph.mjs";
 
 /** Packages with native code, which only the engine may load. */
 const NATIVE = /^(node-llama-cpp|@node-llama-cpp\/.*|koffi)$/;
-
-interface Import {
-  /** Path of the importing file below src, with slashes. */
-  readonly from: string;
-  /** What is imported, as it is written. */
-  readonly specifier: string;
-}
-
-/** Every `import`, `export ... from`, `import(...)`, `require(...)` and `import("...")` type in a file. */
-function importsOf(from: string, source: string): Import[] {
-  const found: string[] = [];
-  const visit = (node: ts.Node): void => {
-    if ((ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) && node.moduleSpecifier) {
-      if (ts.isStringLiteral(node.moduleSpecifier)) found.push(node.moduleSpecifier.text);
-    } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
-      if (ts.isStringLiteral(node.argument.literal)) found.push(node.argument.literal.text);
-    } else if (ts.isCallExpression(node)) {
-      const isImport = node.expression.kind === ts.SyntaxKind.ImportKeyword;
-      const isRequire = ts.isIdentifier(node.expression) && node.expression.text === "require";
-      const [first] = node.arguments;
-      if (isImport || isRequire) found.push(first && ts.isStringLiteralLike(first) ? first.text : "(computed)");
-    }
-    ts.forEachChild(node, visit);
-  };
-  visit(ts.createSourceFile(from, source, ts.ScriptTarget.Latest, true));
-  return found.map((specifier) => ({ from, specifier }));
-}
-
-/** The room of a file below src: its folder, or its own name where it lies in none. */
-function roomOf(path: string): string {
-  return path.includes("/") ? path.slice(0, path.indexOf("/")) : path.replace(/\.[jt]s$/, "");
-}
-
-function levelOf(room: string): number {
-  return LEVELS.findIndex((rooms) => rooms.includes(room));
-}
 
 /** Why an import is against the order, or undefined where it is not. */
 function objection({ from, specifier }: Import): string | undefined {
@@ -68,17 +25,16 @@ function objection({ from, specifier }: Import): string | undefined {
   if (!specifier.startsWith(".")) {
     return NATIVE.test(specifier) && room !== "engine" ? `${from}: only src/engine may load ${specifier}` : undefined;
   }
-  const target = posix.join(posix.dirname(from), specifier);
+  const target = targetOf({ from, specifier });
   const targetRoom = roomOf(target);
   if (target.startsWith("..") || levelOf(targetRoom) < 0) return `${from}: ${specifier} leads to no room`;
   if (targetRoom === room || levelOf(targetRoom) > levelOf(room)) return undefined;
   return `${from}: ${room} may not import ${targetRoom} (${specifier})`;
 }
 
-const files = readdirSync(root, { recursive: true, withFileTypes: true })
-  .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
-  .map((entry) => relative(root, join(entry.parentPath, entry.name)).replaceAll("\\", "/"));
-const imports = files.flatMap((file) => importsOf(file, readFileSync(join(root, file), "utf8")));
+const graph = readImports(fileURLToPath(new URL("../src", import.meta.url)));
+const { files, imports } = graph;
+const arrows = arrowsBetweenFiles(graph);
 
 describe("the rooms of src", () => {
   it("are all found, and read", () => {
@@ -87,8 +43,14 @@ describe("the rooms of src", () => {
     expect(dirname(files.find((file) => file.endsWith("gguf-reader.ts")) ?? "")).toBe("formats");
   });
 
-  it("import downwards only: index, cli, vote, server|report, compare|probe, sweep|judge, strategy|queue, engine|tasks|statistics, metrics|samples|adapter, formats, errors", () => {
+  it("import downwards only, as LEVELS of eval/import-graph.mjs has them", () => {
     expect(imports.map(objection).filter((words) => words !== undefined)).toEqual([]);
+  });
+
+  it("hold no circle of imports, between files or between rooms, types included", () => {
+    expect(arrows.length).toBeGreaterThan(1000);
+    expect(circlesOf(arrows)).toEqual([]);
+    expect(circlesOf(arrowsBetweenRooms(arrows))).toEqual([]);
   });
 
   it("reach native code through the engine alone", () => {
@@ -103,9 +65,10 @@ describe("the check itself", () => {
 
   it.each([
     ["adapter/a.ts", 'import { b } from "../sweep/b.js";', "adapter may not import sweep"],
-    ["adapter/a.ts", 'import type { B } from "../samples/b.js";', "adapter may not import samples"],
-    ["report/a.ts", 'export { b } from "../server/b.js";', "report may not import server"],
+    ["adapter/a.ts", 'import type { B } from "../tasks/b.js";', "adapter may not import tasks"],
+    ["server/a.ts", 'export { b } from "../report/b.js";', "server may not import report"],
     ["formats/a.ts", 'export * from "../adapter/b.js";', "formats may not import adapter"],
+    ["choice/a.ts", 'import type { B } from "../run/b.js";', "choice may not import run"],
     ["errors.ts", 'import "./version.js";', "errors may not import version"],
     ["engine/a.ts", 'const b = await import("../cli/b.js");', "engine may not import cli"],
     ["tasks/a.ts", 'type B = import("../engine/b.js").B;', "tasks may not import engine"],
@@ -117,6 +80,42 @@ describe("the check itself", () => {
     ["cli/a.ts", 'import x from "../../package.json";', "leads to no room"],
   ])("objects in %s to %s", (from, source, words) => {
     expect(objections(from, source)).toEqual([expect.stringContaining(words)]);
+  });
+
+  it.each<{ arrows: Arrow[]; circles: string[][] }>([
+    {
+      arrows: [
+        ["a", "b"],
+        ["b", "a"],
+        ["b", "c"],
+      ],
+      circles: [["a", "b"]],
+    },
+    {
+      arrows: [
+        ["a", "b"],
+        ["b", "c"],
+        ["c", "a"],
+        ["d", "a"],
+        ["e", "f"],
+        ["f", "e"],
+      ],
+      circles: [
+        ["a", "b", "c"],
+        ["e", "f"],
+      ],
+    },
+    {
+      arrows: [
+        ["a", "b"],
+        ["a", "c"],
+        ["b", "d"],
+        ["c", "d"],
+      ],
+      circles: [],
+    },
+  ])("finds the circles $circles", ({ arrows: given, circles }) => {
+    expect(circlesOf(given)).toEqual(circles);
   });
 
   it.each([

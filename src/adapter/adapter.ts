@@ -1,4 +1,4 @@
-import type { FileStamp, HashedStamp } from "../formats/file-stamp.js";
+import type { FileStamp, HashedStamp } from "../files/file-stamp.js";
 import type { GgufMetadata } from "../formats/gguf-value.js";
 import type { GgufTensor } from "../formats/gguf-reader.js";
 

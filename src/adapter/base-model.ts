@@ -1,6 +1,6 @@
 import { AdapterError, FormatError } from "../errors.js";
-import { withStamp, type FileStamp, type HashedStamp } from "../formats/file-stamp.js";
-import { hashStamped } from "../formats/input-files.js";
+import { withStamp, type FileStamp, type HashedStamp } from "../files/file-stamp.js";
+import { hashStamped } from "../files/input-files.js";
 import { readGgufHeader } from "../formats/gguf-reader.js";
 import { metadataArray, metadataNumber, metadataString, type GgufMetadata } from "../formats/gguf-value.js";
 import { modelMemory, type ModelMemory } from "./model-memory.js";

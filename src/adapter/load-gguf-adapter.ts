@@ -2,8 +2,8 @@ import { at } from "../assert.js";
 import { AdapterError } from "../errors.js";
 import { readGgufHeader, type GgufHeader, type GgufTensor } from "../formats/gguf-reader.js";
 import { metadataNumber, metadataString } from "../formats/gguf-value.js";
-import { withStamp } from "../formats/file-stamp.js";
-import { hashStamped } from "../formats/input-files.js";
+import { withStamp } from "../files/file-stamp.js";
+import { hashStamped } from "../files/input-files.js";
 import type { Adapter, AdapterModule, HashedAdapter, Place } from "./adapter.js";
 import { halvesFit, rankDimension } from "./update-shape.js";
 

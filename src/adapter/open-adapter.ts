@@ -9,7 +9,7 @@ import { assertFits } from "./fit.js";
 import { loadGgufAdapter, withSource } from "./load-gguf-adapter.js";
 import type { PeftAdapter } from "./load-peft-adapter.js";
 import { withFileSource } from "../files/file-source.js";
-import { hashStamped } from "../formats/input-files.js";
+import { hashStamped } from "../files/input-files.js";
 import { hasNonFinite } from "./finite.js";
 import { notFinite, writePeftAsGguf } from "./peft-to-gguf.js";
 

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { AdapterError, FormatError } from "../errors.js";
 import { assertNotPlaceholder } from "../formats/placeholder-file.js";
-import { CONFIG_BYTES, readWholeText } from "../formats/read-whole.js";
+import { CONFIG_BYTES, readWholeText } from "../files/read-whole.js";
 import type { Findings } from "./finding.js";
 import { foreignParts } from "./foreign-layout.js";
 import { partOf } from "./peft-places.js";

@@ -1,25 +1,11 @@
 import type { ChoiceInput } from "./choose.js";
-import type { SweepConfig } from "../sweep/config.js";
 import { confirm, pairedDifference, type Comparison, type Confirmation } from "./confirm.js";
 import { crossValidate } from "./cross-validate.js";
-import type { RuleSettings } from "./rules.js";
 import { scoreOf, type CandidateScores } from "./scores.js";
-import type { Scoring } from "../sweep/inputs/scoring.js";
-import { isNested, parseStrategy } from "../strategy/strategy.js";
 import { inSampleEstimate } from "./winners-curse.js";
 
 /** Resamples of the correction, each of which applies the rule anew. */
 const CORRECTION_RESAMPLES = 500;
-
-/** What the rule is given, from the settings of a sweep. */
-export function ruleSettings(
-  { rule, margin, strategy = "prefix" }: Pick<SweepConfig, "rule" | "margin" | "strategy">,
-  { primary, floors }: Pick<Scoring, "primary" | "floors">,
-  layerCount: number,
-): RuleSettings {
-  const isNestedHere = isNested(parseStrategy(strategy, layerCount));
-  return { rule, margin, floors, metric: primary.name, isNested: isNestedHere, layerCount };
-}
 
 /** What there is to judge a choice by. */
 export interface ConcludeInput {

@@ -4,8 +4,21 @@ import { endsInLoop } from "../metrics/repetition.js";
 import { groupSamples } from "../samples/grouping.js";
 import type { Sample } from "../samples/sample.js";
 import { answerText, type AnswerReading } from "../tasks/answer-text.js";
-import type { Answers } from "../sweep/evaluate.js";
-import type { JournalRow } from "../run/journal.js";
+import type { StopReason } from "../engine/engine.js";
+
+/** An answer, as far as scores need it. */
+export interface Answer {
+  readonly output: string;
+  /** Generated token ids, without the end-of-generation token. */
+  readonly tokens: readonly number[];
+  readonly stop: StopReason;
+}
+
+/** The answers of one candidate, in the order of the samples. */
+export interface Answers<A extends Answer = Answer> {
+  readonly candidate: Candidate;
+  readonly rows: readonly A[];
+}
 
 /** How one candidate did on one part of the samples. */
 export interface CandidateScores {
@@ -65,10 +78,7 @@ export function scoreTexts(
 }
 
 /** What answers look like. @param texts what of each answer is scored. */
-export function answerFacts(
-  rows: readonly Pick<JournalRow, "output" | "tokens" | "stop">[],
-  texts: readonly string[],
-): AnswerFacts {
+export function answerFacts(rows: readonly Answer[], texts: readonly string[]): AnswerFacts {
   const count = rows.length;
   return {
     count,

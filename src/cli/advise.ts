@@ -4,7 +4,7 @@ import { stableJson } from "../files/stable-json.js";
 import { adviseConfigSchema, objectives, yardsticks, type AdviseConfig } from "../probe/advise-config.js";
 import { advise, planAdvice, type AdvicePlan } from "../probe/advise.js";
 import { adviceReport } from "../report/advice.js";
-import { resolveSettings, type SweepSettings } from "../sweep/config.js";
+import { resolveSettings, type SweepSettings } from "../settings.js";
 import { print } from "./output.js";
 import { PassBar } from "./pass-bar.js";
 import { wholeNumber } from "./values.js";

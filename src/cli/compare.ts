@@ -4,7 +4,7 @@ import { compareConfigSchema } from "../compare/config.js";
 import { gpuChoices } from "../engine/engine.js";
 import { stableJson } from "../files/stable-json.js";
 import { comparisonMarkdown, comparisonReport } from "../report/comparison.js";
-import { resolveSettings, type SweepSettings } from "../sweep/config.js";
+import { resolveSettings, type SweepSettings } from "../settings.js";
 import { print, say } from "./output.js";
 import { settingFlag } from "./scoring-flags.js";
 import { numberOrText, wholeNumber } from "./values.js";

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { gpuChoices, type GpuChoice } from "../engine/engine.js";
 import { UsageError } from "../errors.js";
-import { CONFIG_BYTES } from "../formats/read-whole.js";
+import { CONFIG_BYTES } from "../files/read-whole.js";
 import { stableJson } from "../files/stable-json.js";
 import { generateOnce } from "../server/generate.js";
 import type { TemplateChoice } from "../tasks/chat.js";

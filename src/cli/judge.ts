@@ -10,7 +10,7 @@ import { openEngine } from "../engine/process-engine.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
 import { UsageError } from "../errors.js";
 import { writeTextAtomic } from "../files/atomic-file.js";
-import { InputFiles } from "../formats/input-files.js";
+import { InputFiles } from "../files/input-files.js";
 import { stableJson } from "../files/stable-json.js";
 import { JudgeCache } from "../judge/cache.js";
 import { endpointJudge, judgeApiKey } from "../judge/endpoint.js";

@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { gpuChoices } from "../engine/engine.js";
 import { serve } from "../server/serve.js";
 import { serveSettingsSchema, type ServeSettings } from "../server/settings.js";
-import { resolveSettings } from "../sweep/config.js";
+import { resolveSettings } from "../settings.js";
 import { print, warn } from "./output.js";
 import { numberOrText, wholeNumber } from "./values.js";
 

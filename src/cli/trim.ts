@@ -11,7 +11,7 @@ import { assertPeftFits } from "../adapter/peft-to-gguf.js";
 import { type KeepRules } from "../adapter/select-modules.js";
 import { trimAdapter, type TrimReport } from "../adapter/trim.js";
 import { trimPeftAdapter } from "../adapter/trim-peft.js";
-import { hashStamped } from "../formats/input-files.js";
+import { hashStamped } from "../files/input-files.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
 import { UsageError } from "../errors.js";
 import { assertFree } from "../files/atomic-file.js";

@@ -7,7 +7,7 @@ import { BoundaryError, UsageError } from "../errors.js";
 import { stableJson } from "../files/stable-json.js";
 import { oneLine } from "../report/paint.js";
 import { votesReport } from "../report/votes.js";
-import type { Part } from "../sweep/inputs/inputs.js";
+import type { Part } from "../samples/split.js";
 import { loadRun } from "../run/load-run.js";
 import { serveVotes } from "../vote/page/serve-votes.js";
 import { print, say } from "./output.js";

@@ -8,7 +8,7 @@ import { NAME_CHARACTERS } from "../queue/presence.js";
 import { printable } from "../queue/printable.js";
 import { runWorker } from "../queue/worker.js";
 import { oneLine } from "../report/paint.js";
-import { resolveSettings } from "../sweep/config.js";
+import { resolveSettings } from "../settings.js";
 import { say } from "./output.js";
 import { REDIS_HELP, redisFromFlag } from "./redis-flag.js";
 import { byteCount, numberOrText, wholeNumber } from "./values.js";

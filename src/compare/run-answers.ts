@@ -1,7 +1,7 @@
 import { UsageError } from "../errors.js";
 import type { Sample, SampleFormat } from "../samples/sample.js";
-import { isFullEntry, nameIn } from "../run/entry-names.js";
-import { assertBoundaries, loadRun, thoughtsOfRun, type FinishedRun } from "../run/load-run.js";
+import { boundaryOf, nameIn } from "../run/entry-names.js";
+import { loadRun, thoughtsOfRun } from "../run/load-run.js";
 import type { ThoughtMarks } from "../tasks/thoughts.js";
 import type { SystemAnswers } from "./answers.js";
 import type { System } from "./systems.js";
@@ -50,24 +50,4 @@ export async function runAnswers({ name, folder, which }: RunSystem): Promise<Ru
     task: String(run.result.config["task"]),
     samples: run.samples.filter((one) => one.part === part).map(({ sample }) => sample),
   };
-}
-
-/**
- * K of base, full, chosen or `K=12`, as the run names the candidate that keeps the same tensors; of other strategies the candidate's number.
- * @throws RunFolderError for a K where no boundaries were tried.
- */
-export function boundaryOf({ folder, result }: Pick<FinishedRun, "folder" | "result">, which: string): number {
-  if (which === "base") return candidateAt(result, 0);
-  if (which === "chosen") return candidateAt(result, result.choice.boundary);
-  if (which === "full") {
-    const full = result.candidates.find((candidate) => isFullEntry(candidate, result));
-    return full?.boundary ?? candidateAt(result, result.choice.layers);
-  }
-  assertBoundaries({ folder, result }, `name one by ${which}`);
-  return candidateAt(result, Number(which.slice(2)));
-}
-
-/** The smallest of the boundaries that are one candidate stands for all of them. */
-function candidateAt(result: FinishedRun["result"], wanted: number): number {
-  return result.candidates.find(({ boundaries }) => boundaries.includes(wanted))?.boundary ?? wanted;
 }

@@ -13,10 +13,11 @@ import { scoreInterval } from "../statistics/interval.js";
 import { shuffle } from "../statistics/random.js";
 import { maskWords } from "../strategy/mask-words.js";
 import { chooseBoundary } from "../choice/choose.js";
-import { ruleSettings } from "../choice/conclude.js";
+import { ruleSettings } from "../sweep/inputs/scoring.js";
 import { redactedConfig, type SweepConfig } from "../sweep/config.js";
 import { pairedDifference } from "../choice/confirm.js";
-import { evaluate, type Answers } from "../sweep/evaluate.js";
+import { evaluate } from "../sweep/evaluate.js";
+import type { JournalledAnswers } from "../run/journal.js";
 import { withStrategy, type SweepInputs } from "../sweep/inputs/inputs.js";
 import { Journal } from "../run/journal.js";
 import { layerTokens } from "../run/layer-tokens.js";
@@ -250,7 +251,7 @@ async function answer(
   candidates: readonly Candidate[],
   samples: readonly PlannedSample[],
   name: string,
-): Promise<Answers[]> {
+): Promise<JournalledAnswers[]> {
   const { plan, engine, journal, hooks } = session;
   const total = candidates.length * samples.length;
   let done = 0;

@@ -1,5 +1,12 @@
 import type { ScaledPiece } from "../adapter/pieces.js";
-import type { InputMoment, LayerTimes, ModuleEnergy, MomentRequest, PassRequest } from "./layer-passes.js";
+import type {
+  ContextShape,
+  InputMoment,
+  LayerTimes,
+  ModuleEnergy,
+  MomentRequest,
+  PassRequest,
+} from "./layer-passes.js";
 
 /** Backends a user can ask for; `off` is the CPU alone. */
 export const gpuChoices = ["auto", "cuda", "metal", "vulkan", "off"] as const;
@@ -42,19 +49,6 @@ export interface BackendInfo {
   readonly mathCores: number;
   readonly llamaCpp: string;
   readonly nodeLlamaCpp: string;
-}
-
-/** Shape of a context. One context serves one mask, always: the key/value cache does not survive a change of adapter. */
-export interface ContextShape {
-  /** Prompts that are generated for at once. */
-  readonly sequences: number;
-  /** Tokens of each sequence, prompt and answer together. */
-  readonly contextSize: number;
-  /** Most tokens in one call of llama_decode. */
-  readonly batchSize: number;
-  /** Type of the key/value cache. */
-  readonly cacheType: "F16" | "F32";
-  readonly flashAttention: "auto" | "off";
 }
 
 export interface Prompt {

@@ -15,7 +15,6 @@ import type { DirectModel } from "./direct/direct-model.js";
 import type { DirectSession } from "./direct/direct-session.js";
 import type {
   BackendInfo,
-  ContextShape,
   EngineInfo,
   GenerateRequest,
   Generation,
@@ -32,6 +31,7 @@ import type {
   Shortcuts,
   Work,
 } from "./engine.js";
+import type { ContextShape } from "./layer-passes.js";
 import type { InputMoment, LayerTimes, ModuleEnergy, MomentRequest, PassRequest } from "./layer-passes.js";
 import { nodeLikelihood } from "./likelihood.js";
 import { NodeDecoder } from "./node-decoder.js";

@@ -1,5 +1,4 @@
 import type { ScaledPiece } from "../adapter/pieces.js";
-import type { ContextShape } from "./engine.js";
 
 /** Texts that go through all layers under one mask. Every token is an output, so that the last layer computes them all. */
 export interface PassRequest {
@@ -43,4 +42,17 @@ export interface InputMoment {
   readonly tokens: number;
   /** Mean over the tokens, [length, length]; both triangles are filled. */
   readonly values: Float64Array;
+}
+
+/** Shape of a context. One context serves one mask, always: the key/value cache does not survive a change of adapter. */
+export interface ContextShape {
+  /** Prompts that are generated for at once. */
+  readonly sequences: number;
+  /** Tokens of each sequence, prompt and answer together. */
+  readonly contextSize: number;
+  /** Most tokens in one call of llama_decode. */
+  readonly batchSize: number;
+  /** Type of the key/value cache. */
+  readonly cacheType: "F16" | "F32";
+  readonly flashAttention: "auto" | "off";
 }

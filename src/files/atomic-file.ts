@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { access, mkdir, open, rename, stat, unlink, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { BoundaryError, fileError, FileError } from "../errors.js";
-import { removeOnExit } from "../formats/unfinished.js";
+import { removeOnExit } from "./unfinished.js";
 
 /**
  * Writes a file so that its path never shows half of it: a temporary file beside it, fsync, rename.

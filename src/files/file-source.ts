@@ -4,7 +4,7 @@ import { readSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { fileError, FileError, FormatError, InputChangedError } from "../errors.js";
-import { assertStillWritten, stampOf, type FileStamp } from "../formats/file-stamp.js";
+import { assertStillWritten, stampOf, type FileStamp } from "./file-stamp.js";
 
 /** Bytes read at once: large enough that calls cost little, small enough to stay in a core's own cache (1 MiB takes four times as long). */
 const STREAM_BYTES = 1 << 17;

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileError } from "../errors.js";
-import { removeOnExit } from "../formats/unfinished.js";
+import { removeOnExit } from "./unfinished.js";
 
 /**
  * Makes a folder for the time of a job and removes it with all that is in it, whatever happens.

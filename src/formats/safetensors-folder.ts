@@ -2,7 +2,7 @@ import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, relative, sep } from "node:path";
 import { fileError, FileError, FormatError } from "../errors.js";
 import { withFileSource } from "../files/file-source.js";
-import { withStamp, type FileStamp } from "./file-stamp.js";
+import { withStamp, type FileStamp } from "../files/file-stamp.js";
 import { JsonCursor } from "./json-cursor.js";
 import { assertNotPlaceholder } from "./placeholder-file.js";
 import { printable } from "../files/printable.js";

@@ -1,6 +1,6 @@
 import { parseDocument } from "yaml";
 import { messageOf, UsageError } from "../errors.js";
-import { CONFIG_BYTES, readWholeText } from "./read-whole.js";
+import { CONFIG_BYTES, readWholeText } from "../files/read-whole.js";
 import { FOREIGN_SECONDS, withTimeLimit } from "./time-limit.js";
 
 /** Aliases that a document may resolve: each can multiply what is behind it, so that ten lines would fill the memory. */

@@ -2,7 +2,7 @@ import { open, truncate, type FileHandle } from "node:fs/promises";
 import { z } from "zod";
 import { digest } from "../files/digest.js";
 import { fileError, FormatError } from "../errors.js";
-import { isMissing, LARGEST_BYTES, readWhole } from "../formats/read-whole.js";
+import { isMissing, LARGEST_BYTES, readWhole } from "../files/read-whole.js";
 import { stableJson } from "../files/stable-json.js";
 import type { JudgeModel, JudgeReply } from "./judge-model.js";
 

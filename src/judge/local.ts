@@ -1,5 +1,6 @@
 import { digest } from "../files/digest.js";
-import type { ContextShape, Engine } from "../engine/engine.js";
+import type { Engine } from "../engine/engine.js";
+import type { ContextShape } from "../engine/layer-passes.js";
 import { BoundaryError, EngineCrashError } from "../errors.js";
 import type { ChatFormatter } from "../tasks/chat.js";
 import { JudgeError, type JudgeModel, type JudgeReply } from "./judge-model.js";

@@ -2,7 +2,8 @@ import type { HashedAdapter } from "../adapter/adapter.js";
 import type { BaseModel } from "../adapter/base-model.js";
 import type { Mask } from "../adapter/mask.js";
 import type { ScaledPiece } from "../adapter/pieces.js";
-import type { ContextShape, Engine } from "../engine/engine.js";
+import type { Engine } from "../engine/engine.js";
+import type { ContextShape } from "../engine/layer-passes.js";
 import type { PassRequest } from "../engine/layer-passes.js";
 import type { ContinuedPrompt } from "../sweep/ranking/continuations.js";
 

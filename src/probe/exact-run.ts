@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { f32CopyBytes, hasF32Layers, writeF32Copy } from "../adapter/f32-copy.js";
 import { availableMemory } from "../engine/machine.js";
 import { MemoryError } from "../errors.js";
-import { InputFiles } from "../formats/input-files.js";
+import { InputFiles } from "../files/input-files.js";
 import { withTemporaryFolder } from "../files/temporary-folder.js";
 import { openEngine } from "../engine/process-engine.js";
 import { withEngine } from "../sweep/session.js";

@@ -1,4 +1,5 @@
-import type { ContextShape, Engine } from "../engine/engine.js";
+import type { Engine } from "../engine/engine.js";
+import type { ContextShape } from "../engine/layer-passes.js";
 import { UsageError } from "../errors.js";
 import type { SweepConfig } from "../sweep/config.js";
 import { continuedPrompts, type ContinuedPrompt } from "../sweep/ranking/continuations.js";

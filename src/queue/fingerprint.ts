@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { BaseModel } from "../adapter/base-model.js";
 import { withFileSource } from "../files/file-source.js";
-import type { HashedStamp } from "../formats/file-stamp.js";
-import { hashStamped } from "../formats/input-files.js";
+import type { HashedStamp } from "../files/file-stamp.js";
+import { hashStamped } from "../files/input-files.js";
 import { readGgufHeader } from "../formats/gguf-reader.js";
 import { stableJson } from "../files/stable-json.js";
 import { digest } from "../files/digest.js";

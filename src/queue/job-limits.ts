@@ -1,5 +1,6 @@
 import type { BaseModel } from "../adapter/base-model.js";
-import type { ContextShape, EngineInfo } from "../engine/engine.js";
+import type { EngineInfo } from "../engine/engine.js";
+import type { ContextShape } from "../engine/layer-passes.js";
 import { availableMemory } from "../engine/machine.js";
 import { MemoryError, QueueError } from "../errors.js";
 import { LIMITS, type Job } from "./messages.js";

@@ -1,6 +1,6 @@
 import { withSha256, type BaseModel } from "../adapter/base-model.js";
 import { QueueError } from "../errors.js";
-import { InputFiles } from "../formats/input-files.js";
+import { InputFiles } from "../files/input-files.js";
 import { fingerprintOf, sampledHash, type ModelFingerprint } from "./fingerprint.js";
 
 /** A worker's model is not the one that it has announced. */

@@ -1,7 +1,7 @@
 import { defined } from "../assert.js";
 import { score } from "../metrics/metric.js";
 import type { Sample } from "../samples/sample.js";
-import type { Part } from "../sweep/inputs/inputs.js";
+import type { Part } from "../samples/split.js";
 import type { FinishedRun } from "../run/load-run.js";
 import type { SweepResult } from "../run/result.js";
 import { answerText } from "../tasks/answer-text.js";

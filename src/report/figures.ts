@@ -72,8 +72,3 @@ export function metricsOf({ metric, confirmation }: SweepResult): string[] {
   const names = confirmation.comparisons.map((comparison) => comparison.metric);
   return [metric, ...names.filter((name) => name !== metric)];
 }
-
-/** A value of any kind in words: text as it is, the rest as JSON. */
-export function valueText(value: unknown): string {
-  return typeof value === "string" ? value : JSON.stringify(value);
-}

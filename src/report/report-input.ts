@@ -5,7 +5,7 @@ import { readVotes, votesPath } from "../vote/vote-file.js";
 import { voteResult, type VoteResult } from "../vote/vote-result.js";
 import { strategiesResultSchema, type StrategiesResult } from "../compare/strategies-result.js";
 import { FormatError, RunFolderError } from "../errors.js";
-import { readWholeText } from "../formats/read-whole.js";
+import { readWholeText } from "../files/read-whole.js";
 import { exists } from "../files/atomic-file.js";
 import { kneeMethods } from "../probe/knee.js";
 import { pairedSchema, type SweepResult } from "../run/result.js";

@@ -1,4 +1,5 @@
-import { resolveSettings, settingsFromFile, sweepConfigSchema } from "../sweep/config.js";
+import { settingsFromFile, sweepConfigSchema } from "../sweep/config.js";
+import { resolveSettings } from "../settings.js";
 import { thoughtsOfRun, type FinishedRun } from "../run/load-run.js";
 import { scoringOf, type Scoring } from "../sweep/inputs/scoring.js";
 import { taskByName } from "../tasks/task.js";

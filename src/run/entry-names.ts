@@ -1,4 +1,5 @@
 import { boundaryName } from "../adapter/mask.js";
+import { assertBoundaries, type FinishedRun } from "./load-run.js";
 import type { SweepResult } from "./result.js";
 
 type Entry = SweepResult["candidates"][number];
@@ -26,4 +27,24 @@ export function isFullEntry(
   { adapter }: Pick<SweepResult, "adapter">,
 ): boolean {
   return keptModules === adapter.modules && (name === undefined || name === "full");
+}
+
+/** The smallest of the boundaries that are one candidate stands for all of them. */
+function candidateAt(result: FinishedRun["result"], wanted: number): number {
+  return result.candidates.find(({ boundaries }) => boundaries.includes(wanted))?.boundary ?? wanted;
+}
+
+/**
+ * K of base, full, chosen or `K=12`, as the run names the candidate that keeps the same tensors; of other strategies the candidate's number.
+ * @throws RunFolderError for a K where no boundaries were tried.
+ */
+export function boundaryOf({ folder, result }: Pick<FinishedRun, "folder" | "result">, which: string): number {
+  if (which === "base") return candidateAt(result, 0);
+  if (which === "chosen") return candidateAt(result, result.choice.boundary);
+  if (which === "full") {
+    const full = result.candidates.find((candidate) => isFullEntry(candidate, result));
+    return full?.boundary ?? candidateAt(result, result.choice.layers);
+  }
+  assertBoundaries({ folder, result }, `name one by ${which}`);
+  return candidateAt(result, Number(which.slice(2)));
 }

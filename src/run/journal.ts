@@ -1,7 +1,8 @@
 import { open, truncate, type FileHandle } from "node:fs/promises";
 import { z } from "zod";
+import type { Answers } from "../choice/scores.js";
 import { fileError, FormatError } from "../errors.js";
-import { isMissing, LARGEST_BYTES, readWhole } from "../formats/read-whole.js";
+import { isMissing, LARGEST_BYTES, readWhole } from "../files/read-whole.js";
 
 const rowSchema = z.strictObject({
   /** Hash of all that decides the answer: model, adapter, mask, engine, settings and the wave it was generated in. */
@@ -23,6 +24,9 @@ const rowSchema = z.strictObject({
 
 /** One answer in the journal. */
 export type JournalRow = z.output<typeof rowSchema>;
+
+/** The answers of one candidate as the journal holds them. */
+export type JournalledAnswers = Answers<JournalRow>;
 
 /**
  * The append-only JSONL file that makes a sweep resumable. Each answer is one line, written whole as soon as it exists.

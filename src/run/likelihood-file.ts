@@ -1,7 +1,7 @@
 import { appendFile } from "node:fs/promises";
 import { z } from "zod";
 import { fileError } from "../errors.js";
-import { readOptionalText } from "../formats/read-whole.js";
+import { readOptionalText } from "../files/read-whole.js";
 
 const rowSchema = z.strictObject({
   /** Hash of all that decides the value. */

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { RunFolderError } from "../errors.js";
-import { readWholeText } from "../formats/read-whole.js";
+import { readWholeText } from "../files/read-whole.js";
 import { exists } from "../files/atomic-file.js";
 import type { Sample } from "../samples/sample.js";
-import type { Part } from "../sweep/inputs/inputs.js";
+import type { Part } from "../samples/split.js";
 import { Journal, type JournalRow } from "./journal.js";
 import { sweepResultSchema, type SweepResult } from "./result.js";
 import { thoughtMarksNamed, usualThoughtMarks, type ThoughtMarks } from "../tasks/thoughts.js";

@@ -1,31 +1,8 @@
 import type { Drop, DropReason } from "../choice/race-track.js";
 import { signed } from "../choice/format-points.js";
 import type { SweepResult } from "./result.js";
-import type { RaceOutcome } from "../sweep/economy/run-race.js";
 
-type RaceEntry = NonNullable<SweepResult["race"]>;
-
-/** How a race's predictions are made, for a reader. */
-const METHOD =
-  "stochastic curtailment: paired differences predicted for all samples from those answered (sampling without replacement), each prediction one-sided";
-
-/** A race as `result.json` holds it. */
-export function raceEntry({ dropped, blocks, error, cost }: RaceOutcome): RaceEntry {
-  return {
-    method: METHOD,
-    error,
-    blocks: [...blocks],
-    ...cost,
-    dropped: dropped.map(({ boundary, reason, samples, against, reach, limit }) => ({
-      boundary,
-      reason,
-      samples,
-      against,
-      ...(reach === undefined ? {} : { reach }),
-      ...(limit === undefined ? {} : { limit }),
-    })),
-  };
-}
+export type RaceEntry = NonNullable<SweepResult["race"]>;
 
 /** What a race left out, in a sentence. */
 export function raceNote(

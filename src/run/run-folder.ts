@@ -2,7 +2,7 @@ import { open, readdir, rm, unlink } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { fileError, RunFolderError } from "../errors.js";
-import { CONFIG_BYTES, readWholeText } from "../formats/read-whole.js";
+import { CONFIG_BYTES, readWholeText } from "../files/read-whole.js";
 import { ensureFolder, exists, writeTextAtomic } from "../files/atomic-file.js";
 
 /** What makes two runs the same run: each field by name, so that a difference can be told. */

@@ -1,5 +1,5 @@
 import { basename, extname } from "node:path";
-import { shellWord } from "../formats/shell-word.js";
+import { shellWord } from "../files/shell-word.js";
 
 /** A command that a user can run to turn a file into one that is read, and the file it writes into the current folder. */
 export interface Conversion {

@@ -1,6 +1,6 @@
 import { basename, extname } from "node:path";
 import { SampleError } from "../errors.js";
-import { shellWord } from "../formats/shell-word.js";
+import { shellWord } from "../files/shell-word.js";
 import { pythonConversion } from "./convert-command.js";
 
 /** A kind of file that is not JSON: how its first bytes tell it, what it is called, and how to turn it into JSONL. */

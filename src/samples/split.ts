@@ -100,3 +100,6 @@ function groupsOfSameContent(
   }
   return [...groups.values()];
 }
+
+/** The part of the samples that chooses K, or the part that only confirms it. */
+export type Part = "selection" | "holdout";

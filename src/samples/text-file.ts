@@ -1,6 +1,6 @@
 import { digest } from "../files/digest.js";
 import { SampleError } from "../errors.js";
-import { readWhole, TEXT_BYTES } from "../formats/read-whole.js";
+import { readWhole, TEXT_BYTES } from "../files/read-whole.js";
 import { assertNotBinary } from "./other-files.js";
 
 /** A file of text, read whole. */

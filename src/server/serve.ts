@@ -1,13 +1,14 @@
 import { pino, destination } from "pino";
 import type { BaseModel } from "../adapter/base-model.js";
 import { contextBytes } from "../adapter/model-memory.js";
-import type { ContextShape, EngineInfo } from "../engine/engine.js";
+import type { EngineInfo } from "../engine/engine.js";
+import type { ContextShape } from "../engine/layer-passes.js";
 import { availableMemory } from "../engine/machine.js";
 import { openServingEngine } from "../engine/serving/serving-engine.js";
 import type { ServingEngine, ServingOptions } from "../engine/serving/serving.js";
 import { EngineCrashError, InterruptedError, MemoryError } from "../errors.js";
 import { aborted } from "../engine/aborted.js";
-import { InputFiles } from "../formats/input-files.js";
+import { InputFiles } from "../files/input-files.js";
 import { effectNotes } from "../sweep/effects/effect-notes.js";
 import { openUnchanged } from "../sweep/guarded-engine.js";
 import { assertPortFree, listen } from "./listen.js";

@@ -1,10 +1,11 @@
 import { closest } from "fastest-levenshtein";
 import { z } from "zod";
 import { redact } from "../files/redact.js";
-import { shellWord } from "../formats/shell-word.js";
+import { shellWord } from "../files/shell-word.js";
 import { engineSettings } from "../engine/engine-settings.js";
 import { UsageError } from "../errors.js";
 import { strategyForms } from "../strategy/strategy.js";
+import { camelCase, kebabCase, resolveSettings, type SweepSettings } from "../settings.js";
 import { ruleNames } from "../choice/rules.js";
 
 const positive = z.number().int().positive();
@@ -112,9 +113,6 @@ export const sweepConfigSchema = z.strictObject({
 /** The resolved settings of a sweep. */
 export type SweepConfig = z.output<typeof sweepConfigSchema>;
 
-/** Settings as they come from flags or a file: nothing is required yet. */
-export type SweepSettings = Readonly<Record<string, unknown>>;
-
 /** Names of the settings in kebab-case, as flags and YAML keys spell them. */
 export const settingNames: readonly string[] = Object.keys(sweepConfigSchema.shape).map(kebabCase);
 
@@ -125,35 +123,6 @@ export const settingNames: readonly string[] = Object.keys(sweepConfigSchema.sha
  */
 export function resolveConfig(...sources: readonly SweepSettings[]): SweepConfig {
   return resolveSettings(sweepConfigSchema, "sweep", sources);
-}
-
-/** {@link resolveConfig} for the settings of any command. */
-export function resolveSettings<S extends z.ZodObject>(
-  schema: S,
-  command: string,
-  sources: readonly SweepSettings[],
-): z.output<S> {
-  const merged: Record<string, unknown> = {};
-  for (const source of sources) {
-    for (const [name, value] of Object.entries(source)) {
-      if (value !== undefined && value !== null && !(name in merged)) merged[name] = value;
-    }
-  }
-  const names = Object.keys(schema.shape);
-  const result = schema.safeParse(merged);
-  if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => {
-    if (issue.code === "unrecognized_keys") {
-      return issue.keys.map((key) => `unknown setting ${key} (did you mean ${closest(key, names)}?)`).join("; ");
-    }
-    const name = kebabCase(String(issue.path[0] ?? ""));
-    const value = issue.path[0] === undefined ? undefined : merged[String(issue.path[0])];
-    return value === undefined ? `--${name} is missing` : `--${name} is ${JSON.stringify(value)}: ${issue.message}`;
-  });
-  throw new UsageError({
-    what: problems.join("; "),
-    fix: `\`boundary ${command} --help\` lists every option.`,
-  });
 }
 
 /**
@@ -216,13 +185,4 @@ export function recipe(config: SweepConfig): string {
     return [value === true ? `--${name}` : `--${name} ${shellWord(String(value))}`];
   });
   return ["boundary sweep", ...flags, "--out RUN"].join(" ");
-}
-
-/** `maxTokens` -> `max-tokens`. */
-export function kebabCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
-
-function camelCase(name: string): string {
-  return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }

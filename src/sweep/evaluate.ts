@@ -4,7 +4,7 @@ import type { Candidate } from "../adapter/mask.js";
 import { piecesOf, type Piece } from "../adapter/pieces.js";
 import { isAlone, type Engine, type Generation } from "../engine/engine.js";
 import { EngineCrashError, InterruptedError } from "../errors.js";
-import type { Journal, JournalRow } from "../run/journal.js";
+import type { Journal, JournalledAnswers, JournalRow } from "../run/journal.js";
 import { cutWaves, type SweepPlan, type PlannedSample, type Wave } from "./plan.js";
 import { sharedMasks, sharesLayers } from "./shortcuts.js";
 
@@ -22,12 +22,6 @@ export interface Evaluation {
   readonly onRow: (row: JournalRow, candidate: Candidate, generatedNow: boolean) => void;
 }
 
-/** The answers of one candidate, in the order of the samples. */
-export interface Answers {
-  readonly candidate: Candidate;
-  readonly rows: readonly JournalRow[];
-}
-
 /**
  * Has every candidate answer the samples. An answer that is in the journal is not generated again; where an answer depends on those beside
  * it, a wave of which some are missing is generated whole.
@@ -37,7 +31,7 @@ export async function evaluate(
   evaluation: Evaluation,
   candidates: readonly Candidate[],
   samples: readonly PlannedSample[],
-): Promise<Answers[]> {
+): Promise<JournalledAnswers[]> {
   const { wavesInFlight } = evaluation.engine;
   const limit = pLimit({ concurrency: wavesInFlight ?? WAVES_IN_FLIGHT, rejectOnClear: true });
   const waves = candidates.map((candidate) => cutWaves(evaluation.plan, candidate, samples));

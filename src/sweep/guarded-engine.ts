@@ -1,6 +1,6 @@
 import type { Engine } from "../engine/engine.js";
 import { InputChangedError } from "../errors.js";
-import type { InputFiles } from "../formats/input-files.js";
+import type { InputFiles } from "../files/input-files.js";
 
 /**
  * The same engine, which hands over nothing that it computed after one of the files changed: it has a model mapped into memory, so that

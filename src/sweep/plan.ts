@@ -2,21 +2,16 @@ import { at } from "../assert.js";
 import { digest } from "../files/digest.js";
 import { boundaryCandidates, maskCandidates, maskKey, type Candidate } from "../adapter/mask.js";
 import { contextBytes, type ModelMemory } from "../adapter/model-memory.js";
-import {
-  ANY_CELLS,
-  isAlone,
-  type ContextShape,
-  type EngineInfo,
-  type Prompt,
-  type Shortcuts,
-} from "../engine/engine.js";
+import { ANY_CELLS, isAlone, type EngineInfo, type Prompt, type Shortcuts } from "../engine/engine.js";
+import { type ContextShape } from "../engine/layer-passes.js";
 import { availableMemory } from "../engine/machine.js";
 import { MemoryError, SampleError, UsageError } from "../errors.js";
 import type { Sample } from "../samples/sample.js";
 import { isRanking } from "../strategy/strategy.js";
 import { strategyMasks } from "../strategy/strategy-masks.js";
 import type { SweepConfig } from "./config.js";
-import type { Part, SweepInputs } from "./inputs/inputs.js";
+import type { SweepInputs } from "./inputs/inputs.js";
+import type { Part } from "../samples/split.js";
 
 /** A sample ready for the engine. */
 export interface PlannedSample {

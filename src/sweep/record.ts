@@ -15,7 +15,7 @@ import type { Confirmation } from "../choice/confirm.js";
 import type { Economy } from "./economy/answer-selection.js";
 import { isNested } from "../strategy/strategy.js";
 import { candidateEntries, choiceEntry, confirmationEntry, labelsOf } from "../run/to-result.js";
-import type { Answers } from "./evaluate.js";
+import type { JournalledAnswers } from "../run/journal.js";
 import type { SweepInputs } from "./inputs/inputs.js";
 import { hash, type SweepPlan } from "./plan.js";
 import { RESULT_SCHEMA_VERSION, sweepResultSchema, type SweepResult } from "../run/result.js";
@@ -40,7 +40,10 @@ export interface SweepRecord {
   readonly choice: Choice;
   readonly confirmation: Confirmation;
   readonly verdict: Verdict;
-  readonly answers: { readonly selection: readonly Answers[]; readonly holdout: readonly Answers[] };
+  readonly answers: {
+    readonly selection: readonly JournalledAnswers[];
+    readonly holdout: readonly JournalledAnswers[];
+  };
   readonly timings: SweepResult["timings"];
 }
 

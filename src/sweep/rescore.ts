@@ -3,18 +3,13 @@ import { RunFolderError, UsageError } from "../errors.js";
 import type { Sample } from "../samples/sample.js";
 import { taskByName } from "../tasks/task.js";
 import { chooseBoundary } from "../choice/choose.js";
-import { conclude, ruleSettings } from "../choice/conclude.js";
-import {
-  recipe,
-  redactedConfig,
-  resolveSettings,
-  settingsFromFile,
-  sweepConfigSchema,
-  type SweepSettings,
-} from "./config.js";
+import { conclude } from "../choice/conclude.js";
+import { ruleSettings } from "./inputs/scoring.js";
+import { recipe, redactedConfig, settingsFromFile, sweepConfigSchema } from "./config.js";
+import { resolveSettings, type SweepSettings } from "../settings.js";
 import { candidateEntries, choiceEntry, confirmationEntry, labelsOf } from "../run/to-result.js";
 import { isFullEntry } from "../run/entry-names.js";
-import type { Part } from "./inputs/inputs.js";
+import type { Part } from "../samples/split.js";
 import { loadRun, thoughtsOfRun, type FinishedRun } from "../run/load-run.js";
 import { sweepResultSchema, type SweepResult } from "../run/result.js";
 import { scoreAnswers, type CandidateScores } from "../choice/scores.js";

@@ -3,7 +3,7 @@ import type { Engine } from "../engine/engine.js";
 import { openEngine } from "../engine/process-engine.js";
 import { EngineCrashError, InterruptedError, UsageError } from "../errors.js";
 import { openRemoteEngine } from "../queue/open-remote.js";
-import type { InputFiles } from "../formats/input-files.js";
+import type { InputFiles } from "../files/input-files.js";
 import type { SweepConfig } from "./config.js";
 import { loadBaseInputs, type BaseConfig, type BaseInputs } from "./inputs/base-inputs.js";
 import { guardedEngine, openUnchanged, whileUnchanged } from "./guarded-engine.js";

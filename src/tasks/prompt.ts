@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { Template } from "@huggingface/jinja";
 import { SampleError, TemplateError, messageOf } from "../errors.js";
-import { CONFIG_BYTES, readWholeText } from "../formats/read-whole.js";
+import { CONFIG_BYTES, readWholeText } from "../files/read-whole.js";
 import type { Sample } from "../samples/sample.js";
 import { parseTemplate, renderTemplate } from "./render.js";
 

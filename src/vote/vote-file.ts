@@ -2,7 +2,7 @@ import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { fileError, FormatError } from "../errors.js";
-import { readOptionalText } from "../formats/read-whole.js";
+import { readOptionalText } from "../files/read-whole.js";
 import { systemPattern } from "./vote-pairs.js";
 
 /** Most characters (code points) of a voter's name. */

@@ -4,10 +4,10 @@ import { UsageError } from "../errors.js";
 import { stableJson } from "../files/stable-json.js";
 import type { Sample } from "../samples/sample.js";
 import { nameIn } from "../run/entry-names.js";
-import type { Part } from "../sweep/inputs/inputs.js";
+import type { Part } from "../samples/split.js";
 import { thoughtsOfRun, type FinishedRun } from "../run/load-run.js";
 import { withoutThoughts } from "../tasks/thoughts.js";
-import { boundaryOf } from "../compare/run-answers.js";
+import { boundaryOf } from "../run/entry-names.js";
 
 /** Two systems of a run by their names, the one that is looked at first: chosen before K=..., full and base. */
 export type SystemPair = readonly [system: string, against: string];

@@ -1,7 +1,7 @@
 import { UsageError } from "../errors.js";
 import { nominalAgreement, type Agreement } from "../statistics/agreement.js";
 import { preferenceShare, type PreferenceShare } from "../statistics/preference.js";
-import type { Part } from "../sweep/inputs/inputs.js";
+import type { Part } from "../samples/split.js";
 import type { FinishedRun } from "../run/load-run.js";
 import type { VoteRow, Votes } from "./vote-file.js";
 import { systemPair, votePairs, type SystemPair, type VotePairs } from "./vote-pairs.js";

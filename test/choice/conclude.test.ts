@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { conclude, ruleSettings, type ConcludeInput } from "../../src/choice/conclude.js";
+import { conclude, type ConcludeInput } from "../../src/choice/conclude.js";
+import { ruleSettings } from "../../src/sweep/inputs/scoring.js";
 import { chooseBoundary, type ChoiceInput } from "../../src/choice/choose.js";
 import { confirm } from "../../src/choice/confirm.js";
 import type { CandidateScores } from "../../src/choice/scores.js";

@@ -5,7 +5,7 @@ import { compare } from "../../src/compare/compare.js";
 import { compareConfigSchema } from "../../src/compare/config.js";
 import { comparisonSchema, type ComparisonResult } from "../../src/compare/result.js";
 import { AdapterError, RunFolderError, UsageError } from "../../src/errors.js";
-import { resolveSettings } from "../../src/sweep/config.js";
+import { resolveSettings } from "../../src/settings.js";
 import { Journal, type JournalRow } from "../../src/run/journal.js";
 import type { SweepResult } from "../../src/run/result.js";
 import { sweep } from "../../src/sweep/sweep.js";

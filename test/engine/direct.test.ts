@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { DirectUnavailable, llamaLibrary } from "../../src/engine/direct/llama-library.js";
 import { mostProbable } from "../../src/engine/direct/direct-decoder.js";
-import type { ContextShape, Engine } from "../../src/engine/engine.js";
+import type { Engine } from "../../src/engine/engine.js";
+import type { ContextShape } from "../../src/engine/layer-passes.js";
 import { openEngine } from "../../src/engine/process-engine.js";
 import { EngineError } from "../../src/errors.js";
 import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";

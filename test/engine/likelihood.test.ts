@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { ContextShape, Engine } from "../../src/engine/engine.js";
+import type { Engine } from "../../src/engine/engine.js";
+import type { ContextShape } from "../../src/engine/layer-passes.js";
 import { openEngine } from "../../src/engine/process-engine.js";
 import { logProbabilities } from "../support/log-probabilities.js";
 import { temporaryFolder } from "../support/temporary-folder.js";

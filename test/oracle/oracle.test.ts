@@ -12,7 +12,8 @@ import { piecesOf, writePieces, type ScaledPiece } from "../../src/adapter/piece
 import { trimAdapter } from "../../src/adapter/trim.js";
 import { trimPeftAdapter } from "../../src/adapter/trim-peft.js";
 import { at } from "../../src/assert.js";
-import { ANY_CELLS, type ContextShape, type Engine } from "../../src/engine/engine.js";
+import { ANY_CELLS, type Engine } from "../../src/engine/engine.js";
+import { type ContextShape } from "../../src/engine/layer-passes.js";
 import { openEngine } from "../../src/engine/process-engine.js";
 import { logProbabilities } from "../support/log-probabilities.js";
 import { temporaryFolder } from "../support/temporary-folder.js";

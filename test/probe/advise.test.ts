@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { adviseConfigSchema, type AdviseConfig } from "../../src/probe/advise-config.js";
 import { advise, planAdvice, type Advice } from "../../src/probe/advise.js";
-import { resolveSettings } from "../../src/sweep/config.js";
+import { resolveSettings } from "../../src/settings.js";
 import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
 import { runCli } from "../support/cli.js";
 import { ENGINE_START_MS, sampleLines, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";

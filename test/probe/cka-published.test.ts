@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readBaseModel, withSha256, type HashedBaseModel } from "../../src/adapter/base-model.js";
-import type { ContextShape, Engine } from "../../src/engine/engine.js";
+import type { Engine } from "../../src/engine/engine.js";
+import type { ContextShape } from "../../src/engine/layer-passes.js";
 import { openEngine } from "../../src/engine/process-engine.js";
 import {
   ckaPositions,

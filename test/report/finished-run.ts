@@ -1,8 +1,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stableJson } from "../../src/files/stable-json.js";
-import { redactedConfig, type SweepSettings } from "../../src/sweep/config.js";
-import type { Part } from "../../src/sweep/inputs/inputs.js";
+import { redactedConfig } from "../../src/sweep/config.js";
+import { type SweepSettings } from "../../src/settings.js";
+import type { Part } from "../../src/samples/split.js";
 import { rescore } from "../../src/sweep/rescore.js";
 import type { SweepResult } from "../../src/run/result.js";
 import { journalRow } from "../support/journal-row.js";

@@ -1,10 +1,11 @@
 import type { HashedBaseModel } from "../../src/adapter/base-model.js";
 import type { EngineInfo, Shortcuts } from "../../src/engine/engine.js";
-import { InputFiles } from "../../src/formats/input-files.js";
+import { InputFiles } from "../../src/files/input-files.js";
 import { metricByName } from "../../src/metrics/registry.js";
 import { Template } from "@huggingface/jinja";
 import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
-import type { PromptedSample, SweepInputs } from "../../src/sweep/inputs/inputs.js";
+import type { SweepInputs } from "../../src/sweep/inputs/inputs.js";
+import type { PromptedSample } from "../../src/sweep/inputs/base-inputs.js";
 import { planSweep, type SweepPlan } from "../../src/sweep/plan.js";
 import { noShortcuts } from "../../src/sweep/shortcuts.js";
 import { taskByName } from "../../src/tasks/task.js";

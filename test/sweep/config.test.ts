@@ -4,14 +4,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { parse } from "yaml";
 import { UsageError } from "../../src/errors.js";
 import { redact } from "../../src/files/redact.js";
-import {
-  kebabCase,
-  recipe,
-  redactedConfig,
-  resolveConfig,
-  settingNames,
-  settingsFromFile,
-} from "../../src/sweep/config.js";
+import { recipe, redactedConfig, resolveConfig, settingNames, settingsFromFile } from "../../src/sweep/config.js";
+import { kebabCase } from "../../src/settings.js";
 import { failureOf } from "../support/failure.js";
 
 vi.mock("node:os", { spy: true });

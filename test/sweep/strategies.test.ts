@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
-import { boundaryOf } from "../../src/compare/run-answers.js";
+import { boundaryOf } from "../../src/run/entry-names.js";
 import { RunFolderError, UsageError } from "../../src/errors.js";
 import { runPage } from "../../src/report/html/run-page.js";
 import { reportMarkdown } from "../../src/report/markdown.js";

@@ -1,5 +1,5 @@
 import { InsufficientMemoryError } from "node-llama-cpp";
-import type { ContextShape } from "../engine.js";
+import type { ContextShape } from "../layer-passes.js";
 import { batchesOf } from "./batches.js";
 import { GGML_TYPES } from "./ggml-tensor.js";
 import { GraphWatch, type TensorObserver } from "./graph-watch.js";

@@ -1,5 +1,5 @@
 import type { ScaledPiece } from "../../adapter/pieces.js";
-import type { ContextShape } from "../engine.js";
+import type { ContextShape } from "../layer-passes.js";
 import { DirectContext, type LoadedAdapter } from "./direct-context.js";
 import type { TensorObserver } from "./graph-watch.js";
 import type { LlamaLibrary } from "./llama-library.js";

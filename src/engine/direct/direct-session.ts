@@ -5,7 +5,6 @@ import { messageOf } from "../../errors.js";
 import type { WaveVocabulary } from "../answer.js";
 import { answerPrompts } from "../answer-prompts.js";
 import type {
-  ContextShape,
   GenerateRequest,
   Generation,
   HiddenRequest,
@@ -20,6 +19,7 @@ import type {
   Shortcuts,
   Work,
 } from "../engine.js";
+import type { ContextShape } from "../layer-passes.js";
 import type { InputMoment, LayerTimes, ModuleEnergy, MomentRequest, PassRequest } from "../layer-passes.js";
 import { directLikelihood } from "../likelihood.js";
 import { availableMemory } from "../machine.js";

@@ -1,4 +1,5 @@
-import type { ContextShape, HiddenRequest, HiddenStates } from "../engine.js";
+import type { HiddenRequest, HiddenStates } from "../engine.js";
+import type { ContextShape } from "../layer-passes.js";
 import { batchesOf } from "./batches.js";
 import type { DirectContext, LoadedAdapter } from "./direct-context.js";
 import type { DirectModel } from "./direct-model.js";

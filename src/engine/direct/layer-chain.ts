@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ContextShape } from "../engine.js";
+import type { ContextShape } from "../layer-passes.js";
 import type { DirectContext, HiddenRows } from "./direct-context.js";
 import { DirectModel } from "./direct-model.js";
 import { LayerTap } from "./layer-tap.js";

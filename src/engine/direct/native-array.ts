@@ -1,5 +1,4 @@
 import koffi from "koffi";
-import type { LlamaLibrary } from "./llama-library.js";
 
 /** An address in this process; 0n is null. */
 export type Pointer = bigint;
@@ -10,6 +9,12 @@ type TypedArrayClass<T extends TypedArray> = {
   new (buffer: ArrayBuffer): T;
 };
 
+/** The C library's memory. */
+export interface Heap {
+  readonly malloc: (bytes: number) => Pointer | null;
+  readonly free: (address: Pointer) => void;
+}
+
 /** An array in memory that native code may keep hold of: the garbage collector never moves it. */
 export interface NativeArray<T extends TypedArray> {
   readonly address: Pointer;
@@ -18,7 +23,7 @@ export interface NativeArray<T extends TypedArray> {
 
 /** Takes memory for `length` elements until {@link release}. */
 export function allocate<T extends TypedArray>(
-  library: LlamaLibrary,
+  library: Heap,
   Class: TypedArrayClass<T>,
   length: number,
 ): NativeArray<T> {
@@ -35,7 +40,7 @@ export function allocate<T extends TypedArray>(
   };
 }
 
-export function release(library: LlamaLibrary, array: NativeArray<TypedArray>): void {
+export function release(library: Heap, array: NativeArray<TypedArray>): void {
   library.free(array.address);
 }
 
@@ -46,7 +51,7 @@ export function release(library: LlamaLibrary, array: NativeArray<TypedArray>): 
 export class NativeScratch {
   private array: NativeArray<Uint8Array> | undefined;
 
-  constructor(private readonly library: LlamaLibrary) {}
+  constructor(private readonly library: Heap) {}
 
   /** At least so many bytes; what was there before is gone. */
   take(bytes: number): NativeArray<Uint8Array> {

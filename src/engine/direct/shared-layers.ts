@@ -1,5 +1,6 @@
 import type { WaveVocabulary } from "../answer.js";
-import type { ContextShape, SharedGeneration, SharedRequest } from "../engine.js";
+import type { SharedGeneration, SharedRequest } from "../engine.js";
+import type { ContextShape } from "../layer-passes.js";
 import type { DirectContext } from "./direct-context.js";
 import type { DirectModel } from "./direct-model.js";
 import { LayerChain } from "./layer-chain.js";

@@ -1,7 +1,8 @@
 import { at, defined } from "../../assert.js";
 import type { ScaledPiece } from "../../adapter/pieces.js";
 import { messageOf } from "../../errors.js";
-import type { ContextShape, ShortcutRequest } from "../engine.js";
+import type { ShortcutRequest } from "../engine.js";
+import type { ContextShape } from "../layer-passes.js";
 import type { DirectContext } from "./direct-context.js";
 import { mostProbable, type MaskAdapters } from "./direct-decoder.js";
 import type { DirectModel } from "./direct-model.js";

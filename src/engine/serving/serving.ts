@@ -1,5 +1,6 @@
 import type { ScaledPiece } from "../../adapter/pieces.js";
-import type { ContextShape, EngineInfo, LogitsRequest } from "../engine.js";
+import type { EngineInfo, LogitsRequest } from "../engine.js";
+import type { ContextShape } from "../layer-passes.js";
 import type { GrammarSchema } from "../grammar/json-grammar.js";
 
 /** How answers are served. */

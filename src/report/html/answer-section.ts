@@ -3,8 +3,9 @@ import { nameIn } from "../../run/entry-names.js";
 import { points, signed, signedRange } from "../../choice/format-points.js";
 import type { SweepResult } from "../../run/result.js";
 import { endsOf } from "../ends.js";
-import { labelOf, shortBytes, thousands, valueText } from "../figures.js";
-import { markup, type Content, type Html } from "./markup.js";
+import { labelOf, shortBytes, thousands } from "../figures.js";
+import { valueText } from "../../samples/value-text.js";
+import { markup, type Content, type Html } from "../../html/markup.js";
 import { facts } from "./table.js";
 
 /** The answer: in one sentence, in figures, in the rest of the sentences, and what a reader should know besides. */

@@ -9,7 +9,7 @@ import {
 } from "echarts/components";
 import { init, use, type ComposeOption } from "echarts/core";
 import { SVGRenderer } from "echarts/renderers";
-import { Html, markup } from "./markup.js";
+import { Html, markup } from "../../html/markup.js";
 
 use([LineChart, CustomChart, GridComponent, MarkLineComponent, MarkAreaComponent, SVGRenderer]);
 

@@ -3,7 +3,7 @@ import { subjectOf } from "../subject.js";
 import { points, signed } from "../../choice/format-points.js";
 import type { SweepResult } from "../../run/result.js";
 import { labelOf } from "../figures.js";
-import { markup, type Content, type Html } from "./markup.js";
+import { markup, type Content, type Html } from "../../html/markup.js";
 import { table } from "./table.js";
 
 type Rule = SweepResult["choice"]["rule"];

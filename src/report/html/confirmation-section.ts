@@ -5,7 +5,7 @@ import { endsOf, type End } from "../ends.js";
 import { confirmationText, labelOf, metricsOf, pOf, range, type Paired } from "../figures.js";
 import { chartImage } from "./chart.js";
 import { differenceOption, type DifferenceRow } from "./difference-plot.js";
-import { markup, type Html } from "./markup.js";
+import { markup, type Html } from "../../html/markup.js";
 import { table } from "./table.js";
 
 type Comparison = SweepResult["confirmation"]["comparisons"][number];

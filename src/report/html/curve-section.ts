@@ -7,7 +7,7 @@ import { labelOf, metricsOf, range, shortBytes, thousands } from "../figures.js"
 import { leftOut, selectionTitle, type LeftOut } from "../left-out.js";
 import { chartImage } from "./chart.js";
 import { curveOption, type Curve, type CurvePlot, type Level, type PlotPoint } from "./curve-plot.js";
-import { markup, type Content, type Html } from "./markup.js";
+import { markup, type Content, type Html } from "../../html/markup.js";
 import { table, type Column } from "./table.js";
 
 /** Sizes in CSS pixels: the main chart on a wide and on a narrow screen, and the small ones. */

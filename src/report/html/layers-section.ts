@@ -4,7 +4,7 @@ import type { ProbeMarks } from "../report-input.js";
 import { strategyCells, strategyHeads } from "../strategies.js";
 import { chartImage } from "./chart.js";
 import { curveOption } from "./curve-plot.js";
-import { markup, type Html } from "./markup.js";
+import { markup, type Html } from "../../html/markup.js";
 import { kneeMarks, layerPlot } from "./probe-images.js";
 import { table } from "./table.js";
 

@@ -3,7 +3,7 @@ import { points } from "../../choice/format-points.js";
 import type { SweepResult } from "../../run/result.js";
 import { endsOf, type End, type ResultPart } from "../ends.js";
 import { counted, labelOf } from "../figures.js";
-import { markup, type Content, type Html } from "./markup.js";
+import { markup, type Content, type Html } from "../../html/markup.js";
 import { table } from "./table.js";
 
 /** What answers look like whatever they say, and how scores fall on groups of samples. */

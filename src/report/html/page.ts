@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { version } from "../../version.js";
-import { markup, Html, type Content } from "./markup.js";
+import { markup, Html, type Content } from "../../html/markup.js";
 import { searchScript } from "./search-script.js";
-import { style } from "./style.js";
+import { style } from "../../html/style.js";
 
 /** A page of one file. */
 export interface Page {

@@ -2,7 +2,7 @@ import { points, pText, shareRange, signed, signedRange } from "../../choice/for
 import { range } from "../figures.js";
 import type { JudgeMarks, VoteResult } from "../report-input.js";
 import { voteColumns, votersText } from "../votes.js";
-import { markup, type Content, type Html } from "./markup.js";
+import { markup, type Content, type Html } from "../../html/markup.js";
 import { table } from "./table.js";
 
 /** Said wherever a judge's verdicts are shown. */

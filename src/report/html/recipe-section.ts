@@ -1,6 +1,7 @@
 import type { SweepResult } from "../../run/result.js";
-import { counted, duration, shortBytes, thousands, valueText } from "../figures.js";
-import { markup, type Content, type Html } from "./markup.js";
+import { counted, duration, shortBytes, thousands } from "../figures.js";
+import { valueText } from "../../samples/value-text.js";
+import { markup, type Content, type Html } from "../../html/markup.js";
 import { facts, table } from "./table.js";
 
 /** How to repeat the run and use its outcome: command, settings, versions, hashes, times. */

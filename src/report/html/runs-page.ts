@@ -4,7 +4,7 @@ import { goodRangeSentences, placeText } from "../run-comparison-words.js";
 import { placeOf, type CommonPlace, type RunComparison, type RunCurve, type RunValue } from "../run-curves.js";
 import { chartImage } from "./chart.js";
 import { curveOption, type Curve, type CurvePlot } from "./curve-plot.js";
-import { markup, type Content, type Html } from "./markup.js";
+import { markup, type Content, type Html } from "../../html/markup.js";
 import { pageText } from "./page.js";
 import { table, type Column } from "./table.js";
 

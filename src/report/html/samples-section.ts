@@ -3,8 +3,9 @@ import { candidateText } from "../subject.js";
 import type { SweepResult } from "../../run/result.js";
 import type { ComparedAnswer, ComparedSample, ComparedSamples } from "../compared-samples.js";
 import { type End } from "../ends.js";
-import { labelOf, metricsOf, valueText } from "../figures.js";
-import { markup, type Content, type Html } from "./markup.js";
+import { labelOf, metricsOf } from "../figures.js";
+import { valueText } from "../../samples/value-text.js";
+import { markup, type Content, type Html } from "../../html/markup.js";
 import { facts } from "./table.js";
 import { wordDifferences, type Stretch } from "./word-differences.js";
 

@@ -1,4 +1,4 @@
-import { style } from "./style.js";
+import { style } from "../../html/style.js";
 
 /** An image that is a file of its own. */
 export interface StandaloneImage {

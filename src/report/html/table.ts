@@ -1,4 +1,4 @@
-import { markup, type Content, type Html } from "./markup.js";
+import { markup, type Content, type Html } from "../../html/markup.js";
 
 /** A column of a table: its head, and what a row has in it. */
 export interface Column<Row> {

@@ -1,11 +1,13 @@
 import { boundaryName, type Candidate } from "../../adapter/mask.js";
 import type { SweepConfig } from "../config.js";
 import { InterruptedError } from "../../errors.js";
-import { evaluate, type Answers, type Evaluation } from "../evaluate.js";
+import { evaluate, type Evaluation } from "../evaluate.js";
+import type { JournalledAnswers } from "../../run/journal.js";
 import type { SweepInputs } from "../inputs/inputs.js";
 import { LikelihoodFile } from "../../run/likelihood-file.js";
 import { bareEntry } from "../../run/to-result.js";
-import { raceEntry, raceNote } from "../../run/race-words.js";
+import { raceNote } from "../../run/race-words.js";
+import { raceEntry } from "./run-race.js";
 import type { SweepResult } from "../../run/result.js";
 import { screen, type ScreenOutcome } from "./screen.js";
 import { screenEntry, screenNote } from "../screen-result.js";
@@ -24,7 +26,7 @@ export interface Economy {
 /** The selection part, answered in full or as far as the choice needs it. */
 export interface AnsweredSelection {
   /** Of the candidates that answered every sample, by ascending K; the full adapter is one of them where anything was left out. */
-  readonly answers: Answers[];
+  readonly answers: JournalledAnswers[];
   readonly economy: Economy;
 }
 

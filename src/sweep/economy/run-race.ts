@@ -1,14 +1,15 @@
 import { at, defined } from "../../assert.js";
 import type { Candidate } from "../../adapter/mask.js";
 import type { PlannedSample } from "../plan.js";
-import { evaluate, type Answers, type Evaluation } from "../evaluate.js";
-import type { JournalRow } from "../../run/journal.js";
+import { evaluate, type Evaluation } from "../evaluate.js";
+import type { JournalledAnswers, JournalRow } from "../../run/journal.js";
 import { layerTokens } from "../../run/layer-tokens.js";
 import { raceBlocks } from "../../choice/race-blocks.js";
 import { nextCall, startRace } from "../../choice/race.js";
 import { PREDICTION_ERRORS, type Drop } from "../../choice/race-track.js";
 import type { RuleSettings } from "../../choice/rules.js";
 import { scoreAnswers, type AnswerScoring } from "../../choice/scores.js";
+import type { RaceEntry } from "../../run/race-words.js";
 
 /** How a race is run. */
 export interface RaceOptions {
@@ -22,7 +23,7 @@ export interface RaceOptions {
 /** How a race ended. */
 export interface RaceOutcome {
   /** Of those that answered every sample, in the order of the samples. */
-  readonly answers: readonly Answers[];
+  readonly answers: readonly JournalledAnswers[];
   /** By ascending K. */
   readonly dropped: readonly (Drop & { readonly candidate: Candidate })[];
   readonly blocks: readonly number[];
@@ -116,5 +117,26 @@ function costOf(
     allAnswers: rows.length * samples.length,
     layerTokens: layerTokens(layers, all),
     allLayerTokens: Math.round(layers * whole.reduce((sum, tokens) => sum + tokens, 0)),
+  };
+}
+
+/** How a race's predictions are made, for a reader. */
+const METHOD =
+  "stochastic curtailment: paired differences predicted for all samples from those answered (sampling without replacement), each prediction one-sided";
+/** A race as `result.json` holds it. */
+export function raceEntry({ dropped, blocks, error, cost }: RaceOutcome): RaceEntry {
+  return {
+    method: METHOD,
+    error,
+    blocks: [...blocks],
+    ...cost,
+    dropped: dropped.map(({ boundary, reason, samples, against, reach, limit }) => ({
+      boundary,
+      reason,
+      samples,
+      against,
+      ...(reach === undefined ? {} : { reach }),
+      ...(limit === undefined ? {} : { limit }),
+    })),
   };
 }

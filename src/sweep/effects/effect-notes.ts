@@ -2,7 +2,7 @@ import { withSha256, type BaseModel, type HashedBaseModel } from "../../adapter/
 import type { HashedAdapter } from "../../adapter/adapter.js";
 import { openAdapter } from "../../adapter/open-adapter.js";
 import { openEngine } from "../../engine/process-engine.js";
-import { InputFiles } from "../../formats/input-files.js";
+import { InputFiles } from "../../files/input-files.js";
 import { BoundaryError, InterruptedError } from "../../errors.js";
 import { adapterEffects } from "./adapter-effects.js";
 import type { EffectEngine } from "./effect-trial.js";

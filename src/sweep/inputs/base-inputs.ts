@@ -1,11 +1,11 @@
 import { readBaseModel, withSha256, type BaseModel, type HashedBaseModel } from "../../adapter/base-model.js";
-import { InputFiles } from "../../formats/input-files.js";
+import { InputFiles } from "../../files/input-files.js";
 import { resolveModelPath } from "../../engine/resolve-model.js";
 import { parseMap } from "../../samples/field-map.js";
 import { groupOf, groupSamples } from "../../samples/grouping.js";
 import { loadSamples } from "../../samples/load.js";
 import type { LoadedSamples, LoadOptions, Sample } from "../../samples/sample.js";
-import { assertDisjoint, splitSamples } from "../../samples/split.js";
+import { assertDisjoint, splitSamples, type Part } from "../../samples/split.js";
 import { chatFormatter, type TemplateChoice } from "../../tasks/chat.js";
 import { loadPrompt, renderPrompt, type PromptTemplate } from "../../tasks/prompt.js";
 import { taskByName, type Task } from "../../tasks/task.js";
@@ -16,9 +16,6 @@ import { scoringOf, type Scoring } from "./scoring.js";
 
 /** Settings that say what is asked of a base model, and nothing of an adapter. */
 export type BaseConfig = Omit<SweepConfig, "adapter" | "out" | "boundaries">;
-
-/** The part of the samples that chooses K, or the part that only confirms it. */
-export type Part = "selection" | "holdout";
 
 /** A sample with the text that the model continues. */
 export interface PromptedSample {

@@ -7,8 +7,6 @@ import type { SweepConfig } from "../config.js";
 import type { AdapterEffects } from "../../run/without-effect.js";
 import { checkStrategy, strategyInputs, type StrategyInputs } from "./strategy-inputs.js";
 
-export type { Part, PromptedSample } from "./base-inputs.js";
-
 /** Everything a sweep reads before the engine starts, checked. */
 export interface SweepInputs extends BaseInputs, StrategyInputs {
   /** As the engine loads it. */

@@ -1,6 +1,6 @@
 import { UsageError } from "../../errors.js";
 import type { SweepConfig } from "../config.js";
-import type { PromptedSample } from "./inputs.js";
+import type { PromptedSample } from "./base-inputs.js";
 
 /**
  * Checks that what is to be left out can be left out.

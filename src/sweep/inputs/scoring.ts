@@ -7,8 +7,9 @@ import { withReading, type AnswerReading } from "../../tasks/answer-text.js";
 import { regexExtraction } from "../../tasks/extraction.js";
 import type { Task } from "../../tasks/task.js";
 import { thoughtMarks, type ThoughtMarks } from "../../tasks/thoughts.js";
-import type { Floor } from "../../choice/rules.js";
+import type { Floor, RuleSettings } from "../../choice/rules.js";
 import type { SweepConfig } from "../config.js";
+import { isNested, parseStrategy } from "../../strategy/strategy.js";
 
 /** What answers are scored with. */
 export interface Scoring {
@@ -97,4 +98,14 @@ function parseFloors(list: string, context: MetricContext): Floor[] {
 export function rulesOfFormat(format: string): QaRules {
   if (format === "hotpotqa") return "hotpotqa";
   return format === "squad2.0" ? "squad2" : "squad";
+}
+
+/** What the rule is given, from the settings of a sweep. */
+export function ruleSettings(
+  { rule, margin, strategy = "prefix" }: Pick<SweepConfig, "rule" | "margin" | "strategy">,
+  { primary, floors }: Pick<Scoring, "primary" | "floors">,
+  layerCount: number,
+): RuleSettings {
+  const isNestedHere = isNested(parseStrategy(strategy, layerCount));
+  return { rule, margin, floors, metric: primary.name, isNested: isNestedHere, layerCount };
 }

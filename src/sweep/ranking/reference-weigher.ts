@@ -1,6 +1,7 @@
 import { maskKey, type Mask } from "../../adapter/mask.js";
 import { piecesOf, type Piece } from "../../adapter/pieces.js";
-import type { ContextShape, Engine, Likelihood } from "../../engine/engine.js";
+import type { Engine, Likelihood } from "../../engine/engine.js";
+import type { ContextShape } from "../../engine/layer-passes.js";
 import { InterruptedError } from "../../errors.js";
 import { shuffle } from "../../statistics/random.js";
 import { continuedPrompts, type ContinuedPrompt } from "./continuations.js";

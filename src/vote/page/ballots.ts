@@ -1,7 +1,7 @@
 import { createHash, createHmac, randomBytes } from "node:crypto";
 import { appendVote, readVotes, type Verdict, type VoteRow } from "../vote-file.js";
 import type { VotePair, VotePairs } from "../vote-pairs.js";
-import { valueText } from "../../report/figures.js";
+import { valueText } from "../../samples/value-text.js";
 import { shuffle } from "../../samples/shuffle.js";
 import { ApiError } from "../../server/api-error.js";
 

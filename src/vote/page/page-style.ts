@@ -1,4 +1,4 @@
-import { style } from "../../report/html/style.js";
+import { style } from "../../html/style.js";
 
 /**
  * The style sheet of the page people vote on: that of reports, and what only this page has. The name of the colour for the chosen

@@ -1,4 +1,4 @@
-import { markup, type Html } from "../../report/html/markup.js";
+import { markup, type Html } from "../../html/markup.js";
 
 /** What differs between the pages of two votes. */
 export interface VotePageParts {

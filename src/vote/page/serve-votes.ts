@@ -5,7 +5,7 @@ import { isLoopback } from "../../server/settings.js";
 import { aborted } from "../../engine/aborted.js";
 import { listen } from "../../server/listen.js";
 import { loadRun } from "../../run/load-run.js";
-import type { Part } from "../../sweep/inputs/inputs.js";
+import type { Part } from "../../samples/split.js";
 import { voteApp } from "./app.js";
 import { Ballots, type BallotOptions } from "./ballots.js";
 

@@ -1,9 +1,15 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { ScaledPiece } from "../../../src/adapter/pieces.js";
-import type { ContextShape, Engine } from "../../../src/engine/engine.js";
+import type { Engine } from "../../../src/engine/engine.js";
+import type { ContextShape } from "../../../src/engine/layer-passes.js";
 import { openEngine } from "../../../src/engine/process-engine.js";
 import { openServingEngine } from "../../../src/engine/serving/serving-engine.js";
-import { greedy, type ServedAnswer, type ServingEngine, type ServingRequest } from "../../../src/engine/serving/serving.js";
+import {
+  greedy,
+  type ServedAnswer,
+  type ServingEngine,
+  type ServingRequest,
+} from "../../../src/engine/serving/serving.js";
 import { EngineError } from "../../../src/errors.js";
 import { logProbabilities } from "../../support/log-probabilities.js";
 import { temporaryFolder } from "../../support/temporary-folder.js";

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { InputChangedError } from "../../src/errors.js";
 import { FileSource, sha256File, withFileSource } from "../../src/files/file-source.js";
-import { stampNow, withStamp } from "../../src/formats/file-stamp.js";
-import { hashStamped, InputFiles } from "../../src/formats/input-files.js";
+import { stampNow, withStamp } from "../../src/files/file-stamp.js";
+import { hashStamped, InputFiles } from "../../src/files/input-files.js";
 import { failureOf } from "../support/failure.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 

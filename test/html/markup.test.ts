@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { escapeText, markup } from "../../src/report/html/markup.js";
-import { textOf } from "./tags.js";
+import { escapeText, markup } from "../../src/html/markup.js";
+import { textOf } from "../report/tags.js";
 
 describe("markup", () => {
   it("escapes texts, leaves markup, joins lists, drops what is not there", () => {

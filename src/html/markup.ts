@@ -1,4 +1,4 @@
-import { defined } from "../../assert.js";
+import { defined } from "../assert.js";
 
 /** Markup that is safe to put into a page as it is. Text becomes it through {@link markup} alone, so it cannot pass for it. */
 export class Html {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readPeftConfig } from "../../src/adapter/peft-config.js";
 import { FileError } from "../../src/errors.js";
-import { isMissing, readOptionalText, readWhole, readWholeText } from "../../src/formats/read-whole.js";
+import { isMissing, readOptionalText, readWhole, readWholeText } from "../../src/files/read-whole.js";
 import { Journal } from "../../src/run/journal.js";
 import { loadPrompt } from "../../src/tasks/prompt.js";
 import { loadSamples } from "../../src/samples/load.js";
@@ -42,7 +42,7 @@ describe("a file read whole", () => {
   });
 
   it.runIf(process.platform === "linux")("may be a pipe of the shell's", () => {
-    const script = `import("${new URL("../../dist/formats/read-whole.js", import.meta.url).href}").then(async (m) => {
+    const script = `import("${new URL("../../dist/files/read-whole.js", import.meta.url).href}").then(async (m) => {
       console.log(await m.readWholeText(process.argv[1], 100), (await m.readWhole(process.argv[2], 5).catch((e) => e)).message);
     });`;
     const text = execFileSync("bash", [

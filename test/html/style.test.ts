@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { style } from "../../src/report/html/style.js";
+import { style } from "../../src/html/style.js";
 
 /** The colours of a block of the style sheet by their names, as red, green, blue from 0 to 255. */
 function colours(block: string | undefined): Map<string, readonly number[]> {
