@@ -27,7 +27,7 @@ describe.each([...oracle, ...unusualArchitectures])("which modules of a %s adapt
     const unusual = unusualArchitectures.find((name) => name === architecture);
     const path = unusual
       ? await writeUnusualModel(folder.path, unusual)
-      : fileURLToPath(new URL(`../oracle/fixtures/${architecture}/base.gguf`, import.meta.url));
+      : fileURLToPath(new URL(`../../oracle/fixtures/${architecture}/base.gguf`, import.meta.url));
     model = await withSha256(await readBaseModel(path));
     engine = await openEngine({ modelPath: path, gpu: "off", gpuLayers: 0, threads: 1 });
   }, ENGINE_START_MS);
