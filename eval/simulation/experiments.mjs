@@ -44,7 +44,7 @@ function scoreOf(values, isBinary) {
 function candidatesOf(random, shape, values = rightOrWrong) {
   return drawLatents(random, shape).map((latent, k) => ({
     candidate: {
-      boundary: k,
+      number: k,
       boundaries: [k],
       mask: MASKS[k],
       keptModules: k,
@@ -70,7 +70,7 @@ export function falseImprovements(product, { sweeps, samples, seed, rate = 0.5, 
   const claims = Array.from({ length: sweeps }, () => {
     const shape = { rates: flat(rate), samples, ...alike };
     const [selection, holdout] = [candidatesOf(random, shape), candidatesOf(random, shape)];
-    const { boundary } = product.chooseBoundary(inputOf(selection, "best")).chosen.candidate;
+    const { number: boundary } = product.chooseBoundary(inputOf(selection, "best")).chosen.candidate;
     return {
       selection: claimsBetter(product, selection[boundary], selection[LAYERS]),
       holdout: claimsBetter(product, holdout[boundary], holdout[LAYERS]),
@@ -89,7 +89,7 @@ export function falseAcceptances(product, { sweeps, samples, seed, drop = 2, par
   const values = partial ? partialCredit : rightOrWrong;
   const accepted = Array.from({ length: sweeps }, () => {
     const scored = candidatesOf(random, { rates, samples, ...alike }, values);
-    return product.chooseBoundary(inputOf(scored, "no-worse", drop)).chosen.candidate.boundary < LAYERS;
+    return product.chooseBoundary(inputOf(scored, "no-worse", drop)).chosen.candidate.number < LAYERS;
   });
   return share(accepted);
 }
@@ -112,7 +112,7 @@ export function trimming(product, { sweeps, samples, seed, margins, alike = USUA
   for (let sweep = 0; sweep < sweeps; sweep++) {
     const scored = candidatesOf(random, { rates, samples, ...alike });
     margins.forEach((margin, i) => {
-      chosen[i].push(product.chooseBoundary(inputOf(scored, "no-worse", margin)).chosen.candidate.boundary);
+      chosen[i].push(product.chooseBoundary(inputOf(scored, "no-worse", margin)).chosen.candidate.number);
     });
   }
   return chosen.map((boundaries) => {
@@ -131,7 +131,7 @@ export function picks(product, { sweeps, samples, seed, gain = 3, alike = USUAL 
     const scored = candidatesOf(random, { rates, samples, ...alike });
     for (const rule of rules) {
       const boundary = product.ruleNames.includes(rule)
-        ? product.chooseBoundary(inputOf(scored, rule)).chosen.candidate.boundary
+        ? product.chooseBoundary(inputOf(scored, rule)).chosen.candidate.number
         : breimanPick(scored);
       found.get(rule).push(boundary);
     }
@@ -161,7 +161,7 @@ export function winnersCurse(product, { sweeps, samples, seed, rule = "best", ra
   for (let sweep = 0; sweep < sweeps; sweep++) {
     const scored = candidatesOf(random, { rates, samples, ...USUAL });
     const input = inputOf(scored, rule);
-    const truth = 100 * rates[product.chooseBoundary(input).chosen.candidate.boundary];
+    const truth = 100 * rates[product.chooseBoundary(input).chosen.candidate.number];
     const { apparent, corrected } = product.inSampleEstimate(input, { seed: sweep, resamples });
     errors.apparent.push(apparent - truth);
     errors.leaveOneOut.push(corrected - truth);
@@ -199,7 +199,7 @@ export function confirmations(product, { sweeps, samples, seed, rates, folds = 5
       });
     };
     const [selection, holdout] = [part(0, half), part(half, samples)];
-    const { boundary } = product.chooseBoundary(inputOf(selection, "best")).chosen.candidate;
+    const { number: boundary } = product.chooseBoundary(inputOf(selection, "best")).chosen.candidate;
     const { metrics } = product.crossValidate(inputOf(scored, "best"), { folds, seed: sweep, resamples: 1, trials: 1 });
     return {
       split: claimsBetter(product, holdout[boundary], holdout[LAYERS]),

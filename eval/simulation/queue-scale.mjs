@@ -136,7 +136,11 @@ async function measure([workers = 1000, rows = 1_000_000, rowMs = 200, processes
     const config = resolveConfig({ ...files, holdout: 0, maxTokens: 8, out: join(folder, "run") });
     const inputs = await loadInputs(config);
     const tokens = inputs.samples.map((_, i) => Array.from({ length: 40 }, (__, at) => (at * 31 + i) % 512));
-    const plan = planSweep(config, inputs, engineInfo, tokens, { batchedCells: 256, sharedLayers: true, reasons: [] });
+    const plan = planSweep(config, inputs, engineInfo, tokens, {
+      invariantTokens: 256,
+      sharedLayers: true,
+      reasons: [],
+    });
     const pieces = await writePieces(
       inputs.adapter,
       plan.candidates.map(({ mask }) => mask),

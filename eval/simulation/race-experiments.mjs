@@ -47,11 +47,11 @@ export function replay(product, { scored, costs }, settings, { blocks, error }) 
 export function judge(product, { raced, full }, settings, data) {
   const [ours, theirs] = [raced, full].map(({ candidate }) => {
     return score(
-      data.find((one) => one.candidate.boundary === candidate.boundary),
+      data.find((one) => one.candidate.number === candidate.number),
       settings.metric,
     );
   });
-  const isSame = raced.candidate.boundary === full.candidate.boundary;
+  const isSame = raced.candidate.number === full.candidate.number;
   if (isSame) return { isSame, isNoWorse: true, difference: 0 };
   const isWithin =
     settings.rule !== "no-worse" || ours.value >= score(data.at(-1), settings.metric).value - settings.margin;
@@ -79,7 +79,7 @@ export function drawSweep(random, { rates, samples, alike, partial = false }) {
       corpusValue: (sums, count) => (100 * sums[0]) / count,
     };
     return {
-      candidate: { boundary: k, boundaries: [k], mask: new Map([[`K${k}`, 1]]), keptModules: k, bytes: k },
+      candidate: { number: k, boundaries: [k], mask: new Map([[`K${k}`, 1]]), keptModules: k, bytes: k },
       scores: new Map([["m", whole]]),
       answers: { count: samples },
     };
@@ -111,7 +111,7 @@ export async function sweepOfRun(product, folder) {
     const rows = run.answers(boundary, "selection");
     if (!rows) return [];
     const mask = new Map(Array.from({ length: keptModules }, (_, i) => [`module ${i}`, 1]));
-    const candidate = { boundary, boundaries, keptModules, bytes, mask };
+    const candidate = { number: boundary, boundaries, keptModules, bytes, mask };
     const scored = product.scoreAnswers({ candidate, rows }, samples, { metrics: [primary], extract });
     return [{ scored, costs: rows.map((row) => product.layerTokens(layers, [row])) }];
   });
@@ -160,8 +160,8 @@ export function falseAcceptances(product, { sweeps, samples, seed, alike, how })
   let [full, raced] = [0, 0];
   for (let i = 0; i < sweeps; i++) {
     const outcome = replay(product, drawSweep(random, { rates, samples, alike }), settings, how);
-    if (outcome.full.candidate.boundary < LAYERS) full += 1;
-    if (outcome.raced.candidate.boundary < LAYERS) raced += 1;
+    if (outcome.full.candidate.number < LAYERS) full += 1;
+    if (outcome.raced.candidate.number < LAYERS) raced += 1;
   }
   return { full: (100 * full) / sweeps, raced: (100 * raced) / sweeps };
 }

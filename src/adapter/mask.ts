@@ -7,7 +7,7 @@ export type Mask = ReadonlyMap<string, number>;
 /** One mask under evaluation. */
 export interface Candidate {
   /** K where boundaries are tried; otherwise a number by which candidates of one run are told apart, rising with what they keep. The smallest of `boundaries`. */
-  readonly boundary: number;
+  readonly number: number;
   /** All boundaries asked for that keep the same tensors, ascending. */
   readonly boundaries: readonly number[];
   /** What it is called: `K=12`, `layers 3-7`. */
@@ -92,7 +92,7 @@ export function maskCandidates(adapter: Adapter, masks: readonly NumberedMask[])
     const kept = adapter.modules.filter((module) => first.mask.has(module.name));
     return [
       {
-        boundary: first.number,
+        number: first.number,
         boundaries: same.map(({ number }) => number),
         name: first.name,
         ...(first.keeps === undefined ? {} : { keeps: first.keeps }),

@@ -176,7 +176,7 @@ function nounOf(name: string): string {
 
 function paperSentence(evidence: Evidence, { chosen }: Ruling, layerCount: number): string {
   const wanted = paperBoundary(layerCount);
-  const { boundary, boundaries } = evidence.candidate(chosen).candidate;
+  const { number: boundary, boundaries } = evidence.candidate(chosen).candidate;
   const rule = `K=${wanted}, 15 of 32 layers scaled to ${layerCount}, without a look at the scores`;
   if (boundary === wanted) return `${rule}.`;
   return boundaries.includes(wanted)

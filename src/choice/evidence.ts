@@ -47,13 +47,13 @@ export class Evidence {
   }
 
   boundary(at: number): number {
-    return this.candidate(at).candidate.boundary;
+    return this.candidate(at).candidate.number;
   }
 
   /** What candidates are called, by their number. */
   name(boundary: number): string {
     return (
-      this.candidates.find(({ candidate }) => candidate.boundary === boundary)?.candidate.name ?? boundaryName(boundary)
+      this.candidates.find(({ candidate }) => candidate.number === boundary)?.candidate.name ?? boundaryName(boundary)
     );
   }
 

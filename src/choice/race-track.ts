@@ -18,7 +18,7 @@ export const PREDICTION_ERRORS: Readonly<Record<RuleName, number>> = {
 
 /** A candidate in a race. */
 export interface Racer {
-  readonly boundary: number;
+  readonly number: number;
   readonly boundaries: readonly number[];
 }
 
@@ -84,7 +84,7 @@ export class RaceTrack {
   }
 
   boundary(at: number): number {
-    return defined(this.racers[at], "a racer").boundary;
+    return defined(this.racers[at], "a racer").number;
   }
 
   /** Places that have not been dropped. */

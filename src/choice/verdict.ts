@@ -11,7 +11,7 @@ export interface Verdict {
 }
 
 /** What the verdict needs of a candidate. */
-type CandidateFacts = Pick<Candidate, "boundary" | "keeps" | "keptModules" | "bytes">;
+type CandidateFacts = Pick<Candidate, "number" | "keeps" | "keptModules" | "bytes">;
 
 /** What the verdict is about. */
 export interface VerdictInput {
@@ -56,7 +56,7 @@ export function verdict(input: VerdictInput): Verdict {
       ],
     };
   }
-  if (chosen.boundary === full.boundary) {
+  if (chosen.number === full.number) {
     return {
       kind: "keep-everything",
       sentences: [
@@ -92,7 +92,7 @@ function baseHeadline({ rule, chosen }: VerdictInput): string {
 }
 
 function keepHeadline({ rule, full }: VerdictInput): string {
-  const everything = full.keeps === undefined ? `keep everything (K=${full.boundary})` : "keep everything";
+  const everything = full.keeps === undefined ? `keep everything (K=${full.number})` : "keep everything";
   const what = full.keeps === undefined ? "boundary" : "mask";
   return rule === "no-worse"
     ? `No smaller ${what} is shown to be as good: ${everything}.`
@@ -107,8 +107,8 @@ function headline({ chosen, full, layerCount }: VerdictInput): string {
       return `Keep of the adapter ${chosen.keeps}: no bytes go, but part of it is scaled down.`;
     return `Keep the adapter in ${chosen.keeps} and drop the rest: ${share} % of its tensors' bytes go.`;
   }
-  const kept = chosen.boundary === 1 ? "layer 0" : `layers 0 to ${chosen.boundary - 1}`;
-  return `Keep the adapter in ${kept} and drop it above (K=${chosen.boundary} of ${layerCount}): ${share} % of its tensors' bytes go.`;
+  const kept = chosen.number === 1 ? "layer 0" : `layers 0 to ${chosen.number - 1}`;
+  return `Keep the adapter in ${kept} and drop it above (K=${chosen.number} of ${layerCount}): ${share} % of its tensors' bytes go.`;
 }
 
 function againstBoth(main: Comparison): string {

@@ -35,7 +35,7 @@ export function compareCommand(signal: AbortSignal): Command {
     .addOption(settingFlag("--extract <regex>", "extract"))
     .addOption(settingFlag("--strip-thoughts", "stripThoughts"))
     .addOption(new Option("--no-strip-thoughts", "score outputs with their thoughts"))
-    .addOption(settingFlag("--rules <script>", "rules").choices(["auto", "squad", "squad2", "hotpotqa"]))
+    .addOption(settingFlag("--qa-script <script>", "qaScript").choices(["auto", "squad", "squad2", "hotpotqa"]))
     .addOption(own("--fail-if <condition>", "failIf").argParser(collect))
     .addOption(own("--show <n>", "show").argParser(wholeNumber))
     .addOption(settingFlag("--limit <n>", "limit").argParser(wholeNumber))

@@ -80,7 +80,7 @@ async function scoreFile(flags: ScoreFlags): Promise<void> {
   const language = flags.targetLanguage ?? (paths?.[0] === undefined ? undefined : languageOfPath(paths[0]));
   const usual = loaded.format === "hotpotqa" ? "em,f1,precision,recall" : "em,f1";
   const metrics = metricsByList(flags.metrics ?? usual, {
-    rules: flags.rules === undefined || flags.rules === "auto" ? rulesOfFormat(loaded.format) : flags.rules,
+    rules: flags.qaScript === undefined || flags.qaScript === "auto" ? rulesOfFormat(loaded.format) : flags.qaScript,
     targetLanguage: language,
   });
   const scores = scoreOutputs(loaded.predictions, {

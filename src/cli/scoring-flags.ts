@@ -15,7 +15,7 @@ export type ScoringFlags = Partial<
     | "groupBy"
     | "extract"
     | "stripThoughts"
-    | "rules"
+    | "qaScript"
     | "targetLanguage"
   >
 >;
@@ -37,7 +37,7 @@ export function scoringFlags(): Option[] {
     settingFlag("--extract <regex>", "extract"),
     settingFlag("--strip-thoughts", "stripThoughts"),
     new Option("--no-strip-thoughts", "score outputs with their thoughts"),
-    settingFlag("--rules <script>", "rules").choices(["auto", "squad", "squad2", "hotpotqa"]),
+    settingFlag("--qa-script <script>", "qaScript").choices(["auto", "squad", "squad2", "hotpotqa"]),
     settingFlag("--target-language <tag>", "targetLanguage"),
   ];
 }

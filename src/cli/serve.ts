@@ -40,9 +40,9 @@ export function serveCommand(signal: AbortSignal): Command {
       const settings = resolveSettings(serveSettingsSchema, "serve", [{ ...flags, apiKey, run }]);
       await serve(settings, {
         signal,
-        onListening: ({ url, offer, exact, notes }) => {
+        onListening: ({ url, served, exact, notes }) => {
           for (const note of notes) warn(note);
-          const models = offer.models.map(({ id, boundary }) => `${id} (K=${boundary})`).join(", ");
+          const models = served.models.map(({ id, boundary }) => `${id} (K=${boundary})`).join(", ");
           const how = exact ? "each answer as if sent alone" : "answers in shared batches";
           print(`${url}/v1 serves ${models}; ${how}. Playground: ${url}/ Ctrl-C stops it.\n`);
         },

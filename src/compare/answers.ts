@@ -82,7 +82,7 @@ export async function answerLive(
         const plan = await planWithShortcuts(engine, config, own, tokens, { sharing: false });
         jobs.push({ system, inputs: own, plan, candidate: candidateOf(system, own, plan) });
       }
-      folder = config.out === "" ? undefined : await RunFolder.take(config.out, identityOf(jobs), { fresh: false });
+      folder = config.out === "" ? undefined : await RunFolder.take(config.out, runFingerprint(jobs), { fresh: false });
       journal = await Journal.open(folder?.file("journal") ?? join(scratch, "journal.jsonl"));
       const answers: SystemAnswers[] = [];
       for (const job of jobs) answers.push(await answerOne(job, engine, journal, join(scratch, "pieces"), hooks));
@@ -118,7 +118,7 @@ function candidateOf(system: LiveSystem, { adapter, model }: SweepInputs, plan: 
 }
 
 /** Answers are kept by what decides them, so any comparison with the same model, data and settings may share a folder. */
-function identityOf(jobs: readonly Job[]): Record<string, string> {
+function runFingerprint(jobs: readonly Job[]): Record<string, string> {
   const [first] = jobs;
   if (!first) return {};
   const { plan, inputs } = first;

@@ -28,7 +28,7 @@ import { rankingPasses, rankLayers, type LayerRanking } from "../sweep/ranking/r
 import { RunFolder } from "../run/run-folder.js";
 import { scoreOf, type CandidateScores } from "../choice/scores.js";
 import { planSession, withSession } from "../sweep/session.js";
-import { identityOf, scoreAll } from "../sweep/sweep.js";
+import { runFingerprint, scoreAll } from "../sweep/sweep.js";
 import { distinct } from "../sweep/candidates-to-answer.js";
 import { version } from "../version.js";
 import { strategiesResultSchema, type StrategiesResult, type StrategyRow } from "./strategies-result.js";
@@ -69,7 +69,7 @@ export async function compareStrategies(
       });
     }
     const inputs = await withEffects(given, engine);
-    const identity = { ...identityOf(config, inputs, plan, engine), command: "strategies" };
+    const identity = { ...runFingerprint(config, inputs, plan, engine), command: "strategies" };
     const folder = await RunFolder.take(config.out, identity, { fresh: false });
     try {
       const journal = await Journal.open(folder.file("journal"));
@@ -281,7 +281,7 @@ async function writeTrimmed({ config, folder }: Session, { inputs, chosen }: Out
   const file = join("trimmed", `${inputs.strategyText.replace(/[^\w.-]+/g, "-")}.gguf`);
   const provenance = {
     sourceSha256: inputs.adapter.sha256,
-    boundary: inputs.strategy.kind === "prefix" ? chosen.candidate.boundary : undefined,
+    boundary: inputs.strategy.kind === "prefix" ? chosen.candidate.number : undefined,
     layers: inputs.model.layerCount,
     command: `boundary strategies, ${inputs.strategyText}, --rule ${config.rule}`,
   };

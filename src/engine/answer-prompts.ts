@@ -1,5 +1,5 @@
 import { AnswerInProgress, type WaveVocabulary } from "./answer.js";
-import { ANY_CELLS, type GenerateRequest, type Generation } from "./engine.js";
+import { UNBOUNDED, type GenerateRequest, type Generation } from "./engine.js";
 import { generateWave, running, type WaveDecoder, type WaveOptions } from "./wave.js";
 
 /** Answers the prompts of a request, one sequence each, with a decoder that has its mask. @returns the answers as they ended. */
@@ -19,7 +19,7 @@ export async function answerPrompts(
   });
   await generateWave(decoder, wave, {
     ...more,
-    batchedCells: request.batchedCells ?? ANY_CELLS,
+    invariantTokens: request.invariantTokens ?? UNBOUNDED,
     onAnswer: ({ answer }) => {
       const generation = answer.generation();
       done.push(generation);

@@ -59,11 +59,15 @@ export interface Prompt {
 }
 
 /** Batches of any length, whose rows may depend on each other. */
-export const ANY_CELLS = Number.MAX_SAFE_INTEGER;
+export const UNBOUNDED = Number.MAX_SAFE_INTEGER;
 
 /** Whether each answer is what a single run gives, whatever is computed beside it. */
-export function isAlone({ batchedCells = ANY_CELLS }: { readonly batchedCells?: number | undefined }): boolean {
-  return batchedCells < ANY_CELLS;
+export function isBatchInvariant({
+  invariantTokens = UNBOUNDED,
+}: {
+  readonly invariantTokens?: number | undefined;
+}): boolean {
+  return invariantTokens < UNBOUNDED;
 }
 
 /** One wave: at most `context.sequences` prompts, generated for at once under one mask. */
@@ -76,9 +80,9 @@ export interface GenerateRequest {
   readonly stop: readonly string[];
   /**
    * Answers share decode steps up to so many tokens of prompt and answer, each row computed as though it came alone; from there on each
-   * takes its steps alone. With {@link ANY_CELLS}, the default, all share all, and what a row gives may depend on those beside it.
+   * takes its steps alone. With {@link UNBOUNDED}, the default, all share all, and what a row gives may depend on those beside it.
    */
-  readonly batchedCells?: number;
+  readonly invariantTokens?: number;
 }
 
 /** The masks of boundaries of one adapter, and prompts that are to be answered under each of them. */
@@ -111,7 +115,7 @@ export interface Shortcuts {
    * Batches whose rows do not depend on each other: up to so many tokens of a sequence, decode steps give in any company what they give
    * alone. 0 where they do not.
    */
-  readonly batchedCells: number;
+  readonly invariantTokens: number;
   /** Whether what lies below a boundary can be computed once for all boundaries. */
   readonly sharedLayers: boolean;
   /** Why not, a sentence for each that is missing. */

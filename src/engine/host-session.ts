@@ -116,7 +116,7 @@ export class HostSession {
   async shortcuts(request: ShortcutRequest): Promise<Shortcuts> {
     if (this.direct) return this.direct.shortcuts(request);
     return {
-      batchedCells: 0,
+      invariantTokens: 0,
       sharedLayers: false,
       reasons: ["llama.cpp is called through node-llama-cpp here"],
     };
@@ -144,26 +144,26 @@ export class HostSession {
   }
 
   hiddenStates(request: HiddenRequest): HiddenStates[] {
-    return this.seeing().hiddenStates(request);
+    return this.requireDirect().hiddenStates(request);
   }
 
   async lens(request: LensRequest, onReading: (reading: LensReading) => void): Promise<void> {
-    await this.seeing().lens(request, onReading);
+    await this.requireDirect().lens(request, onReading);
   }
 
   moduleEnergies(request: PassRequest): ModuleEnergy[] {
-    return this.seeing().moduleEnergies(request);
+    return this.requireDirect().moduleEnergies(request);
   }
 
   inputMoments(request: MomentRequest): InputMoment[] {
-    return this.seeing().inputMoments(request);
+    return this.requireDirect().inputMoments(request);
   }
 
   layerTimes(request: PassRequest): LayerTimes[] {
-    return this.seeing().layerTimes(request);
+    return this.requireDirect().layerTimes(request);
   }
 
-  private seeing(): DirectSession {
+  private requireDirect(): DirectSession {
     if (this.direct) return this.direct;
     throw new Error(
       "hidden states are read where llama.cpp is called directly: release v0.5.0 on the CPU under Linux x64 (--gpu off); here it is called through node-llama-cpp",

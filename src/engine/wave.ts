@@ -1,6 +1,6 @@
 import { at } from "../assert.js";
 import type { AnswerInProgress } from "./answer.js";
-import { ANY_CELLS } from "./engine.js";
+import { UNBOUNDED } from "./engine.js";
 
 /** One decode step of one sequence: its last token and, behind it, tokens that may follow; the position of the first. */
 export interface DecodeStep {
@@ -44,7 +44,7 @@ export interface Running {
 
 export interface WaveOptions {
   /** Sequences of up to so many tokens share the calls of the engine; longer ones take each step alone. See GenerateRequest. */
-  readonly batchedCells: number;
+  readonly invariantTokens: number;
   readonly onAnswer: (finished: Running) => void;
   /** Tokens of drafts that were evaluated, and that were taken. */
   readonly onDraft?: (tried: number, taken: number) => void;
@@ -98,7 +98,7 @@ export async function continueWave(
   for (let active = wave.filter(unfinished); active.length > 0; active = active.filter(unfinished)) {
     closeGaps(decoder, active);
     active.sort((a, b) => a.sequence - b.sequence);
-    const together = active.filter(({ answer }) => answer.position < options.batchedCells);
+    const together = active.filter(({ answer }) => answer.position < options.invariantTokens);
     const alone = active.filter((one) => !together.includes(one));
     if (together.length > 0) await stepTogether(decoder, together, options);
     for (const one of alone) await take(decoder, [one], [[]], options);
@@ -132,7 +132,7 @@ async function stepTogether(decoder: WaveDecoder, wave: readonly Running[], opti
     Math.floor(decoder.rowsOfStep / wave.length) - 1,
   );
   const drafts = wave.map(({ answer, drafts: sources, reach }) => {
-    return draftOf(answer.tokens, sources, Math.min(most, reach, options.batchedCells - answer.position - 1));
+    return draftOf(answer.tokens, sources, Math.min(most, reach, options.invariantTokens - answer.position - 1));
   });
   // Sequences with as many tokens each go through llama.cpp in one piece, others in several.
   const withDraft = wave.filter((_, i) => drafts[i]?.length);
@@ -147,7 +147,7 @@ async function take(
   decoder: WaveDecoder,
   wave: readonly Running[],
   drafts: readonly (readonly number[])[],
-  { batchedCells, onAnswer, onDraft }: WaveOptions,
+  { invariantTokens, onAnswer, onDraft }: WaveOptions,
 ): Promise<void> {
   const started = performance.now();
   const next = await decoder.step(
@@ -156,7 +156,7 @@ async function take(
       if (last === undefined) throw new RangeError("a sequence without a token takes no step");
       return { sequence, tokens: [last, ...at(drafts, i)], position: answer.position };
     }),
-    batchedCells < ANY_CELLS,
+    invariantTokens < UNBOUNDED,
   );
   const share = (performance.now() - started) / wave.length;
   for (const [i, one] of wave.entries()) {

@@ -1,11 +1,11 @@
 import { defined } from "../assert.js";
 import type { BoundaryError } from "../errors.js";
-import type { Ask } from "./ask.js";
+import type { AnswerRequest } from "./answer-request.js";
 import type { CountedNotes } from "./counted-notes.js";
 import { undecided, wrongFirst, type Dispute, type Disputes } from "./disputes.js";
-import { EarlyRows } from "./early-rows.js";
-import type { Lane } from "./lane.js";
-import type { Lanes } from "./lanes.js";
+import { UnclaimedAnswers } from "./unclaimed-answers.js";
+import type { WorkerQueue } from "./worker-queue.js";
+import type { WorkerQueues } from "./worker-queues.js";
 import type { Row } from "./messages.js";
 import type { Announcement } from "./presence.js";
 import { shortened } from "./printable.js";
@@ -18,7 +18,7 @@ const MOST_DISPUTES = 16;
 
 /** What answers are judged by, and who is told of them. */
 export interface IntakeParts {
-  readonly lanes: Lanes;
+  readonly lanes: WorkerQueues;
   readonly disputes: Disputes;
   readonly notes: CountedNotes;
   /** Told what a user should know, a line each. */
@@ -28,7 +28,7 @@ export interface IntakeParts {
   /** Told how many tokens each answer has that counts. */
   readonly onAnswer: (tokens: number) => void;
   /** Has another worker of a lane answer what two have answered differently. */
-  readonly onDispute: (dispute: Dispute, lane: Lane) => void;
+  readonly onDispute: (dispute: Dispute, lane: WorkerQueue) => void;
   /** Told what ends the run. */
   readonly onFailure: (error: BoundaryError) => void;
 }
@@ -42,17 +42,17 @@ export interface AnsweredJob {
 
 /** What counts as an answer: gives answers to those who asked, keeps those that nobody has asked for yet, and has differing ones decided. */
 export class AnswerIntake {
-  private readonly asks = new Map<string, Ask>();
+  private readonly asks = new Map<string, AnswerRequest>();
   /** The last that were answered whole. */
-  private readonly ended = new Map<string, Ask>();
-  private readonly early = new EarlyRows();
+  private readonly ended = new Map<string, AnswerRequest>();
+  private readonly early = new UnclaimedAnswers();
   private readonly tally = new WorkerTally();
 
   constructor(private readonly parts: IntakeParts) {}
 
   /** Expects answers to asks. @returns those that an earlier run has not answered whole. @throws RangeError when one is expected already. */
-  expect(asks: readonly Ask[]): Ask[] {
-    const open: Ask[] = [];
+  expect(asks: readonly AnswerRequest[]): AnswerRequest[] {
+    const open: AnswerRequest[] = [];
     for (const ask of asks) {
       if (this.asks.has(ask.key)) throw new RangeError("the same prompts are being answered already");
       this.asks.set(ask.key, ask);
@@ -86,7 +86,7 @@ export class AnswerIntake {
     this.parts.disputes.drop();
   }
 
-  private takeRow(row: Row, workerId: string, ask: Ask): void {
+  private takeRow(row: Row, workerId: string, ask: AnswerRequest): void {
     const { lanes, disputes, notes, mark, onAnswer } = this.parts;
     const worker = defined(lanes.worker(workerId), "the worker of an answer");
     const { boundary, generation } = row;
@@ -108,7 +108,7 @@ export class AnswerIntake {
   }
 
   /** Remembers an ask for answers that come a second time. */
-  private end(ask: Ask): void {
+  private end(ask: AnswerRequest): void {
     this.asks.delete(ask.key);
     this.ended.set(ask.key, ask);
     const [oldest] = this.ended.keys();

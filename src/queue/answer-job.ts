@@ -1,5 +1,5 @@
 import type { Piece } from "../adapter/pieces.js";
-import { isAlone, type Engine, type Generation, type Prompt } from "../engine/engine.js";
+import { isBatchInvariant, type Engine, type Generation, type Prompt } from "../engine/engine.js";
 import { EngineCrashError, EngineError, QueueError } from "../errors.js";
 import { scaledPieces } from "./adapter-cache.js";
 import type { AnswersJob, JobSettings, Row } from "./messages.js";
@@ -48,7 +48,7 @@ export async function answerJob(
     const prompts = wave.prompts.map(({ id, tokens }): Prompt => {
       const known = content.tokens.get(tokens);
       if (!known) throw new QueueError({ what: "a job names a prompt that was not fetched", actual: id });
-      const draft = isAlone(settings) && settings.full === undefined ? drafts.get(tokens) : undefined;
+      const draft = isBatchInvariant(settings) && settings.full === undefined ? drafts.get(tokens) : undefined;
       return { id, tokens: known, ...(draft ? { drafts: [draft] } : {}) };
     });
     await answerWave(engine, settings, content.pieces, prompts, take);
@@ -62,8 +62,8 @@ async function answerWave(
   prompts: readonly Prompt[],
   take: (boundary: number, generation: Generation) => void,
 ): Promise<void> {
-  const { context, maxTokens, stop, batchedCells } = settings;
-  const request = { context, maxTokens, stop, prompts, ...(batchedCells === undefined ? {} : { batchedCells }) };
+  const { context, maxTokens, stop, invariantTokens } = settings;
+  const request = { context, maxTokens, stop, prompts, ...(invariantTokens === undefined ? {} : { invariantTokens }) };
   if (settings.full !== undefined) {
     const boundaries = settings.masks.map((mask) => ({
       boundary: mask.boundary,
@@ -79,7 +79,8 @@ async function answerWave(
       return;
     } catch (error) {
       // Mostly memory for the layers a second time: one by one the boundaries give the same answers where company does not count.
-      const canGoOn = error instanceof EngineError && !(error instanceof EngineCrashError) && isAlone(settings);
+      const canGoOn =
+        error instanceof EngineError && !(error instanceof EngineCrashError) && isBatchInvariant(settings);
       if (!canGoOn) throw error;
     }
   }

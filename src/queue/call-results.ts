@@ -8,7 +8,7 @@ export const callResults = {
   /** Little-endian float32 numbers in base64. */
   logits: z.string(),
   shortcuts: z.strictObject({
-    batchedCells: z.number().int().min(0),
+    invariantTokens: z.number().int().min(0),
     sharedLayers: z.boolean(),
     reasons: z.array(z.string()),
   }),

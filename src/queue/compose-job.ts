@@ -1,5 +1,5 @@
-import { isAlone } from "../engine/engine.js";
-import type { Ask, AskedPiece } from "./ask.js";
+import { isBatchInvariant } from "../engine/engine.js";
+import type { AnswerRequest, RequestedPiece } from "./answer-request.js";
 import type { AnswersJob, JobPiece, JobSettings } from "./messages.js";
 
 /** A job's list of pieces, each of them once. */
@@ -8,7 +8,7 @@ export class PieceList {
   private readonly places = new Map<string, number>();
 
   /** A mask by places in the list. */
-  mask(pieces: readonly AskedPiece[]): [number, number][] {
+  mask(pieces: readonly RequestedPiece[]): [number, number][] {
     return pieces.map(({ piece, scale }) => [this.placeOf(piece), scale]);
   }
 
@@ -27,14 +27,14 @@ export class PieceList {
  * @param options.shares whether boundaries may share layers where the asks say so; else each is answered by itself.
  */
 export function composeJob(
-  asks: readonly Ask[],
+  asks: readonly AnswerRequest[],
   common: Pick<AnswersJob, "run" | "adapter" | "adapterBytes" | "timeoutMs">,
   { shares }: { readonly shares: boolean },
 ): AnswersJob {
   const list = new PieceList();
   const settings: JobSettings[] = [];
   const waves: AnswersJob["waves"] = [];
-  const bySettings = new Map<string, Ask[]>();
+  const bySettings = new Map<string, AnswerRequest[]>();
   for (const ask of asks) {
     const known = bySettings.get(ask.settings.key);
     if (known) known.push(ask);
@@ -55,23 +55,23 @@ export function composeJob(
   return { kind: "answers", ...common, pieces: list.pieces, settings, waves };
 }
 
-function jobSettings({ settings }: Ask, list: PieceList, shares: boolean): JobSettings {
-  const { masks, full, context, maxTokens, stop, batchedCells } = settings;
+function jobSettings({ settings }: AnswerRequest, list: PieceList, shares: boolean): JobSettings {
+  const { masks, full, context, maxTokens, stop, invariantTokens } = settings;
   return {
     masks: masks.map(({ boundary, pieces }) => ({ boundary, pieces: list.mask(pieces) })),
     ...(full === undefined || !shares ? {} : { full: list.mask(full) }),
     context,
     maxTokens,
     stop,
-    ...(batchedCells === undefined ? {} : { batchedCells }),
+    ...(invariantTokens === undefined ? {} : { invariantTokens }),
   };
 }
 
 /** Asks of the same settings in waves of as many prompts as there are sequences; ids are those of different prompts in each. */
-function wavesOf(asks: readonly Ask[]): Ask[][] {
+function wavesOf(asks: readonly AnswerRequest[]): AnswerRequest[][] {
   const [first] = asks;
-  if (!first || !isAlone(first.settings)) return asks.map((ask) => [ask]);
-  const waves: { asks: Ask[]; ids: Set<string> }[] = [];
+  if (!first || !isBatchInvariant(first.settings)) return asks.map((ask) => [ask]);
+  const waves: { asks: AnswerRequest[]; ids: Set<string> }[] = [];
   for (const ask of asks) {
     const ids = ask.prompts.map(({ id }) => id);
     const last = waves.at(-1);

@@ -1,19 +1,19 @@
 import type { Redis } from "ioredis";
 import { EngineError, InterruptedError, QueueError, type BoundaryError } from "../errors.js";
 import { AnswerIntake, type IntakeParts } from "./answer-intake.js";
-import type { Ask } from "./ask.js";
+import type { AnswerRequest } from "./answer-request.js";
 import { isOutOfMemory, redisFailure } from "./connection.js";
 import type { NamedText } from "./content-store.js";
 import { CountedNotes } from "./counted-notes.js";
 import { Disputes } from "./disputes.js";
 import { keys } from "./keys.js";
-import { Flights, type Flight } from "./flights.js";
+import { JobsInFlight, type JobInFlight } from "./jobs-in-flight.js";
 import { JobSubmitter, type SubmitterParts } from "./job-submitter.js";
-import { Lanes } from "./lanes.js";
+import { WorkerQueues } from "./worker-queues.js";
 import { MESSAGE_CHARACTERS, type Entry, type Job } from "./messages.js";
 import type { Announcement } from "./presence.js";
 import { shortened } from "./printable.js";
-import { RunClaim } from "./run-claim.js";
+import { RunLease } from "./run-lease.js";
 import { ResultReader } from "./result-stream.js";
 import type { Seal } from "./seal.js";
 import type { ChosenWorker } from "./worker-choice.js";
@@ -41,9 +41,9 @@ export interface DispatcherOptions
 
 /** Hands asks and calls out as jobs, takes the results, and hands out again what was lost. */
 export class Dispatcher {
-  private readonly claim: RunClaim;
-  private readonly flights: Flights;
-  private readonly lanes: Lanes;
+  private readonly lease: RunLease;
+  private readonly flights: JobsInFlight;
+  private readonly lanes: WorkerQueues;
   private readonly disputes = new Disputes();
   private readonly submitter: JobSubmitter;
   private readonly answers: AnswerIntake;
@@ -60,9 +60,9 @@ export class Dispatcher {
 
   constructor(private readonly options: DispatcherOptions) {
     const { redis, seal, run, onNote } = options;
-    this.lanes = new Lanes(redis, seal);
-    this.claim = new RunClaim(redis, seal, run);
-    this.flights = new Flights(redis, seal, run);
+    this.lanes = new WorkerQueues(redis, seal);
+    this.lease = new RunLease(redis, seal, run);
+    this.flights = new JobsInFlight(redis, seal, run);
     this.notes = new CountedNotes(onNote);
     const onFailure = (error: BoundaryError): void => {
       this.failAll(error);
@@ -98,7 +98,7 @@ export class Dispatcher {
   /** Takes what an earlier run left, and begins. @throws QueueError when Redis refuses. */
   async start(): Promise<void> {
     try {
-      await this.claim.take();
+      await this.lease.take();
       await this.flights.removeOrphans((queue) => this.lanes.of(queue));
       // Answers count only from workers that are known.
       this.lanes.refresh(await this.options.findWorkers());
@@ -112,7 +112,7 @@ export class Dispatcher {
   }
 
   /** Hands asks out. @throws QueueError, EngineError where they cannot be answered; InterruptedError when it is closed. */
-  async answer(asks: readonly Ask[]): Promise<void> {
+  async answer(asks: readonly AnswerRequest[]): Promise<void> {
     this.assertOpen();
     this.submitter.add(this.answers.expect(asks));
     await Promise.all(asks.map((ask) => ask.whenEnded()));
@@ -151,7 +151,7 @@ export class Dispatcher {
 
   private async tidy(isIdle: boolean): Promise<void> {
     const { redis, store, run } = this.options;
-    if (!(await this.claim.release())) return;
+    if (!(await this.lease.release())) return;
     await this.flights.removeWaiting();
     if (isIdle) {
       await redis.unlink(keys.results(run), keys.jobs(run));
@@ -167,7 +167,7 @@ export class Dispatcher {
 
   private async look(): Promise<void> {
     try {
-      if (!(await this.claim.keep())) this.failAll(takenUp());
+      if (!(await this.lease.keep())) this.failAll(takenUp());
       const workers = await this.options.findWorkers();
       if (workers.length === 0 && this.workers.length > 0) {
         this.options.onNote("no worker is there any more; waiting for one");
@@ -234,7 +234,7 @@ export class Dispatcher {
     this.submitter.submitPending();
   }
 
-  private failed(flight: Flight, { name }: Announcement, { kind, message }: NonNullable<Entry["failure"]>): void {
+  private failed(flight: JobInFlight, { name }: Announcement, { kind, message }: NonNullable<Entry["failure"]>): void {
     this.flights.land(flight);
     const { store } = this.options;
     if (kind === "missing") {

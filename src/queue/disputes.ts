@@ -1,7 +1,7 @@
 import type { Generation } from "../engine/engine.js";
 import { QueueError } from "../errors.js";
 import { digest } from "../files/digest.js";
-import type { Ask } from "./ask.js";
+import type { AnswerRequest } from "./answer-request.js";
 import { KEY_VARIABLE } from "./seal.js";
 
 /** Answers whose content is remembered: about 50 MB. */
@@ -15,7 +15,7 @@ interface FirstAnswer {
 
 /** An answer that two workers gave differently. */
 export interface Dispute {
-  readonly ask: Ask;
+  readonly ask: AnswerRequest;
   readonly boundary: number;
   readonly id: string;
   readonly first: FirstAnswer;
@@ -33,7 +33,7 @@ export class Disputes {
   private waiting: (() => void)[] = [];
 
   /** @returns a dispute where this answer is another than the first, and there is none over it yet. */
-  compare(ask: Ask, boundary: number, generation: Generation, worker: string): Dispute | undefined {
+  compare(ask: AnswerRequest, boundary: number, generation: Generation, worker: string): Dispute | undefined {
     const key = keyOf(ask, boundary, generation.id);
     const content = contentOf(generation);
     const first = this.first.get(key);
@@ -116,7 +116,7 @@ function advice(name: string): string {
   return `Answers of ${name} in this run cannot be trusted: check that worker, then run the same command with --fresh. Without ${KEY_VARIABLE}, anyone who can write to Redis could have sent them.`;
 }
 
-function keyOf(ask: Ask, boundary: number, id: string): string {
+function keyOf(ask: AnswerRequest, boundary: number, id: string): string {
   return `${ask.key} ${boundary} ${id}`;
 }
 

@@ -1,15 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { QueueError, type BoundaryError } from "../errors.js";
-import { tokensText, type Ask } from "./ask.js";
-import { AskPool } from "./ask-pool.js";
+import { tokensText, type AnswerRequest } from "./answer-request.js";
+import { AnswerRequests } from "./answer-requests.js";
 import { composeJob } from "./compose-job.js";
 import { redisFailure } from "./connection.js";
 import type { ContentStore, NamedText } from "./content-store.js";
 import type { Dispute, Disputes } from "./disputes.js";
-import type { Flight, Flights } from "./flights.js";
-import type { Lane } from "./lane.js";
-import type { Lanes } from "./lanes.js";
+import type { JobInFlight, JobsInFlight } from "./jobs-in-flight.js";
+import type { WorkerQueue } from "./worker-queue.js";
+import type { WorkerQueues } from "./worker-queues.js";
 import type { Job } from "./messages.js";
 import type { RedisAddress } from "./redis-address.js";
 import { Rounds } from "./rounds.js";
@@ -28,8 +28,8 @@ export interface SubmitterParts {
   readonly run: string;
   /** The adapter as the engine loads it. */
   readonly adapter: { readonly path: string; readonly sha256: string; readonly bytes: number };
-  readonly lanes: Lanes;
-  readonly flights: Flights;
+  readonly lanes: WorkerQueues;
+  readonly flights: JobsInFlight;
   readonly disputes: Disputes;
   /** Told what ends the run. */
   readonly onFailure: (error: BoundaryError) => void;
@@ -37,7 +37,7 @@ export interface SubmitterParts {
 
 /** Makes jobs of asks, calls and disputes, puts them into the workers' queues, and again what was lost. */
 export class JobSubmitter {
-  private readonly pool = new AskPool();
+  private readonly pool = new AnswerRequests();
   private readonly rounds = new Rounds(async () => {
     const submitted = this.submitSome();
     await Promise.all(submitted);
@@ -48,7 +48,7 @@ export class JobSubmitter {
   constructor(private readonly parts: SubmitterParts) {}
 
   /** Has asks answered when there is room. */
-  add(asks: readonly Ask[]): void {
+  add(asks: readonly AnswerRequest[]): void {
     this.pool.add(asks);
     this.submitPending();
   }
@@ -73,7 +73,7 @@ export class JobSubmitter {
   }
 
   /** Has a worker of a lane answer again what two others have answered differently. */
-  submitDispute(dispute: Dispute, lane: Lane): void {
+  submitDispute(dispute: Dispute, lane: WorkerQueue): void {
     const asks = [dispute.ask];
     const { cost, job } = this.jobOf(lane, asks, true);
     const flight = { id: jobId(), lane, cost, asks, texts: textsOf(asks), tries: 0, dispute };
@@ -81,7 +81,7 @@ export class JobSubmitter {
   }
 
   /** Hands out again what a job that has ended or was lost leaves open. */
-  resubmit(flight: Flight): void {
+  resubmit(flight: JobInFlight): void {
     if (flight.dispute) this.resubmitDispute(flight, flight.dispute);
     else if (flight.asks) this.putBack(flight.asks);
     else if (flight.tries >= MOST_TRIES) flight.reject?.(lostTooOften());
@@ -89,12 +89,12 @@ export class JobSubmitter {
   }
 
   /** A job whose worker has answered all that it was going to: for asks, what is still open is handed out again. */
-  ended(flight: Flight, result: unknown): void {
+  ended(flight: JobInFlight, result: unknown): void {
     if (flight.asks) this.resubmit(flight);
     else flight.resolve?.(result);
   }
 
-  /** Hands out again what was lost, is overdue, or waits for workers that are gone. @param drainedAt as of {@link Flights.landLost}. */
+  /** Hands out again what was lost, is overdue, or waits for workers that are gone. @param drainedAt as of {@link JobsInFlight.landLost}. */
   async resubmitLost(drainedAt: number): Promise<void> {
     const { flights, store, lanes } = this.parts;
     const lost = await flights.landLost(drainedAt);
@@ -114,7 +114,7 @@ export class JobSubmitter {
     for (const flight of this.parts.flights.all) flight.reject?.(error);
   }
 
-  private async anyLane(): Promise<Lane> {
+  private async anyLane(): Promise<WorkerQueue> {
     for (;;) {
       const lane = this.parts.lanes.leastBusy;
       if (lane) return lane;
@@ -140,14 +140,18 @@ export class JobSubmitter {
     return submitted;
   }
 
-  private jobOf(lane: Lane, asks: readonly Ask[], shares: boolean): { readonly cost: number; readonly job: Job } {
+  private jobOf(
+    lane: WorkerQueue,
+    asks: readonly AnswerRequest[],
+    shares: boolean,
+  ): { readonly cost: number; readonly job: Job } {
     const { run, adapter } = this.parts;
     const cost = this.pool.cost(asks);
     const common = { run, adapter: adapter.sha256, adapterBytes: adapter.bytes, timeoutMs: lane.timeoutMs(cost) };
     return { cost, job: composeJob(asks, common, { shares }) };
   }
 
-  private async submit(flight: Flight): Promise<void> {
+  private async submit(flight: JobInFlight): Promise<void> {
     const { store, adapter, address, flights, onFailure } = this.parts;
     try {
       await flights.takeOff(flight, async () => {
@@ -161,14 +165,14 @@ export class JobSubmitter {
   }
 
   /** A job that was to decide has ended, or was lost. */
-  private resubmitDispute(flight: Flight, dispute: Dispute): void {
+  private resubmitDispute(flight: JobInFlight, dispute: Dispute): void {
     const { disputes, onFailure } = this.parts;
     if (!disputes.isOpen(dispute)) return;
     if (flight.tries >= MOST_TRIES) onFailure(lostTooOften());
     else void this.submit({ ...flight, id: jobId(), tries: flight.tries + 1 });
   }
 
-  private putBack(asks: readonly Ask[]): void {
+  private putBack(asks: readonly AnswerRequest[]): void {
     if (this.failure) return;
     const open = asks.filter((ask) => !ask.isEnded);
     for (const ask of open) {
@@ -187,7 +191,7 @@ function jobId(): string {
   return `j${randomBytes(20).toString("hex")}`;
 }
 
-function textsOf(asks: readonly Ask[]): NamedText[] {
+function textsOf(asks: readonly AnswerRequest[]): NamedText[] {
   return asks.flatMap(({ prompts }) => prompts.map(tokensText));
 }
 

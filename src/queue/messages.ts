@@ -83,7 +83,7 @@ const settingsSchema = z.strictObject({
     .min(1)
     .max(1 << 20),
   stop: z.array(z.string().max(1000)).max(100),
-  batchedCells: z.number().int().min(0).optional(),
+  invariantTokens: z.number().int().min(0).optional(),
 });
 
 const promptSchema = z.strictObject({

@@ -3,7 +3,7 @@ import type { Redis } from "ioredis";
 import { at } from "../assert.js";
 import type { ScaledPiece } from "../adapter/pieces.js";
 import {
-  isAlone,
+  isBatchInvariant,
   type Engine,
   type EngineInfo,
   type GenerateRequest,
@@ -21,14 +21,20 @@ import {
 } from "../engine/engine.js";
 import type { ModuleEnergy, PassRequest } from "../engine/layer-passes.js";
 import { EngineError } from "../errors.js";
-import { Ask, askSettings, tokensText, type AskedPrompt, type AskSettings } from "./ask.js";
+import {
+  AnswerRequest,
+  answerSettings,
+  tokensText,
+  type RequestedPrompt,
+  type AnswerSettings,
+} from "./answer-request.js";
 import { PieceList } from "./compose-job.js";
 import type { NamedText } from "./content-store.js";
 import { digest } from "../files/digest.js";
 import type { Dispatcher } from "./dispatcher.js";
 import { callResults, unfit, unpackFloats } from "./call-results.js";
 import { checked, type Call, type JobPrompt } from "./messages.js";
-import { PieceBook } from "./piece-book.js";
+import { PieceCatalog } from "./piece-catalog.js";
 
 /** Time limit of a single call, in milliseconds: trials on a large model take minutes. */
 const CALL_TIMEOUT_MS = 3_600_000;
@@ -50,7 +56,7 @@ export interface RemoteParts {
 /** The workers of a queue as one engine: what it is asked goes out as jobs, and any worker of the same class may answer. */
 export class RemoteEngine implements Engine {
   readonly wavesInFlight = WAVES_IN_FLIGHT;
-  private readonly book = new PieceBook();
+  private readonly book = new PieceCatalog();
   private readonly prompts = new WeakMap<readonly number[], string>();
 
   constructor(
@@ -184,22 +190,22 @@ export class RemoteEngine implements Engine {
 
   private async answer(
     request: Omit<GenerateRequest, "pieces">,
-    masks: Pick<AskSettings, "masks" | "full">,
+    masks: Pick<AnswerSettings, "masks" | "full">,
     onGeneration: (boundary: number, generation: Generation) => void,
   ): Promise<void> {
-    const { context, maxTokens, stop, batchedCells } = request;
-    const settings = askSettings(
-      { ...masks, context, maxTokens, stop: [...stop], ...(batchedCells === undefined ? {} : { batchedCells }) },
+    const { context, maxTokens, stop, invariantTokens } = request;
+    const settings = answerSettings(
+      { ...masks, context, maxTokens, stop: [...stop], ...(invariantTokens === undefined ? {} : { invariantTokens }) },
       this.parts.layerCount,
     );
     const prompts = this.asked(request.prompts);
-    const groups = isAlone(settings) ? prompts.map((prompt) => [prompt]) : [prompts];
-    await this.parts.dispatcher.answer(groups.map((group) => new Ask(settings, group, onGeneration)));
+    const groups = isBatchInvariant(settings) ? prompts.map((prompt) => [prompt]) : [prompts];
+    await this.parts.dispatcher.answer(groups.map((group) => new AnswerRequest(settings, group, onGeneration)));
   }
 
   /** Prompts with the hash of their tokens' text. */
-  private asked(prompts: readonly Pick<Prompt, "id" | "tokens">[]): AskedPrompt[] {
-    return prompts.map(({ id, tokens }): AskedPrompt => {
+  private asked(prompts: readonly Pick<Prompt, "id" | "tokens">[]): RequestedPrompt[] {
+    return prompts.map(({ id, tokens }): RequestedPrompt => {
       const known = this.prompts.get(tokens) ?? digest(JSON.stringify(tokens));
       this.prompts.set(tokens, known);
       return { id, tokens, sha256: known };

@@ -4,7 +4,7 @@ import type { CostEstimate } from "../sweep/estimate.js";
 import { bareEntry } from "../run/to-result.js";
 import { rankingPasses } from "../sweep/ranking/rank-layers.js";
 import type { SweepInputs } from "../sweep/inputs/inputs.js";
-import { isAlone } from "../engine/engine.js";
+import { isBatchInvariant } from "../engine/engine.js";
 import type { AdapterEffects } from "../run/without-effect.js";
 import type { SweepPlan } from "../sweep/plan.js";
 import { stableJson } from "../files/stable-json.js";
@@ -74,7 +74,7 @@ function effectWords({ withoutEffect, prompts }: AdapterEffects): string {
 
 /** What is tried, in a line. */
 function triedLine(plan: SweepPlan, inputs: SweepInputs): string {
-  const boundaries = plan.candidates.map(({ boundary }) => boundary);
+  const boundaries = plan.candidates.map(({ number: boundary }) => boundary);
   if (plan.strategy === "prefix") {
     const same = inputs.boundaries.length - boundaries.length;
     return `K         ${list(boundaries)}${same > 0 ? ` (${same} more keep the same tensors as one of these)` : ""}`;
@@ -96,9 +96,9 @@ function rankingCost(plan: SweepPlan, inputs: SweepInputs): { readonly passes: n
 function shortcutWords({ shortcuts, generation }: SweepPlan): string {
   const taken = [
     ...(shortcuts.sharedLayers ? ["what lies below a boundary is computed once for all of them"] : []),
-    ...(isAlone(generation) && generation.batchedCells > 0
+    ...(isBatchInvariant(generation) && generation.invariantTokens > 0
       ? [
-          `${generation.batchedCells < generation.context.contextSize ? `answers up to ${generation.batchedCells} tokens (with their prompts)` : "answers"} share decode steps, and are tried first as the neighbour gave them`,
+          `${generation.invariantTokens < generation.context.contextSize ? `answers up to ${generation.invariantTokens} tokens (with their prompts)` : "answers"} share decode steps, and are tried first as the neighbour gave them`,
         ]
       : []),
   ];

@@ -6,7 +6,7 @@ import { CONFIG_BYTES, readWholeText } from "../files/read-whole.js";
 import { ensureFolder, exists, writeTextAtomic } from "../files/atomic-file.js";
 
 /** What makes two runs the same run: each field by name, so that a difference can be told. */
-export type RunIdentity = Readonly<Record<string, string>>;
+export type RunFingerprint = Readonly<Record<string, string>>;
 
 const identitySchema = z.record(z.string(), z.string());
 
@@ -41,7 +41,7 @@ export class RunFolder {
    * Takes a folder for a run: makes it where it is missing, resumes it where the same run began in it.
    * @throws RunFolderError when it holds something else or another process works in it; FileError when it cannot be written.
    */
-  static async take(path: string, identity: RunIdentity, { fresh }: { fresh: boolean }): Promise<RunFolder> {
+  static async take(path: string, identity: RunFingerprint, { fresh }: { fresh: boolean }): Promise<RunFolder> {
     await ensureFolder(path);
     const lock = resolve(path, FILES.lock);
     await takeLock(lock, path);
@@ -76,7 +76,7 @@ export class RunFolder {
     }
   }
 
-  private async claim(identity: RunIdentity, fresh: boolean): Promise<void> {
+  private async claim(identity: RunFingerprint, fresh: boolean): Promise<void> {
     const isRun = await exists(this.file("identity"));
     if (isRun && !fresh) {
       const known = await readIdentity(this.file("identity"));
@@ -96,7 +96,7 @@ export class RunFolder {
   }
 }
 
-async function readIdentity(path: string): Promise<RunIdentity> {
+async function readIdentity(path: string): Promise<RunFingerprint> {
   const text = await readWholeText(path, CONFIG_BYTES);
   try {
     return identitySchema.parse(JSON.parse(text));
@@ -164,8 +164,8 @@ function foreignError(path: string, foreign: readonly string[]): RunFolderError 
 function otherRunError(
   path: string,
   differing: readonly string[],
-  known: RunIdentity,
-  wanted: RunIdentity,
+  known: RunFingerprint,
+  wanted: RunFingerprint,
 ): RunFolderError {
   const short = (value: string | undefined): string =>
     value === undefined ? "nothing" : value.length > 40 ? `${value.slice(0, 12)}...` : value;

@@ -31,8 +31,8 @@ export function candidateEntries(
   ] as const) {
     const parts = partEntries(scored, seed);
     for (const [at, { candidate }] of scored.entries()) {
-      const entry = byBoundary.get(candidate.boundary) ?? bareEntry(candidate);
-      const { boundary } = candidate;
+      const entry = byBoundary.get(candidate.number) ?? bareEntry(candidate);
+      const { number: boundary } = candidate;
       const own = parts[at];
       byBoundary.set(boundary, own === undefined ? entry : { ...entry, [part]: own });
     }
@@ -46,7 +46,14 @@ export function candidateEntries(
 }
 
 /** A candidate as `result.json` holds it, without scores. */
-export function bareEntry({ boundary, boundaries, name, keeps, keptModules, bytes }: Candidate): CandidateEntry {
+export function bareEntry({
+  number: boundary,
+  boundaries,
+  name,
+  keeps,
+  keptModules,
+  bytes,
+}: Candidate): CandidateEntry {
   const words = keeps === undefined ? {} : { name, keeps };
   return { boundary, boundaries: [...boundaries], ...words, keptModules, bytes };
 }
@@ -89,7 +96,7 @@ export function choiceEntry(
     rule,
     ...(rule === "no-worse" ? { margin } : {}),
     floors: [...floors],
-    boundary: chosen.candidate.boundary,
+    boundary: chosen.candidate.number,
     layers,
     bestBoundary,
     reasons: [...reasons],

@@ -5,7 +5,7 @@ import type { ConversationFormatter } from "./conversation.js";
 import { EventStream } from "./event-stream.js";
 import { anyObject, grammarSchema } from "./json-schema.js";
 import { askedModel } from "./models.js";
-import type { Offer } from "./offer.js";
+import type { ServedModel } from "./served-model.js";
 import {
   chatRequestSchema,
   completionRequestSchema,
@@ -18,7 +18,7 @@ import { chatShapes, completionShapes, type ShapeContext, type Shapes } from "./
 
 /** What the endpoints that answer need. */
 export interface AnswerRouteParts {
-  readonly offer: Offer;
+  readonly served: ServedModel;
   readonly answers: Answers;
   /** Undefined for a model without a chat template. */
   readonly format: ConversationFormatter | undefined;
@@ -41,8 +41,8 @@ export function answerRoutes(app: FastifyInstance, parts: AnswerRouteParts): voi
   });
 }
 
-function chatQuestion({ offer, format }: AnswerRouteParts, body: ChatRequest): Question {
-  const model = askedModel(offer, body.model, body.boundary ?? undefined);
+function chatQuestion({ served, format }: AnswerRouteParts, body: ChatRequest): Question {
+  const model = askedModel(served, body.model, body.boundary ?? undefined);
   if (!format) {
     const message = "This model has no chat template. Use /v1/completions with the prompt as the model reads it.";
     throw new ApiError({ status: 400, message, param: "messages", code: "no_chat_template" });
@@ -62,12 +62,12 @@ function chatQuestion({ offer, format }: AnswerRouteParts, body: ChatRequest): Q
   };
 }
 
-function completionQuestion({ offer }: AnswerRouteParts, body: CompletionRequest): Question {
+function completionQuestion({ served }: AnswerRouteParts, body: CompletionRequest): Question {
   const { prompt } = body;
   // A list of one text is that text; a list of numbers is one prompt's tokens.
   const [first] = typeof prompt === "string" ? [prompt] : prompt;
   return {
-    model: askedModel(offer, body.model, body.boundary ?? undefined),
+    model: askedModel(served, body.model, body.boundary ?? undefined),
     prompt: typeof first === "string" ? first : (prompt as number[]),
     maxTokens: body.max_tokens ?? undefined,
     stop: stopOf(body),

@@ -3,7 +3,7 @@ import { openServingEngine } from "../engine/serving/serving-engine.js";
 import { greedy, type ServedAnswer } from "../engine/serving/serving.js";
 import { InterruptedError, UsageError } from "../errors.js";
 import { chatFormatter, type TemplateChoice } from "../tasks/chat.js";
-import { openOffer, type OfferSource } from "./offer.js";
+import { openServedModel, type OfferSource } from "./served-model.js";
 
 /** One question without a server. */
 export interface GenerateOnce extends OfferSource {
@@ -32,9 +32,9 @@ export async function generateOnce(
   onText: (text: string) => void,
   signal: AbortSignal,
 ): Promise<ServedAnswer & { readonly boundary: number }> {
-  const offer = await openOffer(source);
+  const served = await openServedModel(source);
   try {
-    const { model } = offer;
+    const { model } = served;
     const asked = boundary ?? model.layerCount;
     if (asked > model.layerCount) {
       throw new UsageError({
@@ -62,7 +62,7 @@ export async function generateOnce(
       const question = { tokens, maxTokens: Math.min(maxTokens, room), maxMs: Infinity, stop: [], schema: undefined };
       const sampling = { ...greedy, temperature, seed };
       const answer = await engine.answer(
-        { ...question, sampling, pieces: offer.piecesOf(asked), logprobs: undefined },
+        { ...question, sampling, pieces: served.piecesOf(asked), logprobs: undefined },
         {
           signal,
           onDelta: ({ text }) => {
@@ -76,7 +76,7 @@ export async function generateOnce(
       await engine.close();
     }
   } finally {
-    await offer.close();
+    await served.close();
   }
 }
 

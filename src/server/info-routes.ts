@@ -6,13 +6,13 @@ import { version } from "../version.js";
 import type { Answers } from "./answers.js";
 import { ApiError } from "./api-error.js";
 import { offeredModel } from "./models.js";
-import type { Offer, OfferedModel } from "./offer.js";
+import type { ServedModel, OfferedModel } from "./served-model.js";
 import { openApi } from "./openapi.js";
 import { parseBody } from "./requests.js";
 
 /** What the endpoints that tell about the server need. */
 export interface InfoRouteParts {
-  readonly offer: Offer;
+  readonly served: ServedModel;
   readonly answers: Answers;
   readonly engine: EngineInfo;
   readonly exact: boolean;
@@ -29,7 +29,7 @@ const samplesQuery = z.object({
 
 /** GET /health, /metrics, /openapi.json, /v1/models, /v1/boundary/info and /v1/boundary/samples. */
 export function infoRoutes(app: FastifyInstance, parts: InfoRouteParts): void {
-  const { offer, answers } = parts;
+  const { served, answers } = parts;
   const created = Math.floor(Date.now() / 1000);
   app.get("/health", { config: { open: true } }, async (_request, reply) => {
     const draining = parts.isDraining();
@@ -40,18 +40,18 @@ export function infoRoutes(app: FastifyInstance, parts: InfoRouteParts): void {
     return reply.header("content-type", registry.contentType).send(await registry.metrics());
   });
   app.get("/openapi.json", { config: { open: true } }, () => openApi());
-  app.get("/v1/models", () => ({ object: "list", data: offer.models.map((model) => asModel(model, created)) }));
+  app.get("/v1/models", () => ({ object: "list", data: served.models.map((model) => asModel(model, created)) }));
   app.get<{ Params: { id: string } }>("/v1/models/:id", ({ params }) => {
-    return asModel(offeredModel(offer, params.id), created);
+    return asModel(offeredModel(served, params.id), created);
   });
   app.get("/v1/boundary/info", () => info(parts));
   app.get("/v1/boundary/samples", ({ query }) => {
     const { limit, offset, filter } = parseBody(samplesQuery, query);
-    if (!offer.run) {
+    if (!served.run) {
       const message = "There are no samples: this server was not started from a sweep.";
       throw new ApiError({ status: 404, message, code: "no_run" });
     }
-    const samples = samplesWith(offer.run.samples, filter);
+    const samples = samplesWith(served.run.samples, filter);
     const data = samples.slice(offset, offset + limit).map(({ part, sample, prompt }) => {
       return { part, id: sample.id, variables: sample.variables, references: sample.references, prompt };
     });
@@ -74,14 +74,14 @@ function asModel({ id, boundary }: OfferedModel, created: number): object {
   return { id, object: "model", created, owned_by: "boundary", boundary };
 }
 
-function info({ offer, answers, engine, exact, chat }: InfoRouteParts): object {
+function info({ served, answers, engine, exact, chat }: InfoRouteParts): object {
   const { limits, load } = answers;
   return {
     version,
-    layers: offer.model.layerCount,
-    boundaries: { least: 0, most: offer.model.layerCount },
-    coverage: offer.adapter.coverage,
-    models: offer.models,
+    layers: served.model.layerCount,
+    boundaries: { least: 0, most: served.model.layerCount },
+    coverage: served.adapter.coverage,
+    models: served.models,
     chat,
     exact,
     limits: { ...limits },
@@ -92,12 +92,12 @@ function info({ offer, answers, engine, exact, chat }: InfoRouteParts): object {
       threads: engine.threads,
       llamaCpp: engine.llamaCpp,
     },
-    run: offer.run ? runInfo(offer.run) : null,
+    run: served.run ? runInfo(served.run) : null,
   };
 }
 
 /** The curve of a sweep: its primary metric at every boundary tried, 0-100, with 95 % intervals. */
-function runInfo({ result, samples }: NonNullable<Offer["run"]>): object {
+function runInfo({ result, samples }: NonNullable<ServedModel["run"]>): object {
   const { metric, choice, verdict, candidates, generation } = result;
   const pointsOf = (part: "selection" | "holdout"): object[] =>
     candidates.flatMap(({ boundary, boundaries, bytes, [part]: scored }) => {

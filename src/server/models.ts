@@ -1,6 +1,6 @@
 import type { ScaledPiece } from "../adapter/pieces.js";
 import { ApiError } from "./api-error.js";
-import type { Offer, OfferedModel } from "./offer.js";
+import type { ServedModel, OfferedModel } from "./served-model.js";
 
 /** A boundary as clients name it where it has no name of its own. */
 const BY_BOUNDARY = /^boundary-(\d{1,6})$/;
@@ -17,30 +17,30 @@ export interface AskedModel {
  * The mask that a request asks for by `model` and, on the full adapter, by `boundary`.
  * @throws ApiError 404 for an unknown model, 400 for a boundary that is none.
  */
-export function askedModel(offer: Offer, model: string, boundary: number | undefined): AskedModel {
-  const known = offer.models.find(({ id }) => id === model);
+export function askedModel(served: ServedModel, model: string, boundary: number | undefined): AskedModel {
+  const known = served.models.find(({ id }) => id === model);
   const named = BY_BOUNDARY.exec(model)?.[1];
-  if (!known && named === undefined) throw unknownModel(offer, model);
+  if (!known && named === undefined) throw unknownModel(served, model);
   const fixed = known?.boundary ?? Number(named);
   if (boundary !== undefined && boundary !== fixed && model !== "full") {
     throw wrongBoundary(`With the model ${model}, \`boundary\` is ${fixed}; any other goes with the model full.`);
   }
   const asked = boundary ?? fixed;
-  const { layerCount } = offer.model;
+  const { layerCount } = served.model;
   if (asked > layerCount) throw wrongBoundary(`The boundary is a whole number from 0 to ${layerCount}.`);
   const name = asked === fixed && known ? known.id : `boundary-${asked}`;
-  return { name, boundary: asked, pieces: offer.piecesOf(asked) };
+  return { name, boundary: asked, pieces: served.piecesOf(asked) };
 }
 
 /** One of the models offered. @throws ApiError 404 for an unknown one. */
-export function offeredModel(offer: Offer, id: string): OfferedModel {
-  const model = offer.models.find((one) => one.id === id);
-  if (!model) throw unknownModel(offer, id);
+export function offeredModel(served: ServedModel, id: string): OfferedModel {
+  const model = served.models.find((one) => one.id === id);
+  if (!model) throw unknownModel(served, id);
   return model;
 }
 
-function unknownModel(offer: Offer, model: string): ApiError {
-  const names = offer.models.map(({ id }) => id).join(", ");
+function unknownModel(served: ServedModel, model: string): ApiError {
+  const names = served.models.map(({ id }) => id).join(", ");
   return new ApiError({
     status: 404,
     message: `There is no model ${JSON.stringify(model.slice(0, 100))}. There are ${names}, and boundary-K for any K.`,

@@ -12,7 +12,7 @@ import { InputFiles } from "../files/input-files.js";
 import { effectNotes } from "../sweep/effects/effect-notes.js";
 import { openUnchanged } from "../sweep/guarded-engine.js";
 import { assertPortFree, listen } from "./listen.js";
-import { openOffer, type Offer } from "./offer.js";
+import { openServedModel, type ServedModel } from "./served-model.js";
 import { createServer as createBoundaryServer, type BoundaryServer, type ServerParts } from "./server.js";
 import { assertSafeAddress, assertUsableKey, isLoopback, type ServeSettings } from "./settings.js";
 
@@ -20,7 +20,7 @@ import { assertSafeAddress, assertUsableKey, isLoopback, type ServeSettings } fr
 export interface Listening {
   /** Address for clients, such as `http://127.0.0.1:8080`. */
   readonly url: string;
-  readonly offer: Offer;
+  readonly served: ServedModel;
   readonly exact: boolean;
   /** What a user should know of the adapter, a sentence each: kinds of module that have no effect. */
   readonly notes: readonly string[];
@@ -50,38 +50,38 @@ export async function serve(settings: ServeSettings, { onListening, signal }: Se
   assertSafeAddress(settings);
   assertUsableKey(settings);
   await assertPortFree(settings);
-  const offer = await openOffer(settings);
-  const shape = contextShape(settings, offer.model);
+  const served = await openServedModel(settings);
+  const shape = contextShape(settings, served.model);
   const exactOn = (info: EngineInfo): boolean => settings.exact ?? info.backend === "cpu";
-  const files = new InputFiles([...offer.model.sources, ...offer.adapter.sources]);
+  const files = new InputFiles([...served.model.sources, ...served.adapter.sources]);
   let engine: ServingEngine | undefined;
   try {
     assertNotStopped(signal);
     engine = await openUnchanged(files, () =>
-      openEngineFor(settings, offer, (info) => {
-        return { context: shape, contexts: contextsThatFit(settings, offer.model, shape, info), exact: exactOn(info) };
+      openEngineFor(settings, served, (info) => {
+        return { context: shape, contexts: contextsThatFit(settings, served.model, shape, info), exact: exactOn(info) };
       }),
     );
     assertNotStopped(signal);
-    const notes = await effectNotes(engine, offer.adapter, offer.model);
+    const notes = await effectNotes(engine, served.adapter, served.model);
     assertNotStopped(signal);
     // One context with all pieces, so that a lack of memory shows now; the pieces' files are not needed after it.
-    await engine.prepare(offer.piecesOf(offer.model.layerCount));
-    await offer.close();
+    await engine.prepare(served.piecesOf(served.model.layerCount));
+    await served.close();
     const exact = exactOn(engine.info);
-    const server = createBoundaryServer({ ...serverParts(settings, shape), offer, engine, exact });
+    const server = createBoundaryServer({ ...serverParts(settings, shape), served, engine, exact });
     const url = await listen(server.app, settings);
-    onListening?.({ url, offer, exact, notes });
+    onListening?.({ url, served, exact, notes });
     await untilStopped(server, engine, settings, signal);
   } finally {
-    await offer.close();
+    await served.close();
     await engine?.close();
   }
 }
 
 function openEngineFor(
   { gpu, gpuLayers, threads }: ServeSettings,
-  { model }: Offer,
+  { model }: ServedModel,
   options: (info: EngineInfo) => ServingOptions,
 ): Promise<ServingEngine> {
   const engine = { modelPath: model.path, gpu, gpuLayers, ...(threads === undefined ? {} : { threads }) };
@@ -91,7 +91,7 @@ function openEngineFor(
 function serverParts(
   settings: ServeSettings,
   { contextSize }: ContextShape,
-): Omit<ServerParts, "offer" | "engine" | "exact"> {
+): Omit<ServerParts, "served" | "engine" | "exact"> {
   const { apiKey, allowOrigin, parallel, queue, maxTokens, maxSeconds, host, bodyLimit, logLevel } = settings;
   return {
     apiKey,

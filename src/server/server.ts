@@ -10,7 +10,7 @@ import { ApiError, asApiError, shuttingDown } from "./api-error.js";
 import { conversationFormatter } from "./conversation.js";
 import { guard, type GuardOptions } from "./guard.js";
 import { infoRoutes } from "./info-routes.js";
-import type { Offer } from "./offer.js";
+import type { ServedModel } from "./served-model.js";
 import { playgroundRoutes } from "./playground.js";
 
 /** How long a client may take to send its request. A slow one must not hold a connection for ever. */
@@ -24,7 +24,7 @@ export interface ReceivingLimits {
 
 /** What a server is made of. */
 export interface ServerParts extends GuardOptions {
-  readonly offer: Offer;
+  readonly served: ServedModel;
   readonly engine: ServingEngine;
   /** Whether the engine was opened for exact answers. */
   readonly exact: boolean;
@@ -57,7 +57,7 @@ const CLIENT_ERRORS: Readonly<Record<string, number>> = {
 
 /** Puts a server together: OpenAI's endpoints, what tells about the server, and the playground. It does not listen yet. */
 export function createServer(parts: ServerParts): BoundaryServer {
-  const { offer, engine, exact, limits, receiving, logger } = parts;
+  const { served, engine, exact, limits, receiving, logger } = parts;
   const app = fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -102,10 +102,10 @@ export function createServer(parts: ServerParts): BoundaryServer {
     raw.once("close", () => underWay.delete(raw));
     next();
   });
-  const format = conversationFormatter(offer.model);
-  const fingerprint = `boundary-${version}-${offer.adapter.sha256.slice(0, 12)}`;
-  answerRoutes(app, { offer, answers, format, fingerprint });
-  infoRoutes(app, { offer, answers, engine: engine.info, exact, chat: format !== undefined, isDraining });
+  const format = conversationFormatter(served.model);
+  const fingerprint = `boundary-${version}-${served.adapter.sha256.slice(0, 12)}`;
+  answerRoutes(app, { served, answers, format, fingerprint });
+  infoRoutes(app, { served, answers, engine: engine.info, exact, chat: format !== undefined, isDraining });
   playgroundRoutes(app, parts);
   return {
     app,

@@ -37,5 +37,5 @@ export function distinct(candidates: readonly Candidate[]): Candidate[] {
     const key = maskKey(mask);
     return seen.has(key) ? false : Boolean(seen.add(key));
   });
-  return first.sort((a, b) => a.boundary - b.boundary);
+  return first.sort((a, b) => a.number - b.number);
 }

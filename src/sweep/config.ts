@@ -97,10 +97,10 @@ export const sweepConfigSchema = z.strictObject({
     .describe(
       "do not score the thoughts of reasoning models, such as <think>...</think> (default: where the model's chat template has them)",
     ),
-  rules: z
+  qaScript: z
     .enum(["auto", "squad", "squad2", "hotpotqa"])
     .default("auto")
-    .describe("whose script decides EM and F1 (auto: by data format)"),
+    .describe("official scoring script for EM and F1 (auto: from the data format)"),
   map: text.optional().describe("fields of other JSONL: question=q,answers=gold"),
   sourceLanguage: text
     .optional()
@@ -125,6 +125,9 @@ export function resolveConfig(...sources: readonly SweepSettings[]): SweepConfig
   return resolveSettings(sweepConfigSchema, "sweep", sources);
 }
 
+/** Names that settings had in results and files of earlier versions. */
+const RENAMED: ReadonlyMap<string, string> = new Map([["rules", "qa-script"]]);
+
 /**
  * The settings of a parsed YAML file under their camelCase names. Lists of boundaries and a mapping for `map` are taken too.
  * @throws UsageError for a key that is not a setting, with the nearest name.
@@ -135,7 +138,8 @@ export function settingsFromFile(document: unknown, path: string): SweepSettings
     throw new UsageError({ what: `${path} is not a list of settings`, expected: "lines such as `model: base.gguf`" });
   }
   const settings: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(document)) {
+  for (const [given, value] of Object.entries(document)) {
+    const key = RENAMED.get(given) ?? given;
     if (!settingNames.includes(key)) {
       throw new UsageError({
         what: `${path}: unknown setting`,

@@ -100,9 +100,9 @@ async function timeAnswers(
 function passesOf(plan: SweepPlan, candidates: readonly Candidate[]): number {
   const { layerCount } = plan;
   if (!sharesLayers(plan, candidates)) return candidates.length;
-  const inner = candidates.filter(({ boundary }) => boundary > 0 && boundary < layerCount);
-  const base = candidates.some(({ boundary }) => boundary === 0) ? 1 : 0;
-  return 1 + base + inner.reduce((sum, { boundary }) => sum + (layerCount - boundary) / layerCount, 0);
+  const inner = candidates.filter(({ number: boundary }) => boundary > 0 && boundary < layerCount);
+  const base = candidates.some(({ number: boundary }) => boundary === 0) ? 1 : 0;
+  return 1 + base + inner.reduce((sum, { number: boundary }) => sum + (layerCount - boundary) / layerCount, 0);
 }
 
 function count(samples: readonly PlannedSample[]): number {

@@ -2,7 +2,7 @@ import pLimit from "p-limit";
 import { at } from "../assert.js";
 import type { Candidate } from "../adapter/mask.js";
 import { piecesOf, type Piece } from "../adapter/pieces.js";
-import { isAlone, type Engine, type Generation } from "../engine/engine.js";
+import { isBatchInvariant, type Engine, type Generation } from "../engine/engine.js";
 import { EngineCrashError, InterruptedError } from "../errors.js";
 import type { Journal, JournalledAnswers, JournalRow } from "../run/journal.js";
 import { cutWaves, type SweepPlan, type PlannedSample, type Wave } from "./plan.js";
@@ -88,7 +88,7 @@ async function answerWave(evaluation: Evaluation, wave: Wave, neighbour: Wave | 
   const take = rowTaker(evaluation, [wave]);
   const prompts = missing.map(({ prompt }) => {
     const place = wave.samples.findIndex((one) => one.prompt.id === prompt.id);
-    const draft = isAlone(plan.generation) ? journal.get(neighbour?.keys[place] ?? "")?.tokens : undefined;
+    const draft = isBatchInvariant(plan.generation) ? journal.get(neighbour?.keys[place] ?? "")?.tokens : undefined;
     return draft ? { ...prompt, drafts: [draft] } : prompt;
   });
   await engine.generate(
@@ -107,7 +107,7 @@ async function answerTogether(evaluation: Evaluation, waves: readonly Wave[]): P
   const some = lacking.filter(({ missing }) => missing.length > 0);
   if (some.length === 0) return;
   // Where company counts, that of the other boundaries does too: what was tried first decides how long a batch is.
-  const open = isAlone(plan.generation) ? some : waves.map((wave) => ({ wave, missing: wave.samples }));
+  const open = isBatchInvariant(plan.generation) ? some : waves.map((wave) => ({ wave, missing: wave.samples }));
   const ids = new Set(open.flatMap(({ missing }) => missing.map(({ prompt }) => prompt.id)));
   const prompts = at(open, 0).wave.samples.flatMap(({ prompt }) => (ids.has(prompt.id) ? [prompt] : []));
   const masks = sharedMasks(
@@ -134,7 +134,7 @@ function missingOf({ plan, journal, signal, onRow }: Evaluation, wave: Wave): re
   const known = wave.keys.map((key) => journal.get(key));
   for (const row of known) if (row) onRow(row, wave.candidate, false);
   const missing = wave.samples.filter((_, place) => known[place] === undefined);
-  return missing.length === 0 || isAlone(plan.generation) ? missing : wave.samples;
+  return missing.length === 0 || isBatchInvariant(plan.generation) ? missing : wave.samples;
 }
 
 /** Writes answers down and tells of them as they come. */
@@ -163,7 +163,7 @@ function rowTaker(
 function asRow(key: string, candidate: Candidate, { part, prompt }: PlannedSample, generation: Generation): JournalRow {
   return {
     key,
-    boundary: candidate.boundary,
+    boundary: candidate.number,
     sampleId: prompt.id,
     part,
     output: generation.text,

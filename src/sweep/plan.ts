@@ -2,7 +2,7 @@ import { at } from "../assert.js";
 import { digest } from "../files/digest.js";
 import { boundaryCandidates, maskCandidates, maskKey, type Candidate } from "../adapter/mask.js";
 import { contextBytes, type ModelMemory } from "../adapter/model-memory.js";
-import { ANY_CELLS, isAlone, type EngineInfo, type Prompt, type Shortcuts } from "../engine/engine.js";
+import { UNBOUNDED, isBatchInvariant, type EngineInfo, type Prompt, type Shortcuts } from "../engine/engine.js";
 import { type ContextShape } from "../engine/layer-passes.js";
 import { availableMemory } from "../engine/machine.js";
 import { MemoryError, SampleError, UsageError } from "../errors.js";
@@ -26,10 +26,10 @@ export interface GenerationSettings {
   readonly stop: readonly string[];
   readonly context: ContextShape;
   /**
-   * Answers share decode steps up to so many tokens of prompt and answer. Below {@link ANY_CELLS} each answer is what a single run gives,
+   * Answers share decode steps up to so many tokens of prompt and answer. Below {@link UNBOUNDED} each answer is what a single run gives,
    * whatever was computed beside it; otherwise near-ties may fall by the company.
    */
-  readonly batchedCells: number;
+  readonly invariantTokens: number;
 }
 
 /** What a sweep will do: pure data. */
@@ -110,13 +110,13 @@ export function planSweep(
       { what: "no sample is left for the selection", fix: "Use more samples, or a smaller --holdout." },
     );
   }
-  const batchedCells = cellsInBatches(config, info.backend, shortcuts);
+  const invariantTokens = cellsInBatches(config, info.backend, shortcuts);
   const shape = contextShape(config, inputs, planned, maxTokens, info.backend);
   const generation: GenerationSettings = {
     maxTokens,
     stop: task.stop[inputs.template],
-    context: batchedCells === 0 && !shortcuts.sharedLayers ? { ...shape, sequences: 1 } : shape,
-    batchedCells,
+    context: invariantTokens === 0 && !shortcuts.sharedLayers ? { ...shape, sequences: 1 } : shape,
+    invariantTokens,
   };
   assertMemory(model, generation.context);
   return {
@@ -139,11 +139,11 @@ export function planSweep(
 
 /** The settings that decide which tokens come out: how many samples go at once is one of them only where company counts. */
 export function decidingSettings(generation: GenerationSettings): object {
-  const { batchedCells, ...rest } = generation;
+  const { invariantTokens, ...rest } = generation;
   const { sequences, ...context } = generation.context;
-  return isAlone(generation)
+  return isBatchInvariant(generation)
     ? { ...rest, context, alone: true }
-    : { ...rest, context: { ...context, sequences }, batchedCells };
+    : { ...rest, context: { ...context, sequences }, batchedCells: invariantTokens };
 }
 
 function cellsInBatches(
@@ -152,8 +152,8 @@ function cellsInBatches(
   shortcuts: Shortcuts,
 ): number {
   if (fixedBatch) return 0;
-  if (sequences !== "auto") return sequences === 1 ? shortcuts.batchedCells : ANY_CELLS;
-  return backend === "cpu" ? shortcuts.batchedCells : ANY_CELLS;
+  if (sequences !== "auto") return sequences === 1 ? shortcuts.invariantTokens : UNBOUNDED;
+  return backend === "cpu" ? shortcuts.invariantTokens : UNBOUNDED;
 }
 
 /** The waves in which a candidate answers these samples, always cut in the same way. */
@@ -168,7 +168,7 @@ export function cutWaves(plan: SweepPlan, candidate: Candidate, samples: readonl
       candidate,
       samples: group,
       keys: group.map(({ part, prompt }, place) => {
-        const company = isAlone(plan.generation) ? [prompt.tokens] : [together, place];
+        const company = isBatchInvariant(plan.generation) ? [prompt.tokens] : [together, place];
         return hash([plan.generationKey, mask, company, part, prompt.id]);
       }),
     });

@@ -7,12 +7,12 @@ import { ollamaModelfile } from "../adapter/modelfile.js";
 import { peftSha256 } from "../adapter/load-peft-adapter.js";
 import { trimAdapter } from "../adapter/trim.js";
 import { peftScales, trimPeftAdapter } from "../adapter/trim-peft.js";
-import { isAlone, type EngineInfo } from "../engine/engine.js";
+import { isBatchInvariant, type EngineInfo } from "../engine/engine.js";
 import { version } from "../version.js";
 import { recipe, redactedConfig, type SweepConfig } from "./config.js";
 import type { Choice } from "../choice/choose.js";
 import type { Confirmation } from "../choice/confirm.js";
-import type { Economy } from "./economy/answer-selection.js";
+import type { LeftOut } from "./economy/answer-selection.js";
 import { isNested } from "../strategy/strategy.js";
 import { candidateEntries, choiceEntry, confirmationEntry, labelsOf } from "../run/to-result.js";
 import type { JournalledAnswers } from "../run/journal.js";
@@ -34,7 +34,7 @@ export interface SweepRecord {
   readonly plan: SweepPlan;
   readonly ranking: LayerRanking | undefined;
   /** What was left unanswered. */
-  readonly economy: Economy;
+  readonly economy: LeftOut;
   readonly selection: readonly CandidateScores[];
   readonly holdout: readonly CandidateScores[];
   readonly choice: Choice;
@@ -112,7 +112,7 @@ async function writeTrimmed(record: SweepRecord, folder: RunFolder): Promise<Swe
   });
   const provenance = {
     sourceSha256: inputs.peft ? peftSha256(inputs.peft, inputs.adapter.sources) : inputs.adapter.sha256,
-    boundary: inputs.strategy.kind === "prefix" ? chosen.boundary : undefined,
+    boundary: inputs.strategy.kind === "prefix" ? chosen.number : undefined,
     layers: plan.layerCount,
     command: recipe(config),
     scores: JSON.stringify(Object.fromEntries(scores)),
@@ -134,7 +134,7 @@ async function writeTrimmed(record: SweepRecord, folder: RunFolder): Promise<Swe
 function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepResult {
   const { config, inputs, info, plan, choice, confirmation, verdict } = record;
   const { model, adapter, data, holdoutData } = inputs;
-  const { context, maxTokens, stop, batchedCells } = plan.generation;
+  const { context, maxTokens, stop, invariantTokens } = plan.generation;
   return {
     schemaVersion: RESULT_SCHEMA_VERSION,
     tool: { name: "boundary", version },
@@ -151,7 +151,7 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
     },
     generation: {
       ...context,
-      ...(isAlone(plan.generation) ? { batchedCells } : {}),
+      ...(isBatchInvariant(plan.generation) ? { batchedCells: invariantTokens } : {}),
       maxTokens,
       stop: [...stop],
       template: inputs.template,

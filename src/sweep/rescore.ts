@@ -55,7 +55,7 @@ export async function rescore(folder: string, flags: SweepSettings): Promise<Swe
   const { chosen } = choice;
   const holdout = result.candidates.flatMap((entry) => (entry.holdout ? (scoredAs(entry, "holdout") ?? []) : []));
   const confirmed = {
-    chosen: holdout.find(({ candidate }) => candidate.boundary === chosen.candidate.boundary),
+    chosen: holdout.find(({ candidate }) => candidate.number === chosen.candidate.number),
     full: scoredAs(fullEntry, "holdout"),
     base: scoredAs(baseEntry, "holdout"),
   };
@@ -102,7 +102,7 @@ export async function rescore(folder: string, flags: SweepSettings): Promise<Swe
       confirmation,
     }),
     notes: [...result.notes, ...(isUnconfirmed ? [again] : []), ...(isChosenOtherwise ? onlyFinished(result) : [])],
-    trimmed: chosen.candidate.boundary === result.choice.boundary ? result.trimmed : null,
+    trimmed: chosen.candidate.number === result.choice.boundary ? result.trimmed : null,
   });
 }
 
@@ -132,7 +132,7 @@ function scoreEntry(
 function candidateOf({ boundary, boundaries, name, keeps, keptModules, bytes }: Entry): Candidate {
   const mask = new Map(Array.from({ length: keptModules }, (_, i) => [`${boundary}: module ${i}`, 1]));
   const words = keeps === undefined ? {} : { keeps };
-  return { boundary, boundaries, name: name ?? boundaryName(boundary), ...words, keptModules, bytes, mask };
+  return { number: boundary, boundaries, name: name ?? boundaryName(boundary), ...words, keptModules, bytes, mask };
 }
 
 function baseOf({ candidates }: SweepResult): Entry {

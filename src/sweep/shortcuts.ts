@@ -7,7 +7,7 @@ import type { SweepInputs } from "./inputs/inputs.js";
 import { planSweep, type SweepPlan } from "./plan.js";
 
 /** What a plan is laid out for before anything was tried: the widest batches. */
-const HOPED_FOR: Shortcuts = { batchedCells: 1, sharedLayers: true, reasons: [] };
+const HOPED_FOR: Shortcuts = { invariantTokens: 1, sharedLayers: true, reasons: [] };
 
 /**
  * {@link planSweep} with the shortcuts that the engine finds to change nothing, tried out with this model, adapter and one of these prompts.
@@ -44,7 +44,7 @@ async function tryShortcuts(
     const pieces = await writePieces(adapter, masks, folder);
     return engine.shortcuts({
       full: piecesOf(full.mask, pieces),
-      ...(middle ? { boundary: { boundary: middle.boundary, pieces: piecesOf(middle.mask, pieces) } } : {}),
+      ...(middle ? { boundary: { boundary: middle.number, pieces: piecesOf(middle.mask, pieces) } } : {}),
       context: generation.context,
       tokens: longest,
     });
@@ -53,7 +53,7 @@ async function tryShortcuts(
 
 /** No shortcut is taken. @param reason why, for the plan. */
 export function noShortcuts(reason: string): Shortcuts {
-  return { batchedCells: 0, sharedLayers: false, reasons: [reason] };
+  return { invariantTokens: 0, sharedLayers: false, reasons: [reason] };
 }
 
 /**
@@ -65,7 +65,7 @@ export function sharesLayers(
   candidates: readonly Candidate[],
 ): boolean {
   if (!shortcuts.sharedLayers) return false;
-  const shared = candidates.reduce((layers, { boundary }) => layers + layerCount - boundary, layerCount);
+  const shared = candidates.reduce((layers, { number: boundary }) => layers + layerCount - boundary, layerCount);
   return shared < WORTH_IT * candidates.length * layerCount;
 }
 
@@ -78,7 +78,7 @@ export function sharedMasks(
   const whole = maskKey(full.mask);
   return {
     full: piecesOf(full.mask, pieces),
-    boundaries: candidates.map(({ boundary, mask }) => ({
+    boundaries: candidates.map(({ number: boundary, mask }) => ({
       boundary: maskKey(mask) === whole ? layerCount : boundary,
       pieces: piecesOf(mask, pieces),
     })),
@@ -90,7 +90,7 @@ const WORTH_IT = 0.85;
 
 /** The boundary that is asked for and lies nearest to the middle; undefined where none lies between base and full. */
 function middleOf({ adapter, model, boundaries }: SweepInputs): Candidate | undefined {
-  const distance = ({ boundary }: Candidate): number => Math.abs(boundary - model.layerCount / 2);
+  const distance = ({ number: boundary }: Candidate): number => Math.abs(boundary - model.layerCount / 2);
   return boundaryCandidates(adapter, model.layerCount, boundaries)
     .filter(({ keptModules }) => keptModules > 0 && keptModules < adapter.modules.length)
     .sort((a, b) => distance(a) - distance(b))[0];

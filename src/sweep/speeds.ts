@@ -29,9 +29,9 @@ export async function measureSpeeds(
     return at(candidates, Math.round(((i + 1) * (candidates.length - 1)) / (BETWEEN + 1)));
   });
   const measured = distinct([base, chosen, full, ...between]);
-  const request = { context: { ...generation.context, sequences: 1 }, stop: [], batchedCells: 0, prompts: [prompt] };
+  const request = { context: { ...generation.context, sequences: 1 }, stop: [], invariantTokens: 0, prompts: [prompt] };
   const speeds: SweepResult["timings"]["speeds"] = [];
-  for (const { boundary, mask } of measured) {
+  for (const { number: boundary, mask } of measured) {
     const own = { ...request, pieces: piecesOf(mask, pieces) };
     // The first call pays for the context.
     await engine.generate({ ...own, prompts: [{ ...prompt, tokens: prompt.tokens.slice(0, 1) }], maxTokens: 2 });

@@ -18,7 +18,7 @@ import { candidatesOf, decidingSettings, hash, type PlannedSample, type SweepPla
 import { rankLayers, type LayerRanking } from "./ranking/rank-layers.js";
 import { recordSweep } from "./record.js";
 import type { SweepResult } from "../run/result.js";
-import { RunFolder, type RunIdentity } from "../run/run-folder.js";
+import { RunFolder, type RunFingerprint } from "../run/run-folder.js";
 import { answerText } from "../tasks/answer-text.js";
 import { scoreAnswers, type Answers, type CandidateScores } from "../choice/scores.js";
 import { measureSpeeds } from "./speeds.js";
@@ -71,7 +71,7 @@ export async function sweep(
   const session = async (given: SweepInputs, engine: Engine): Promise<SweepResult> => {
     const laidOut = await planSession(engine, config, given);
     const inputs = await withEffects(given, engine);
-    const folder = await RunFolder.take(config.out, identityOf(config, inputs, laidOut, engine), {
+    const folder = await RunFolder.take(config.out, runFingerprint(config, inputs, laidOut, engine), {
       fresh: options.fresh ?? false,
     });
     try {
@@ -141,13 +141,18 @@ export async function planOnly(
 const NOT_IDENTITY = new Set([
   "sequences",
   ...["adapter", "data", "model", "prompt", "references"],
-  ...["extract", "floor", "group-by", "margin", "metric", "metrics", "rule", "rules", "strip-thoughts"],
+  ...["extract", "floor", "group-by", "margin", "metric", "metrics", "qa-script", "rule", "strip-thoughts"],
   // Fewer answers, but each of them the same.
   ...["race", "screen"],
 ]);
 
 /** What makes a folder's answers those of this call. */
-export function identityOf(config: SweepConfig, inputs: SweepInputs, plan: SweepPlan, engine: Engine): RunIdentity {
+export function runFingerprint(
+  config: SweepConfig,
+  inputs: SweepInputs,
+  plan: SweepPlan,
+  engine: Engine,
+): RunFingerprint {
   const settings = Object.entries(redactedConfig(config)).filter(([name]) => !NOT_IDENTITY.has(name));
   const asked = [...plan.selection, ...plan.holdout].map(({ part, prompt }) => [part, prompt.id, prompt.tokens]);
   return {
@@ -251,7 +256,7 @@ async function run(context: Run): Promise<SweepResult> {
       answers:
         part === "holdout"
           ? { selection: selectionAnswers, holdout: confirmAnswers }
-          : { selection: confirmAnswers.sort((a, b) => a.candidate.boundary - b.candidate.boundary), holdout: [] },
+          : { selection: confirmAnswers.sort((a, b) => a.candidate.number - b.candidate.number), holdout: [] },
       timings: {
         wallSeconds: (performance.now() - context.started) / 1000,
         answersGenerated: counts.generated,
@@ -292,7 +297,7 @@ function evaluationOf(context: Run, counts: AnswerCounts): Evaluation {
     signal: hooks.signal,
     onRow: (row, candidate, generatedNow) => {
       counts[generatedNow ? "generated" : "reused"] += 1;
-      const key = `${row.part}\0${candidate.boundary}`;
+      const key = `${row.part}\0${candidate.number}`;
       const tally = running.get(key) ?? { sums: [], count: 0 };
       const expected = references.get(`${row.part}\0${row.sampleId}`) ?? [""];
       const statistics = inputs.primary.statistics(answerText(row.output, inputs.reading), expected);
@@ -301,7 +306,7 @@ function evaluationOf(context: Run, counts: AnswerCounts): Evaluation {
       running.set(key, tally);
       hooks.onProgress?.({
         part: row.part,
-        boundary: candidate.boundary,
+        boundary: candidate.number,
         name: candidate.name,
         done: counts.generated + counts.reused,
         total: counts.total,

@@ -47,7 +47,12 @@ describe("the candidates of an adapter", () => {
   it("are one for each boundary when every layer has tensors", () => {
     const candidates = boundaryCandidates(adapterWith(everywhere), LAYERS, [0, 1, 2, 3, 4]);
     expect(
-      candidates.map(({ boundary, boundaries, keptModules, bytes }) => [boundary, boundaries, keptModules, bytes]),
+      candidates.map(({ number: boundary, boundaries, keptModules, bytes }) => [
+        boundary,
+        boundaries,
+        keptModules,
+        bytes,
+      ]),
     ).toEqual([
       [0, [0], 0, 0],
       [1, [1], 2, 128],
@@ -60,7 +65,9 @@ describe("the candidates of an adapter", () => {
   it("join the boundaries that keep the same tensors, the smallest standing for all", () => {
     const partial = adapterWith([moduleAt(2), moduleAt(2, "ffn_up"), moduleAt(5)]);
     const candidates = boundaryCandidates(partial, 8, [8, 7, 6, 5, 4, 3, 2, 1, 0, 0]);
-    expect(candidates.map(({ boundary, boundaries, keptModules }) => [boundary, boundaries, keptModules])).toEqual([
+    expect(
+      candidates.map(({ number: boundary, boundaries, keptModules }) => [boundary, boundaries, keptModules]),
+    ).toEqual([
       [0, [0, 1, 2], 0],
       [3, [3, 4, 5], 2],
       [6, [6, 7, 8], 3],

@@ -48,7 +48,7 @@ describe.skipIf(!hasChromium)(`the playground in Chromium ${skippedWithout}`, ()
     const served = await openServed({ run });
     main = await startServer(served);
     const engine = scriptedEngine(served.engine, cancelled);
-    scripted = await startServer({ offer: served.offer, engine }, { limits: { parallel: 3 } });
+    scripted = await startServer({ served: served.served, engine }, { limits: { parallel: 3 } });
     browser = await openChromium();
     return async () => {
       await browser.close();
@@ -233,8 +233,8 @@ describe.skipIf(!hasChromium)(`the playground in Chromium ${skippedWithout}`, ()
   });
 
   it("tells in the column when the queue is full, and when to try again", async () => {
-    const { offer, engine } = scripted;
-    const busy = await startServer({ offer, engine }, { limits: { parallel: 1, queue: 0 } });
+    const { served, engine } = scripted;
+    const busy = await startServer({ served, engine }, { limits: { parallel: 1, queue: 0 } });
     const page = await browser.newPage();
     try {
       await page.goto(`${busy.url}/`);

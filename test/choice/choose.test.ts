@@ -25,7 +25,7 @@ function sweepOf(
 ): CandidateScores[] {
   const adapter = adapterWith(layers.map((layer) => moduleAt(layer)));
   return boundaryCandidates(adapter, layerCount, [...values.keys()]).map((candidate) => {
-    return { ...scoredAt(0, values.get(candidate.boundary) ?? {}), candidate };
+    return { ...scoredAt(0, values.get(candidate.number) ?? {}), candidate };
   });
 }
 
@@ -37,14 +37,14 @@ function inputOf(em: readonly (readonly number[])[], more: Partial<ChoiceInput> 
   return { rule: "best", scored, full, metric: "em", layerCount, margin: 2, floors: [], ...more };
 }
 
-const boundaryOf = (input: ChoiceInput): number => chooseBoundary(input).chosen.candidate.boundary;
+const boundaryOf = (input: ChoiceInput): number => chooseBoundary(input).chosen.candidate.number;
 
 describe("chooseBest", () => {
   const chosenOf = (values: readonly (readonly number[])[], metric = "em"): number =>
     chooseBest(
       values.map((em, boundary) => scoredAt(boundary, { em, f1: [...em].map((value) => 1 - value) })),
       metric,
-    ).candidate.boundary;
+    ).candidate.number;
 
   it("takes the highest score in the metric that it is given", () => {
     const values = [
@@ -100,7 +100,7 @@ describe("the rule best", () => {
     const { chosen, rule, reasons, bestBoundary, steps, excluded } = chooseBoundary(
       inputOf([first(3, 10), first(6, 10), first(8, 10), first(7, 10)]),
     );
-    expect([chosen.candidate.boundary, rule, bestBoundary]).toEqual([2, "best", 2]);
+    expect([chosen.candidate.number, rule, bestBoundary]).toEqual([2, "best", 2]);
     expect(reasons).toEqual(["K=2 has the highest score, em 80.0; of equal scores the smallest K counts."]);
     expect([steps, excluded]).toEqual([[], []]);
   });
@@ -121,7 +121,7 @@ describe("the rule one-se", () => {
     // K=3 is best with 60 of 100. K=1 loses 1 sample of it (SE 1.0), K=0 loses 10 (SE 3.0).
     const em = [first(50, 100), first(59, 100), first(58, 100), first(60, 100), first(55, 100)];
     const { chosen, steps, reasons, bestBoundary } = chooseBoundary(inputOf(em, { rule: "one-se" }));
-    expect([chosen.candidate.boundary, bestBoundary]).toEqual([1, 3]);
+    expect([chosen.candidate.number, bestBoundary]).toEqual([1, 3]);
     expect(steps.map(({ boundary, against, passed }) => [boundary, against, passed])).toEqual([
       [0, 3, false],
       [1, 3, true],
@@ -140,7 +140,7 @@ describe("the rule one-se", () => {
 
   it("keeps the best where nothing smaller comes near", () => {
     const { chosen, reasons } = chooseBoundary(inputOf([first(10, 100), first(90, 100)], { rule: "one-se" }));
-    expect(chosen.candidate.boundary).toBe(1);
+    expect(chosen.candidate.number).toBe(1);
     expect(reasons[0]).toContain("no smaller K comes within one standard error");
   });
 
@@ -165,7 +165,7 @@ describe("the rule no-worse", () => {
     const input = inputOf([losing(0), losing(30), losing(1), losing(0), full], { rule: "no-worse" });
     const { chosen, steps, reasons } = chooseBoundary(input);
     // K=0 equals the full adapter, but K=1 fails before it is reached.
-    expect(chosen.candidate.boundary).toBe(2);
+    expect(chosen.candidate.number).toBe(2);
     expect(steps.map(({ boundary, passed }) => [boundary, passed])).toEqual([
       [3, true],
       [2, true],
@@ -182,14 +182,14 @@ describe("the rule no-worse", () => {
 
   it("reaches the base model where nothing is lost at all", () => {
     const { chosen, reasons } = chooseBoundary(inputOf([full, full, full], { rule: "no-worse" }));
-    expect(chosen.candidate.boundary).toBe(0);
+    expect(chosen.candidate.number).toBe(0);
     expect(reasons[0]).toContain("the base model is the smallest");
   });
 
   it("keeps everything where samples are too few to show anything, and says so", () => {
     const equal = first(50, 100);
     const { chosen, reasons } = chooseBoundary(inputOf([equal, equal], { rule: "no-worse" }));
-    expect(chosen.candidate.boundary).toBe(1);
+    expect(chosen.candidate.number).toBe(1);
     expect(reasons[0]).toBe(
       "Keep everything: no smaller K shows that it loses less than 2.0 points of em; at K=0 a loss of up to 3.7 is not ruled out (0.0 points measured). 100 samples cannot show it: even equal answers leave a loss of up to 3.7 possible.",
     );
@@ -218,7 +218,7 @@ describe("the rule no-worse", () => {
       floors: [{ metric: "f1", points: -1 }],
     };
     const { chosen, steps, excluded } = chooseBoundary(input);
-    expect(chosen.candidate.boundary).toBe(2);
+    expect(chosen.candidate.number).toBe(2);
     expect(steps.map(({ boundary }) => boundary)).toEqual([2, 1, 0]);
     expect(excluded.map(({ boundary }) => boundary)).toEqual([1]);
   });
@@ -242,7 +242,7 @@ describe("the rule paper", () => {
     expect(chooseBoundary(input).reasons).toEqual([
       "K=15, 15 of 32 layers scaled to 32, without a look at the scores.",
     ]);
-    const some = all.filter(({ candidate }) => [0, 10, 20, 32].includes(candidate.boundary));
+    const some = all.filter(({ candidate }) => [0, 10, 20, 32].includes(candidate.number));
     expect(boundaryOf({ ...input, scored: some })).toBe(10);
     expect(chooseBoundary({ ...input, scored: some }).reasons[0]).toContain("the nearest that was evaluated");
   });
@@ -258,7 +258,7 @@ describe("the rule paper", () => {
       layerCount: 32,
     };
     const { chosen, reasons } = chooseBoundary(input);
-    expect(chosen.candidate.boundary).toBe(8);
+    expect(chosen.candidate.number).toBe(8);
     expect(chosen.candidate.boundaries).toContain(15);
     expect(reasons[0]).toContain("the adapter keeps the same tensors at K=8");
   });
@@ -282,7 +282,7 @@ describe("floors", () => {
 
   it("exclude candidates that lose more than allowed, with their difference", () => {
     const { chosen, excluded, reasons } = chooseBoundary(withFloor(-10));
-    expect(chosen.candidate.boundary).toBe(1);
+    expect(chosen.candidate.number).toBe(1);
     expect(excluded).toEqual([{ boundary: 0, metric: "f1", difference: expect.closeTo(-30, 9) as number, floor: -10 }]);
     expect(reasons).toEqual([
       "K=1 has the highest score, em 80.0; of equal scores the smallest K counts.",

@@ -62,7 +62,7 @@ describe("crossValidate", () => {
     expect(metrics[0]!.chosenMinusFull).toMatchObject({ estimate: -80, flips: { better: 0, worse: 4, same: 1 } });
     expect(folds.map(({ boundary }) => boundary).sort()).toEqual(samples);
     expect(folds.every((fold) => fold.samples === 1)).toBe(true);
-    expect(final.chosen.candidate.boundary).toBe(0);
+    expect(final.chosen.candidate.number).toBe(0);
     expect(final.chosen.scores.get("em")!.value).toBe(80);
   });
 

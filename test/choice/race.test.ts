@@ -58,15 +58,15 @@ function race(metrics: Readonly<Record<string, Values>>, rule: RuleSettings, err
   }
   const left = scored.filter((_, at) => track.isFinished(at));
   const full = scored.at(-1)!;
-  const chosen = chooseBoundary({ ...rule, scored: left, full }).chosen.candidate.boundary;
-  return { chosen, left: left.map(({ candidate }) => candidate.boundary), dropped: track.dropped, answers };
+  const chosen = chooseBoundary({ ...rule, scored: left, full }).chosen.candidate.number;
+  return { chosen, left: left.map(({ candidate }) => candidate.number), dropped: track.dropped, answers };
 }
 
 const chosenInFull = (metrics: Readonly<Record<string, Values>>, rule: RuleSettings): number => {
   const scored = (metrics["em"] ?? []).map((_, k) =>
     scoredAt(k, Object.fromEntries(Object.entries(metrics).map(([name, values]) => [name, values[k] ?? []]))),
   );
-  return chooseBoundary({ ...rule, scored, full: scored.at(-1)! }).chosen.candidate.boundary;
+  return chooseBoundary({ ...rule, scored, full: scored.at(-1)! }).chosen.candidate.number;
 };
 
 describe("a race by the highest score", () => {

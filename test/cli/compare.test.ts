@@ -89,7 +89,7 @@ describe("boundary compare", () => {
     [["compare", "--against", "full", "--against", "base"], /says nothing without an adapter/],
     [["compare", "--agianst", "base"], /--against/],
     [["compare", "--against", "a.gguf", "--against", "base"], /the model, an adapter or the data are missing/],
-    [["compare", "--against", "a#full", "--against", "b#full", "--rules", "mine"], /auto, squad, squad2, hotpotqa/],
+    [["compare", "--against", "a#full", "--against", "b#full", "--qa-script", "mine"], /auto, squad, squad2, hotpotqa/],
     [["compare", "--against", "a#full", "--against", "b#full", "--show", "few"], /whole number/],
   ])("refuses %j", async (call, message) => {
     const { code, stdout, stderr } = await callCli(call);

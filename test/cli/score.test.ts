@@ -175,11 +175,11 @@ describe("boundary score of a file of outputs", () => {
     expect([scores[0]?.value, samples[0]?.prediction]).toEqual([100, "Rome"]);
   });
 
-  it("follows the script that --rules names", async () => {
+  it("follows the script that --qa-script names", async () => {
     const data = await write("yes.jsonl", ['{"prediction": "yes it is", "reference": "yes"}']);
     const valueBy = async (...rules: string[]): Promise<number | undefined> =>
       (await scoresOf("--data", data, "--metrics", "f1", ...rules)).scores[0]?.value;
-    expect([await valueBy(), await valueBy("--rules", "hotpotqa")]).toEqual([50, 0]);
+    expect([await valueBy(), await valueBy("--qa-script", "hotpotqa")]).toEqual([50, 0]);
   });
 
   it("names what is wrong: metrics, options, rows, files, flags", async () => {

@@ -56,7 +56,7 @@ describe.skipIf(!hasDirectCalls).each([
     try {
       const prompts = (await direct.tokenize(texts)).map((tokens, i) => ({ id: String(i), tokens }));
       const answers = async (engine: Engine, pieces: readonly ScaledPiece[], cells: number): Promise<unknown> => {
-        const request = { pieces, context, prompts, maxTokens: 6, stop: [], batchedCells: cells };
+        const request = { pieces, context, prompts, maxTokens: 6, stop: [], invariantTokens: cells };
         const generations = await engine.generate(request);
         return generations.sort((a, b) => Number(a.id) - Number(b.id)).map(({ tokens }) => tokens);
       };
@@ -72,17 +72,17 @@ describe.skipIf(!hasDirectCalls).each([
         }));
         if (!full || !boundary) throw new Error("two were asked for");
         const trial = { full: full.pieces, boundary, context, tokens: prompts[4]?.tokens ?? [] };
-        const { batchedCells, sharedLayers } = await direct.shortcuts(trial);
-        expect([batchedCells, sharedLayers], name).toEqual([
+        const { invariantTokens, sharedLayers } = await direct.shortcuts(trial);
+        expect([invariantTokens, sharedLayers], name).toEqual([
           shape.adapterType === "Q8_0" ? ALONE : context.contextSize,
           expertCount === undefined,
         ]);
         const seen = new Set<string>();
-        for (const { boundary: kept, mask } of candidates) {
+        for (const { number: kept, mask } of candidates) {
           const about = `${name}, K=${kept}`;
           const masked = piecesOf(mask, pieces);
           const expected = await answers(direct, masked, ALONE);
-          expect(await answers(direct, masked, batchedCells), `${about}: in batches`).toEqual(expected);
+          expect(await answers(direct, masked, invariantTokens), `${about}: in batches`).toEqual(expected);
           if (mask.size === adapter.modules.length) {
             const whole = [{ path, scale: 1 }];
             expect(await answers(node, whole, ALONE), `${about}: through node-llama-cpp`).toEqual(expected);

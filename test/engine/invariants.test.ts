@@ -79,7 +79,7 @@ describe.each(tinyArchitectures)("masks on a tiny %s model", (architecture) => {
       `${folder.path}/pieces`,
     );
     const seen = new Set<string>();
-    for (const { boundary, mask } of candidates) {
+    for (const { number: boundary, mask } of candidates) {
       const path = `${folder.path}/trimmed-${boundary}.gguf`;
       await trimAdapter(
         adapter,

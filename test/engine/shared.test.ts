@@ -57,7 +57,7 @@ describe.skipIf(!hasDirectCalls)(`boundaries that share their lower layers ${ski
         candidates.map(({ mask }) => mask),
         folder.path,
       );
-      const boundaries = candidates.map(({ boundary, mask }) => ({ boundary, pieces: piecesOf(mask, pieces) }));
+      const boundaries = candidates.map(({ number: boundary, mask }) => ({ boundary, pieces: piecesOf(mask, pieces) }));
       // Attention over many cells is cut into a part for each thread; with F32 nothing is decoded in company.
       const engine = await openEngine({ modelPath, gpu: "off", gpuLayers: 0, threads: type === "F32" ? 1 : 2 });
       const full = boundaries.at(-1)?.pieces ?? [];
@@ -78,7 +78,7 @@ describe.skipIf(!hasDirectCalls)(`boundaries that share their lower layers ${ski
       const plain = pieces.map(({ path, scale }) => ({ path, scale }));
       for (const [i, ids] of tokens.entries()) {
         const prompts = [{ id: String(i), tokens: ids }];
-        const alone = { ...settings, context: { ...context, sequences: 1 }, batchedCells: ALONE };
+        const alone = { ...settings, context: { ...context, sequences: 1 }, invariantTokens: ALONE };
         const [answer] = await engine.generate({ ...alone, pieces: plain, prompts });
         if (answer) answers.set(`${boundary} ${i}`, facts(answer));
       }
@@ -87,11 +87,11 @@ describe.skipIf(!hasDirectCalls)(`boundaries that share their lower layers ${ski
   };
   const sharedAnswers = async (
     { engine, tokens, full, boundaries }: Opened,
-    batchedCells: number,
+    invariantTokens: number,
   ): Promise<Map<string, unknown>> => {
     const answers = new Map<string, unknown>();
     const prompts = tokens.map((ids, i) => ({ id: String(i), tokens: ids }));
-    await engine.generateShared({ ...settings, full, boundaries, prompts, batchedCells }, (shared) => {
+    await engine.generateShared({ ...settings, full, boundaries, prompts, invariantTokens }, (shared) => {
       answers.set(`${shared.boundary} ${shared.generation.id}`, facts(shared.generation));
     });
     return answers;
@@ -102,7 +102,7 @@ describe.skipIf(!hasDirectCalls)(`boundaries that share their lower layers ${ski
     "give the answers of single runs, token for token: $architecture $type",
     async ({ architecture, type }) => {
       const one = openedOf(architecture, type);
-      const { batchedCells, sharedLayers, reasons } = await one.engine.shortcuts({
+      const { invariantTokens, sharedLayers, reasons } = await one.engine.shortcuts({
         full: one.full,
         boundary: one.boundaries[2] ?? { boundary: 0, pieces: [] },
         context,
@@ -111,7 +111,7 @@ describe.skipIf(!hasDirectCalls)(`boundaries that share their lower layers ${ski
       expect([sharedLayers, reasons.filter((reason) => reason.startsWith("lower"))]).toEqual([true, []]);
       const plain = await plainAnswers(one);
       expect(plain.size).toBe(texts.length * (LAYERS + 1));
-      expect(sorted(await sharedAnswers(one, batchedCells))).toEqual(sorted(plain));
+      expect(sorted(await sharedAnswers(one, invariantTokens))).toEqual(sorted(plain));
       // The boundaries must differ for that to mean anything.
       expect(new Set([...plain.values()].map((answer) => JSON.stringify(answer))).size).toBeGreaterThan(texts.length);
     },
@@ -120,7 +120,7 @@ describe.skipIf(!hasDirectCalls)(`boundaries that share their lower layers ${ski
   it("take decode steps in company where a type's kernels allow it, and the trial tells", async () => {
     const shortcutsOf = async (type: string): Promise<number> => {
       const { engine, full, tokens } = openedOf("llama", type);
-      return (await engine.shortcuts({ full, context, tokens: tokens[2] ?? [] })).batchedCells;
+      return (await engine.shortcuts({ full, context, tokens: tokens[2] ?? [] })).invariantTokens;
     };
     // F32 weights are multiplied by another kernel in company than alone; quantised ones are not.
     expect(await shortcutsOf("F32")).toBe(0);

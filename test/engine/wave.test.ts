@@ -64,14 +64,14 @@ async function answers(
   decoder: TableDecoder,
   prompts: readonly (readonly number[])[],
   drafts: readonly (readonly (readonly number[])[])[],
-  batchedCells: number,
+  invariantTokens: number,
 ): Promise<unknown[]> {
   const settings = { maxTokens: 20, stop: ["hh"] };
   const wave = prompts.map((tokens, sequence) => {
     const answer = new AnswerInProgress({ id: String(sequence), tokens }, vocabulary, settings);
     return running(answer, sequence, drafts[sequence]);
   });
-  await generateWave(decoder, wave, { batchedCells, onAnswer: () => undefined });
+  await generateWave(decoder, wave, { invariantTokens, onAnswer: () => undefined });
   return wave.map(({ answer }) => {
     const { text, tokens, stopReason, promptTokens } = answer.generation();
     return { text, tokens, stopReason, promptTokens };

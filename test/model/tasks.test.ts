@@ -40,7 +40,13 @@ describe.skipIf(workbench === undefined)(`every task on the real model ${workben
   }, 600_000);
 
   it("qa on HotpotQA: a sweep, the trimmed adapter compared with full, and the same scores again without the model", async () => {
-    const settings = { task: "qa", data: data("hotpot-evidence.jsonl"), limit: 6, rules: "hotpotqa", groupBy: "type" };
+    const settings = {
+      task: "qa",
+      data: data("hotpot-evidence.jsonl"),
+      limit: 6,
+      qaScript: "hotpotqa",
+      groupBy: "type",
+    };
     const result = await sweep(configFor("hotpot", { ...settings, boundaries: "15,full" }));
     const full = result.candidates.find(({ boundary }) => boundary === LAYERS);
     expect(Object.keys(full?.selection?.groups ?? {}).length).toBeGreaterThan(0);

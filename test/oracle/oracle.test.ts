@@ -12,7 +12,7 @@ import { piecesOf, writePieces, type ScaledPiece } from "../../src/adapter/piece
 import { trimAdapter } from "../../src/adapter/trim.js";
 import { trimPeftAdapter } from "../../src/adapter/trim-peft.js";
 import { at } from "../../src/assert.js";
-import { ANY_CELLS, type Engine } from "../../src/engine/engine.js";
+import { UNBOUNDED, type Engine } from "../../src/engine/engine.js";
 import { type ContextShape } from "../../src/engine/layer-passes.js";
 import { openEngine } from "../../src/engine/process-engine.js";
 import { logProbabilities } from "../support/log-probabilities.js";
@@ -81,7 +81,7 @@ describe.each(architectures)("%s: llama.cpp computes what PEFT computes", (archi
     by: Engine,
     pieces: readonly ScaledPiece[],
     prompts: readonly number[][],
-    batchedCells: number,
+    invariantTokens: number,
   ): Promise<(readonly number[])[]> => {
     const generations = await by.generate({
       pieces,
@@ -89,7 +89,7 @@ describe.each(architectures)("%s: llama.cpp computes what PEFT computes", (archi
       prompts: prompts.map((tokens, i) => ({ id: String(i), tokens })),
       maxTokens: MAX_TOKENS,
       stop: [],
-      batchedCells,
+      invariantTokens,
     });
     return generations.sort((a, b) => Number(a.id) - Number(b.id)).map(({ tokens }) => tokens);
   };
@@ -145,7 +145,7 @@ describe.each(architectures)("%s: llama.cpp computes what PEFT computes", (archi
       const masked = piecesOf(maskOf(one), pieces);
       const alone = await answers(engine, masked, greedy.prompts, ALONE);
       asRecorded(one, alone);
-      asRecorded(one, await answers(engine, masked, greedy.prompts, ANY_CELLS));
+      asRecorded(one, await answers(engine, masked, greedy.prompts, UNBOUNDED));
       if (maskOf(one).size < peft.modules.length) continue;
       expect(await answers(node, [{ path: converted, scale: 1 }], greedy.prompts, ALONE)).toEqual(alone);
     }

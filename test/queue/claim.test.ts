@@ -1,7 +1,7 @@
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { QueueError } from "../../src/errors.js";
-import { Ask } from "../../src/queue/ask.js";
+import { AnswerRequest } from "../../src/queue/answer-request.js";
 import { ContentStore } from "../../src/queue/content-store.js";
 import { digest } from "../../src/files/digest.js";
 import { Dispatcher } from "../../src/queue/dispatcher.js";
@@ -10,7 +10,7 @@ import { Seal } from "../../src/queue/seal.js";
 import { keys } from "../../src/queue/keys.js";
 import { failureOf } from "../support/failure.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
-import { askSettingsFor } from "./asks.js";
+import { askSettingsFor } from "./answer-requests.js";
 import { hasRedis, skippedWithoutRedis, startRedis, type RedisServer } from "./redis-server.js";
 
 const folder = temporaryFolder();
@@ -47,7 +47,7 @@ describe.skipIf(!hasRedis)(`two coordinators of one run ${skippedWithoutRedis}`,
   it("the later one has it, the earlier one ends with an error and leaves the other's things alone", async () => {
     const earlier = await coordinator();
     const asked = earlier.answer([
-      new Ask(askSettingsFor(), [{ id: "s", tokens: [1], sha256: digest("s") }], () => undefined),
+      new AnswerRequest(askSettingsFor(), [{ id: "s", tokens: [1], sha256: digest("s") }], () => undefined),
     ]);
     const failure = failureOf(QueueError, () => asked);
     const later = await coordinator();

@@ -1,18 +1,22 @@
 import { describe, expect, it } from "vitest";
 import type { Generation } from "../../src/engine/engine.js";
 import { QueueError } from "../../src/errors.js";
-import { Ask, type AskSettings } from "../../src/queue/ask.js";
-import { AskPool, type JobSize } from "../../src/queue/ask-pool.js";
+import { AnswerRequest, type AnswerSettings } from "../../src/queue/answer-request.js";
+import { AnswerRequests, type JobSize } from "../../src/queue/answer-requests.js";
 import { composeJob } from "../../src/queue/compose-job.js";
 import { digest } from "../../src/files/digest.js";
 import { Seal } from "../../src/queue/seal.js";
 import { entryText, LIMITS, parseEntry, parseJob } from "../../src/queue/messages.js";
 import { failureOf } from "../support/failure.js";
-import { askSettingsFor, layerMasks, layerPieces } from "./asks.js";
+import { askSettingsFor, layerMasks, layerPieces } from "./answer-requests.js";
 
-function asksOf(count: number, own: AskSettings = askSettingsFor(), take: Ask["take"] = () => true): Ask[] {
+function asksOf(
+  count: number,
+  own: AnswerSettings = askSettingsFor(),
+  take: AnswerRequest["take"] = () => true,
+): AnswerRequest[] {
   return Array.from({ length: count }, (_, i) => {
-    return new Ask(own, [{ id: `s${i}`, tokens: [1, 2, i], sha256: digest(`tokens ${i}`) }], take);
+    return new AnswerRequest(own, [{ id: `s${i}`, tokens: [1, 2, i], sha256: digest(`tokens ${i}`) }], take);
   });
 }
 
@@ -21,7 +25,7 @@ function generation(id: string): Generation {
   return { id, text: "a", tokens: [5], stopReason: "eog", promptTokens: 3, ...times };
 }
 
-const job = (asks: readonly Ask[], shares = true): ReturnType<typeof composeJob> =>
+const job = (asks: readonly AnswerRequest[], shares = true): ReturnType<typeof composeJob> =>
   composeJob(asks, { run: "r", adapter: digest("adapter"), adapterBytes: 9, timeoutMs: 60_000 }, { shares });
 
 describe("an ask", () => {
@@ -39,12 +43,12 @@ describe("an ask", () => {
   });
 
   it("has a key of all that decides its answers", () => {
-    const keyOf = (own: AskSettings): string => asksOf(1, own)[0]?.key ?? "";
+    const keyOf = (own: AnswerSettings): string => asksOf(1, own)[0]?.key ?? "";
     const others = [
       { maxTokens: 9 },
       { stop: [] },
       { full: undefined },
-      { batchedCells: 0 },
+      { invariantTokens: 0 },
       { masks: layerMasks.slice(1) },
     ];
     const keys = [{}, ...others].map((more) => keyOf(askSettingsFor(more)));
@@ -58,7 +62,7 @@ describe("the size of a job", () => {
     return { secondsPerCost: undefined, guessedSecondsPerCost: 1e-3, workers: 2, ...more };
   };
   const taken = (count: number, more: Partial<JobSize>): number[] => {
-    const pool = new AskPool();
+    const pool = new AnswerRequests();
     pool.add(asksOf(count));
     const sizes: number[] = [];
     for (let some = pool.take(size(more)); some.length > 0; some = pool.take(size(more))) sizes.push(some.length);
@@ -115,9 +119,12 @@ describe("a job", () => {
   });
 
   it("keeps a wave whole where company counts, and answers boundaries one by one where workers cannot share layers", () => {
-    const own = askSettingsFor({ batchedCells: undefined });
+    const own = askSettingsFor({ invariantTokens: undefined });
     const prompts = ["a", "b", "c"].map((id) => ({ id, tokens: [1], sha256: digest(id) }));
-    const asks = [new Ask(own, prompts, () => undefined), new Ask(own, prompts.slice(1), () => undefined)];
+    const asks = [
+      new AnswerRequest(own, prompts, () => undefined),
+      new AnswerRequest(own, prompts.slice(1), () => undefined),
+    ];
     expect(job(asks).waves.map((wave) => wave.prompts.length)).toEqual([3, 2]);
     expect(job(asks).settings[0]?.full).toBeDefined();
     expect(job(asks, false).settings[0]?.full).toBeUndefined();

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Generation } from "../../src/engine/engine.js";
 import { QueueError } from "../../src/errors.js";
 import { digest } from "../../src/files/digest.js";
-import { Ask } from "../../src/queue/ask.js";
+import { AnswerRequest } from "../../src/queue/answer-request.js";
 import { ContentStore } from "../../src/queue/content-store.js";
 import { Dispatcher } from "../../src/queue/dispatcher.js";
 import { keys, PREFIX } from "../../src/queue/keys.js";
@@ -16,7 +16,7 @@ import { putEntry } from "../../src/queue/result-stream.js";
 import { Seal } from "../../src/queue/seal.js";
 import { failureOf } from "../support/failure.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
-import { askSettingsFor } from "./asks.js";
+import { askSettingsFor } from "./answer-requests.js";
 import { until } from "./demo.js";
 import { hasRedis, skippedWithoutRedis, startRedis, type RedisServer } from "./redis-server.js";
 
@@ -52,7 +52,7 @@ describe.skipIf(!hasRedis)(`what a coordinator takes for an answer ${skippedWith
   let present: Announcement[] = [];
   let notes: string[] = [];
   let taken: Generation[] = [];
-  let ask: Ask;
+  let ask: AnswerRequest;
 
   beforeAll(async () => {
     server = await startRedis(folder.path);
@@ -74,7 +74,7 @@ describe.skipIf(!hasRedis)(`what a coordinator takes for an answer ${skippedWith
     await dispatcher.start();
     const masks = askSettingsFor().masks.slice(0, 1);
     const prompts = [{ id: "s", tokens: [1, 2, 3], sha256: digest("[1,2,3]") }];
-    ask = new Ask(askSettingsFor({ masks, full: undefined }), prompts, (_, one) => taken.push(one));
+    ask = new AnswerRequest(askSettingsFor({ masks, full: undefined }), prompts, (_, one) => taken.push(one));
   });
 
   afterEach(() => dispatcher.close());
@@ -176,7 +176,7 @@ describe.skipIf(!hasRedis)(`what a coordinator takes for an answer ${skippedWith
 
   it("nor does it wait where there is no third worker", async () => {
     present = [a, b];
-    const open = new Ask(
+    const open = new AnswerRequest(
       ask.settings,
       [...ask.prompts, { id: "t", tokens: [1, 2, 3], sha256: digest("[1,2,3]") }],
       () => 0,

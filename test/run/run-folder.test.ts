@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { FileError, RunFolderError } from "../../src/errors.js";
 import { exists } from "../../src/files/atomic-file.js";
-import { RunFolder, type RunIdentity } from "../../src/run/run-folder.js";
+import { RunFolder, type RunFingerprint } from "../../src/run/run-folder.js";
 import { failureOf } from "../support/failure.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
@@ -17,7 +17,8 @@ beforeEach(() => {
   path = join(folder.path, "runs", String(count++));
 });
 
-const take = (who: RunIdentity = identity, fresh = false): Promise<RunFolder> => RunFolder.take(path, who, { fresh });
+const take = (who: RunFingerprint = identity, fresh = false): Promise<RunFolder> =>
+  RunFolder.take(path, who, { fresh });
 
 /** A run that began and ended in the folder. */
 async function earlierRun(): Promise<void> {

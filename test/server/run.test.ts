@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { RunFolderError, UsageError } from "../../src/errors.js";
-import { openOffer } from "../../src/server/offer.js";
+import { openServedModel } from "../../src/server/served-model.js";
 import { resolveConfig } from "../../src/sweep/config.js";
 import { sweep } from "../../src/sweep/sweep.js";
 import { failureOf } from "../support/failure.js";
@@ -99,10 +99,10 @@ describe("a server over a finished sweep", () => {
     const bytes = await readFile(fixture.model);
     bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
     await writeFile(other, bytes);
-    expect((await failureOf(RunFolderError, () => openOffer({ run, model: other }))).message).toContain(
+    expect((await failureOf(RunFolderError, () => openServedModel({ run, model: other }))).message).toContain(
       "not the model of the sweep",
     );
-    await failureOf(RunFolderError, () => openOffer({ run: folder.path }));
-    await failureOf(UsageError, () => openOffer({ model: fixture.model }));
+    await failureOf(RunFolderError, () => openServedModel({ run: folder.path }));
+    await failureOf(UsageError, () => openServedModel({ model: fixture.model }));
   });
 });

@@ -4,7 +4,7 @@ import { pino } from "pino";
 import { beforeAll } from "vitest";
 import { openServingEngine } from "../../src/engine/serving/serving-engine.js";
 import type { ServingEngine } from "../../src/engine/serving/serving.js";
-import { openOffer, type Offer, type OfferSource } from "../../src/server/offer.js";
+import { openServedModel, type ServedModel, type OfferSource } from "../../src/server/served-model.js";
 import { createServer, type BoundaryServer, type ServerParts } from "../../src/server/server.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyAdapter, writeTinyModel } from "../support/tiny-model.js";
@@ -17,7 +17,7 @@ export const START_TIMEOUT = 60_000;
 export type Ask = OpenAI.ChatCompletionCreateParamsNonStreaming & { boundary?: number };
 
 /** What of a server a test sets otherwise. */
-export type ServerSettings = Partial<Omit<ServerParts, "offer" | "engine" | "logger" | "limits">> & {
+export type ServerSettings = Partial<Omit<ServerParts, "served" | "engine" | "logger" | "limits">> & {
   readonly limits?: Partial<ServerParts["limits"]>;
   readonly contexts?: number;
 };
@@ -25,7 +25,7 @@ export type ServerSettings = Partial<Omit<ServerParts, "offer" | "engine" | "log
 /** A server in this process with an engine of its own. */
 export interface RunningServer {
   readonly url: string;
-  readonly offer: Offer;
+  readonly served: ServedModel;
   readonly engine: ServingEngine;
   readonly server: BoundaryServer;
   /** The official client, without retries. */
@@ -37,8 +37,8 @@ export interface RunningServer {
 export async function openServed(
   source: OfferSource,
   { parallel = 4, contexts = 3, exact = true }: { parallel?: number; contexts?: number; exact?: boolean } = {},
-): Promise<{ offer: Offer; engine: ServingEngine; close: () => Promise<void> }> {
-  const offer = await openOffer(source);
+): Promise<{ served: ServedModel; engine: ServingEngine; close: () => Promise<void> }> {
+  const served = await openServedModel(source);
   const context = {
     sequences: parallel,
     contextSize: 512,
@@ -46,23 +46,23 @@ export async function openServed(
     cacheType: "F16",
     flashAttention: "auto",
   } as const;
-  const engine = await openServingEngine({ modelPath: offer.model.path, gpu: "off", gpuLayers: 0, threads: 1 }, () => {
+  const engine = await openServingEngine({ modelPath: served.model.path, gpu: "off", gpuLayers: 0, threads: 1 }, () => {
     return { context, contexts, exact };
   });
-  await engine.prepare(offer.piecesOf(offer.model.layerCount));
+  await engine.prepare(served.piecesOf(served.model.layerCount));
   return {
-    offer,
+    served,
     engine,
     close: async () => {
       await engine.close();
-      await offer.close();
+      await served.close();
     },
   };
 }
 
 /** Puts a server before an engine and listens on a free port. */
 export async function startServer(
-  { offer, engine }: { readonly offer: Offer; readonly engine: ServingEngine },
+  { served, engine }: { readonly served: ServedModel; readonly engine: ServingEngine },
   { limits, ...settings }: ServerSettings = {},
 ): Promise<RunningServer> {
   const server = createServer({
@@ -70,12 +70,12 @@ export async function startServer(
     receiving: { bodyBytes: 100_000, headersMs: 10_000, requestMs: 10_000 },
     logger: pino({ level: "silent" }),
     ...settings,
-    ...{ offer, engine },
+    ...{ served, engine },
     limits: { parallel: 4, queue: 64, maxTokens: 64, maxSeconds: 60, contextSize: 512, ...limits },
   });
   const url = await server.app.listen({ host: "127.0.0.1", port: 0 });
   const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: settings.apiKey ?? "none", maxRetries: 0 });
-  return { url, offer, engine, server, client, close: () => server.drain(0) };
+  return { url, served, engine, server, client, close: () => server.drain(0) };
 }
 
 /** A server over a tiny random model and adapter for all tests of a file. */
@@ -92,7 +92,7 @@ export interface TinyServer {
 /** Starts it before the tests of a file; it may be used once they run. */
 export function tinyServer(): TinyServer {
   const folder = temporaryFolder();
-  const state: { served?: { offer: Offer; engine: ServingEngine }; main?: RunningServer } = {};
+  const state: { served?: { served: ServedModel; engine: ServingEngine }; main?: RunningServer } = {};
   const present = <T>(value: T | undefined): T => {
     if (value === undefined) throw new Error("the server runs while tests run");
     return value;
@@ -103,7 +103,7 @@ export function tinyServer(): TinyServer {
     const adapter = await writeTinyAdapter(folder.path, "lora.gguf", options);
     const opened = await openServed({ model, adapter });
     // The engine holds every piece by now: what it loaded them from is not needed.
-    await opened.offer.close();
+    await opened.served.close();
     state.served = opened;
     const main = await startServer(opened);
     state.main = main;

@@ -9,7 +9,7 @@ describe("the candidates that answer", () => {
   it("are those asked for, and the full adapter where the others are measured by it", () => {
     const plan = planWith(asked);
     const tried = (...[config, floors = []]: [Parameters<typeof triedCandidates>[0], unknown[]?]): number[] =>
-      triedCandidates(config, floors, plan).map(({ boundary }) => boundary);
+      triedCandidates(config, floors, plan).map(({ number: boundary }) => boundary);
     expect(tried({ rule: "best", folds: undefined })).toEqual([1, 3]);
     expect(tried({ rule: "no-worse", folds: undefined })).toEqual([1, 3, LAYERS]);
     expect(tried({ rule: "best", folds: undefined }, ["f1"])).toEqual([1, 3, LAYERS]);
@@ -23,7 +23,7 @@ describe("the candidates that answer", () => {
   it("without a holdout answer all on the selection, base and full too", () => {
     const plan = planWith(inSample);
     const tried = triedCandidates({ rule: "best", folds: undefined }, [], plan);
-    expect(tried.map(({ boundary }) => boundary)).toEqual([1, 3, LAYERS]);
+    expect(tried.map(({ number: boundary }) => boundary)).toEqual([1, 3, LAYERS]);
     expect(answeringCandidates(plan, tried)).toEqual({ selection: 4, holdout: 0 });
   });
 });

@@ -23,7 +23,7 @@ describe("settings", () => {
       gpu: "auto",
       gpuLayers: "auto",
       sequences: "auto",
-      rules: "auto",
+      qaScript: "auto",
       context: "supporting",
       onOverflow: "fail",
     });
@@ -124,6 +124,7 @@ describe("a configuration file", () => {
       map: "question=q,answers=gold.text",
       holdout: 0.25,
     });
+    expect(settings("rules: hotpotqa"), "the name that earlier results have").toEqual({ qaScript: "hotpotqa" });
     expect(settings("boundaries: 5")).toEqual({ boundaries: "5" });
     expect(settings('boundaries: "0-30:5"')).toEqual({ boundaries: "0-30:5" });
   });

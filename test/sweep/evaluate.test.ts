@@ -34,7 +34,7 @@ interface Seen {
 async function run(engine: ScriptedEngine, path: string, signal?: AbortSignal): Promise<Seen> {
   const journal = await Journal.open(path);
   const rows: Seen["rows"] = [];
-  const onRow: Evaluation["onRow"] = (row, candidate, now) => void rows.push([row.sampleId, candidate.boundary, now]);
+  const onRow: Evaluation["onRow"] = (row, candidate, now) => void rows.push([row.sampleId, candidate.number, now]);
   try {
     const evaluation: Evaluation = { plan, engine, journal, pieces, signal, onRow };
     return { answers: await evaluate(evaluation, plan.candidates, plan.selection), rows };
@@ -59,7 +59,7 @@ describe("evaluating candidates", () => {
       engine.requests.map((request) => request.pieces.map(({ path, scale }) => `${path}*${scale}`).join()),
     ).toEqual([...Array<string>(3).fill("p0*1"), ...Array<string>(3).fill("p0*1,p1*1")]);
     expect(engine.requests[0]).toMatchObject({ ...plan.generation });
-    expect(answers.map(({ candidate, rows: own }) => [candidate.boundary, own.map(({ output }) => output)])).toEqual([
+    expect(answers.map(({ candidate, rows: own }) => [candidate.number, own.map(({ output }) => output)])).toEqual([
       [1, ["p0:s0", "p0:s1", "p0:s2", "p0:s3", "p0:s4"]],
       [3, ["p0+p1:s0", "p0+p1:s1", "p0+p1:s2", "p0+p1:s3", "p0+p1:s4"]],
     ]);
@@ -214,7 +214,7 @@ describe("a run that does not reach its end", () => {
 });
 
 describe("answers that do not depend on those beside them", () => {
-  const alone = { batchedCells: 256, sharedLayers: false, reasons: [] };
+  const alone = { invariantTokens: 256, sharedLayers: false, reasons: [] };
   const planFor = (shortcuts: Shortcuts): SweepPlan => planWith(inputs, { maxTokens: 8 }, undefined, shortcuts);
   const evaluateWith = async (
     own: SweepPlan,
@@ -224,7 +224,7 @@ describe("answers that do not depend on those beside them", () => {
   ): Promise<Seen> => {
     const journal = await Journal.open(path);
     const rows: Seen["rows"] = [];
-    const onRow: Evaluation["onRow"] = (row, candidate, now) => void rows.push([row.sampleId, candidate.boundary, now]);
+    const onRow: Evaluation["onRow"] = (row, candidate, now) => void rows.push([row.sampleId, candidate.number, now]);
     try {
       const evaluation: Evaluation = { plan: own, engine, journal, pieces, signal: undefined, onRow };
       return { answers: await evaluate(evaluation, candidates, own.selection), rows };
@@ -249,7 +249,7 @@ describe("answers that do not depend on those beside them", () => {
     const drafts = engine.requests[1]?.prompts.map((prompt) => prompt.drafts);
     expect(drafts?.filter((draft) => draft !== undefined).length).toBeGreaterThanOrEqual(4);
     expect(drafts?.[0]).toEqual([[1, 2]]);
-    expect(engine.requests.every(({ batchedCells }) => batchedCells === 256)).toBe(true);
+    expect(engine.requests.every(({ invariantTokens }) => invariantTokens === 256)).toBe(true);
   });
 
   it("are asked for under all boundaries at once where layers are shared, and only what is missing", async () => {
@@ -265,14 +265,14 @@ describe("answers that do not depend on those beside them", () => {
     const seen: string[] = [];
     const evaluation: Evaluation = {
       ...{ plan: own, engine, journal, pieces: cut, signal: undefined },
-      onRow: (row, { boundary }, now) => void seen.push(`${boundary} ${row.sampleId} ${now}`),
+      onRow: (row, { number: boundary }, now) => void seen.push(`${boundary} ${row.sampleId} ${now}`),
     };
     const answers = await evaluate(evaluation, own.candidates, own.selection);
     expect(engine.waves).toEqual([]);
     expect(engine.sharedRequests).toHaveLength(1);
     expect(engine.sharedRequests[0]?.boundaries.map(({ boundary }) => boundary)).toEqual([0, 1, 2, 3, 4]);
     expect(engine.sharedRequests[0]?.full.map((piece) => piece.path)).toEqual(["p0", "p1", "p2", "p3"]);
-    expect(answers.map(({ candidate, rows }) => [candidate.boundary, rows[0]?.output])).toEqual([
+    expect(answers.map(({ candidate, rows }) => [candidate.number, rows[0]?.output])).toEqual([
       [0, ":s0"],
       [1, "p0:s0"],
       [2, "p0+p1:s0"],

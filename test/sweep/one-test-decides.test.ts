@@ -81,8 +81,8 @@ function differenceOf([a, b]: Pair): PairedDifference {
 
 /** What the verdict of a sweep says of the difference, on each part of the samples: its sentence, read as better, worse or neither. */
 function wordsOf(difference: PairedDifference): readonly ("better" | "worse" | "neither")[] {
-  const facts = (boundary: number): { boundary: number; keptModules: number; bytes: number } => {
-    return { boundary, keptModules: boundary, bytes: boundary };
+  const facts = (number: number): { number: number; keptModules: number; bytes: number } => {
+    return { number, keptModules: number, bytes: number };
   };
   return (["holdout", "selection", "folds"] as const).map((part) => {
     const { sentences } = verdict({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MemoryError, SampleError, UsageError } from "../../src/errors.js";
-import { ANY_CELLS, isAlone } from "../../src/engine/engine.js";
+import { UNBOUNDED, isBatchInvariant } from "../../src/engine/engine.js";
 import { cutWaves, hash, planSweep, type SweepPlan } from "../../src/sweep/plan.js";
 import { noShortcuts } from "../../src/sweep/shortcuts.js";
 import { failureOf } from "../support/failure.js";
@@ -8,16 +8,16 @@ import { configWith, engineInfo, inputsWith, LAYERS, planWith, tokensFor } from 
 
 /** Keys of one candidate's waves over the selection, wave by wave. */
 function keysOf(plan: SweepPlan, boundary = 2): string[][] {
-  const candidate = plan.candidates.find((one) => one.boundary === boundary)!;
+  const candidate = plan.candidates.find((one) => one.number === boundary)!;
   return cutWaves(plan, candidate, plan.selection).map(({ keys }) => [...keys]);
 }
 
 describe("a plan", () => {
   it("holds candidates, both parts, and what generation needs", () => {
     const plan = planWith(inputsWith({ selection: 6, holdout: 3 }), { sequences: 4, maxTokens: 8 });
-    expect(plan.candidates.map(({ boundary }) => boundary)).toEqual([0, 1, 2, 3, 4]);
-    expect([plan.base.boundary, plan.base.mask.size]).toEqual([0, 0]);
-    expect([plan.full.boundary, plan.full.mask.size]).toEqual([LAYERS, LAYERS]);
+    expect(plan.candidates.map(({ number: boundary }) => boundary)).toEqual([0, 1, 2, 3, 4]);
+    expect([plan.base.number, plan.base.mask.size]).toEqual([0, 0]);
+    expect([plan.full.number, plan.full.mask.size]).toEqual([LAYERS, LAYERS]);
     expect(plan.selection.map(({ prompt }) => prompt.id)).toEqual(["s0", "s1", "s2", "s3", "s4", "s5"]);
     expect(plan.holdout.map(({ prompt, sample }) => [prompt.id, sample.id])).toEqual([
       ["h0", "h0"],
@@ -28,15 +28,15 @@ describe("a plan", () => {
       maxTokens: 8,
       stop: ["\n"],
       context: { sequences: 4, contextSize: 256, batchSize: 512, cacheType: "F16", flashAttention: "auto" },
-      batchedCells: ANY_CELLS,
+      invariantTokens: UNBOUNDED,
     });
     expect(plan.skipped).toEqual([]);
   });
 
   it("confirms beside base and full even when they were not asked for", () => {
     const plan = planWith({ ...inputsWith(), boundaries: [1, 3] });
-    expect(plan.candidates.map(({ boundary }) => boundary)).toEqual([1, 3]);
-    expect([plan.base.boundary, plan.full.boundary]).toEqual([0, 4]);
+    expect(plan.candidates.map(({ number: boundary }) => boundary)).toEqual([1, 3]);
+    expect([plan.base.number, plan.full.number]).toEqual([0, 4]);
   });
 
   it("has no more sequences than a part has samples, and a context for the longest prompt and its answer", () => {
@@ -156,16 +156,16 @@ describe("waves", () => {
   const settings = { sequences: 2, maxTokens: 8 };
   const reference = planWith(inputs, settings);
   const none = noShortcuts("none is tried here");
-  const exact = { batchedCells: 256, sharedLayers: false, reasons: [] };
+  const exact = { invariantTokens: 256, sharedLayers: false, reasons: [] };
 
   it("do not depend on how many go at once where company changes nothing", () => {
     const one = planWith(inputs, { sequences: 1, maxTokens: 8 }, undefined, exact);
     const many = planWith(inputs, { maxTokens: 8 }, undefined, exact);
     expect(many.generation.context.sequences).toBeGreaterThan(one.generation.context.sequences);
-    expect([one, many].map(({ generation }) => isAlone(generation))).toEqual([true, true]);
+    expect([one, many].map(({ generation }) => isBatchInvariant(generation))).toEqual([true, true]);
     expect(keysOf(many).flat()).toEqual(keysOf(one).flat());
     const fixed = planWith(inputs, { maxTokens: 8, fixedBatch: true }, undefined, exact);
-    expect([fixed.generation.batchedCells, fixed.generation.context.sequences]).toEqual([0, 1]);
+    expect([fixed.generation.invariantTokens, fixed.generation.context.sequences]).toEqual([0, 1]);
   });
   const others: [what: string, plan: SweepPlan][] = [
     ["another model", planWith({ ...inputs, model: { ...inputs.model, sha256: "other" } }, settings)],

@@ -9,7 +9,7 @@ import { reportMarkdown } from "../../src/report/markdown.js";
 import { loadReport } from "../../src/report/report-input.js";
 import { compareRuns } from "../../src/report/run-curves.js";
 import { sweepReport } from "../../src/report/terminal.js";
-import { openOffer } from "../../src/server/offer.js";
+import { openServedModel } from "../../src/server/served-model.js";
 import { loadRun } from "../../src/run/load-run.js";
 import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
 import { rescore } from "../../src/sweep/rescore.js";
@@ -165,7 +165,7 @@ describe("a run of another strategy", () => {
     expect(boundaryOf(finished, "chosen")).toBe(finished.result.choice.boundary);
     for (const use of [
       () => Promise.resolve(boundaryOf(finished, "K=2")),
-      () => openOffer({ run }),
+      () => openServedModel({ run }),
       () => compareRuns([run, run], 2),
     ]) {
       const error = await failureOf(RunFolderError, async () => use());

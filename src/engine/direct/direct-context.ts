@@ -32,7 +32,7 @@ export interface HiddenRows {
   /** Whether every row is an output, or the last alone. */
   readonly outputs: "all" | "last";
   /** Whether each row is evaluated as though it came alone. */
-  readonly apart: boolean;
+  readonly asIfAlone: boolean;
 }
 
 const FLASH_ATTENTION = { auto: -1, off: 0 } as const;
@@ -133,19 +133,19 @@ export class DirectContext {
   /** As {@link decode}, each token as though it came alone; at most 63 of a sequence. Adapters must be padded. */
   decodeApart(tokens: readonly DirectToken[]): Float32Array[] {
     const split = tokens.length > 1 && tokens.some(({ position }) => position >= CELL_BLOCK);
-    return split ? this.rows.apart(() => this.decode(tokens)) : this.decode(tokens);
+    return split ? this.rows.asIfAlone(() => this.decode(tokens)) : this.decode(tokens);
   }
 
   /** Evaluates hidden states in one call, at most `batchSize` rows. @returns as {@link decode}. */
-  decodeHidden({ address, count, position, outputs, apart }: HiddenRows): Float32Array[] {
+  decodeHidden({ address, count, position, outputs, asIfAlone }: HiddenRows): Float32Array[] {
     const { batch } = this;
     for (let i = 0; i < count; i++) batch.positions.values[i] = position + i;
     batch.sequences.values.fill(0, 0, count);
     batch.outputs.values.fill(outputs === "all" ? 1 : 0, 0, count);
     batch.outputs.values[count - 1] = 1;
-    const split = apart && count > 1 && position + count > CELL_BLOCK;
+    const split = asIfAlone && count > 1 && position + count > CELL_BLOCK;
     if (split) {
-      this.rows.apart(() => {
+      this.rows.asIfAlone(() => {
         this.call(count, address);
       });
     } else this.call(count, address);

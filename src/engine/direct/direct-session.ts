@@ -121,7 +121,7 @@ export class DirectSession {
     const { cells, refusal } = tryBatches(this.model, request);
     const shared = await this.sharedRefusal(request, cells);
     return {
-      batchedCells: cells,
+      invariantTokens: cells,
       sharedLayers: shared === undefined,
       reasons: [
         ...(refusal === undefined
@@ -138,7 +138,7 @@ export class DirectSession {
     this.open = undefined;
   }
 
-  private async sharedRefusal(request: ShortcutRequest, batchedCells: number): Promise<string | undefined> {
+  private async sharedRefusal(request: ShortcutRequest, invariantTokens: number): Promise<string | undefined> {
     const { boundary } = request;
     if (!boundary) return "no boundary between base and full is tried";
     const refusal = layerwiseRefusal(await readGgufHeader(this.model.path), request.context.contextSize);
@@ -149,7 +149,7 @@ export class DirectSession {
       const layers = await this.sharedFor(request.context);
       const wrong = layers.wrongLayer(request.tokens.slice(0, TRIAL_TOKENS));
       if (wrong !== undefined) return wrong;
-      return (await this.sharedAnswersDiffer(layers, boundary, request, batchedCells))
+      return (await this.sharedAnswersDiffer(layers, boundary, request, invariantTokens))
         ? "answers put together from both parts differ from plain ones here"
         : undefined;
     } catch (error) {
@@ -162,13 +162,13 @@ export class DirectSession {
     layers: SharedLayers,
     boundary: SharedRequest["boundaries"][number],
     { full, context, tokens }: ShortcutRequest,
-    batchedCells: number,
+    invariantTokens: number,
   ): Promise<boolean> {
     const prompts = [
       { id: "0", tokens: tokens.slice(0, TRIAL_TOKENS) },
       { id: "1", tokens: tokens.slice(0, TRIAL_TOKENS - 1) },
     ].slice(0, context.sequences);
-    const settings = { context, maxTokens: TRIAL_ANSWER, stop: [], batchedCells };
+    const settings = { context, maxTokens: TRIAL_ANSWER, stop: [], invariantTokens };
     const seen: string[] = [];
     const boundaries = [boundary, { boundary: this.model.layerCount, pieces: full }];
     await layers.answer({ ...settings, full, boundaries, prompts }, this.vocabulary, (answer) => {

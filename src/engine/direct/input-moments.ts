@@ -1,7 +1,7 @@
 import { at } from "../../assert.js";
 import type { InputMoment, MomentRequest } from "../layer-passes.js";
 import type { DirectModel } from "./direct-model.js";
-import { ModuleTap, type ProductSight, type TensorRows } from "./module-tap.js";
+import { ModuleTap, type ProductObserver, type TensorRows } from "./module-tap.js";
 import type { Pointer } from "./native-array.js";
 import { passOver } from "./whole-pass.js";
 
@@ -17,7 +17,7 @@ interface Moment {
 }
 
 /** Adds up x x' of one layer's modules; those that share an input are one. */
-class MomentCount implements ProductSight {
+class MomentCount implements ProductObserver {
   readonly moments: Moment[] = [];
   /** By the input's tensor, within the batch. */
   private seen = new Map<Pointer, Moment>();

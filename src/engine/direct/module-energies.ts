@@ -1,6 +1,6 @@
 import type { ModuleEnergy, PassRequest } from "../layer-passes.js";
 import type { DirectModel } from "./direct-model.js";
-import { ModuleTap, type ProductSight, type TensorRows } from "./module-tap.js";
+import { ModuleTap, type ProductObserver, type TensorRows } from "./module-tap.js";
 import { passOver } from "./whole-pass.js";
 
 /** Sums over the tokens seen so far; `updates` counts those that an adapter changed. */
@@ -13,7 +13,7 @@ interface Sums {
 }
 
 /** Adds up the squares of what goes through the modules. */
-class EnergyCount implements ProductSight {
+class EnergyCount implements ProductObserver {
   readonly sums = new Map<string, Sums>();
 
   product(name: string, read: (which: "input" | "output") => TensorRows): void {

@@ -22,7 +22,7 @@ export interface TensorRows {
 }
 
 /** Who is shown the products of a layer's weights, batch by batch. */
-export interface ProductSight {
+export interface ProductObserver {
   /** W x. @param read its rows, or those of x. */
   product?(name: string, read: (which: "input" | "output") => TensorRows): void;
   /** The same for a weight that has a matrix for each expert. */
@@ -47,7 +47,7 @@ export class ModuleTap implements TensorObserver {
 
   constructor(
     private readonly library: LlamaLibrary,
-    private readonly sight: ProductSight,
+    private readonly observer: ProductObserver,
   ) {
     const { ggml } = library;
     this.operations = {
@@ -82,9 +82,9 @@ export class ModuleTap implements TensorObserver {
     const product = this.productOf(tensor);
     if (!product) return;
     try {
-      if (product.kind === "update") this.sight.update?.(product.name, () => this.read(tensor));
+      if (product.kind === "update") this.observer.update?.(product.name, () => this.read(tensor));
       else
-        this.sight[product.kind]?.(product.name, (which) =>
+        this.observer[product.kind]?.(product.name, (which) =>
           this.read(which === "output" ? tensor : operand(tensor, 1)),
         );
     } catch (error) {
@@ -146,12 +146,12 @@ export class ModuleTap implements TensorObserver {
     if (type !== GGML_TYPES.F32 || strides[0] !== bytes || (outer > 1 && strides[1] !== inner * bytes)) {
       throw new Error(`${nameOf(tensor)} is not made of rows of floats`);
     }
-    const { address, values } = this.room(count * length);
+    const { address, values } = this.bufferFor(count * length);
     this.library.readTensor(tensor, address, 0, count * bytes);
     return { tensor, count, tokens: this.rows, length, values: values.subarray(0, count * length) };
   }
 
-  private room(length: number): NativeArray<Float32Array> {
+  private bufferFor(length: number): NativeArray<Float32Array> {
     if (this.buffer && this.buffer.values.length >= length) return this.buffer;
     this.close();
     return (this.buffer = allocate(this.library, Float32Array, length));

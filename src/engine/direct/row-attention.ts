@@ -80,7 +80,7 @@ export class RowAttention implements TensorObserver {
   }
 
   /** Evaluates with every row computed as though it came alone. @throws Error when llama.cpp's graph was not as expected. */
-  apart<T>(evaluate: () => T): T {
+  asIfAlone<T>(evaluate: () => T): T {
     this.active = true;
     this.fault = undefined;
     try {

@@ -85,7 +85,7 @@ export class SharedLayers {
       chain.forget(1, 0);
       const [row] = chain.run(
         1,
-        { address: first.address, count, position: 0, outputs: "last", apart: false },
+        { address: first.address, count, position: 0, outputs: "last", asIfAlone: false },
         (layer, output) => {
           const own = output.values.subarray(0, count * embeddingLength);
           if (!equalBits(own, outputs[layer]?.values)) wrong ??= `layer ${layer} by itself differs from the model's`;

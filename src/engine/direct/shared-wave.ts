@@ -69,7 +69,7 @@ export class SharedWave {
   private readonly masks: ReadonlyMap<number, MaskAdapters>;
   private readonly full: MaskAdapters;
   private readonly batchSize: number;
-  private readonly batchedCells: number;
+  private readonly invariantTokens: number;
   /** For each prompt its answers so far, those of the nearest boundary first. */
   private readonly answers: number[][][];
   private readonly decoder: DirectDecoder;
@@ -88,7 +88,7 @@ export class SharedWave {
     this.boundaries = [...this.masks.keys()].sort((a, b) => b - a);
     this.inner = this.boundaries.filter((boundary) => boundary > 0 && boundary < model.layerCount);
     this.batchSize = parts.passing.shape.batchSize;
-    this.batchedCells = request.batchedCells ?? 0;
+    this.invariantTokens = request.invariantTokens ?? 0;
     this.answers = request.prompts.map(({ drafts = [] }) => drafts.map((draft) => [...draft]));
     this.decoder = new DirectDecoder(parts.decoding, this.full);
   }
@@ -182,7 +182,7 @@ export class SharedWave {
   private layOutDrafts(passes: readonly Pass[]): void {
     for (const [i, pass] of passes.entries()) {
       const [answer = []] = at(this.answers, i);
-      pass.draft = answer.slice(0, Math.max(0, this.batchedCells - pass.prompt.tokens.length));
+      pass.draft = answer.slice(0, Math.max(0, this.invariantTokens - pass.prompt.tokens.length));
       pass.draftHidden = this.allocateHidden(this.inner, pass.draft.length);
     }
   }
@@ -233,7 +233,7 @@ export class SharedWave {
     let logits: Float32Array[] = [];
     for (const { from, to } of cutsOf(prompt.tokens.length, kept, this.batchSize)) {
       const address = rows.address + this.rowBytes(from - kept);
-      logits = chain.run(boundary, { address, count: to - from, position: from, outputs: "last", apart: false });
+      logits = chain.run(boundary, { address, count: to - from, position: from, outputs: "last", asIfAlone: false });
     }
     if (!logits[0]) throw new RangeError("nothing to evaluate");
     answer.accept(mostProbable(logits[0]));
@@ -255,7 +255,7 @@ export class SharedWave {
       if (done === pass.passed) this.passAnswer(pass, most);
       const count = Math.min(most, pass.passed - done);
       const address = rows.address + this.rowBytes(done);
-      const logits = chain.run(boundary, { address, count, position: start + done, outputs: "all", apart: true });
+      const logits = chain.run(boundary, { address, count, position: start + done, outputs: "all", asIfAlone: true });
       const before = answer.tokens.length;
       const taken = answer.acceptDraft(draft.slice(done + 1, done + count), logits.map(mostProbable));
       work.decoded(count, 1, 0, boundary);
@@ -291,7 +291,7 @@ export class SharedWave {
   private async finish(boundary: number, wave: readonly Running[]): Promise<void> {
     const { work } = this.parts;
     await continueWave(this.decoder, wave, {
-      batchedCells: this.batchedCells,
+      invariantTokens: this.invariantTokens,
       onAnswer: (one) => {
         this.emit(boundary, one);
       },

@@ -14,7 +14,7 @@ import { screenEntry, screenNote } from "../screen-result.js";
 import { runRace, type RaceOptions } from "./run-race.js";
 
 /** What a sweep left unanswered, and what it says of that. */
-export interface Economy {
+export interface LeftOut {
   readonly race?: NonNullable<SweepResult["race"]>;
   readonly screen?: NonNullable<SweepResult["screen"]>;
   /** Candidates without a score on the selection. */
@@ -27,7 +27,7 @@ export interface Economy {
 export interface AnsweredSelection {
   /** Of the candidates that answered every sample, by ascending K; the full adapter is one of them where anything was left out. */
   readonly answers: JournalledAnswers[];
-  readonly economy: Economy;
+  readonly economy: LeftOut;
 }
 
 /** How the selection part is to be answered. */
@@ -53,10 +53,10 @@ export async function answerSelection(
   const samples = evaluation.plan.selection;
   const screened = config.screen === undefined ? undefined : screenEntry(await screenAll(evaluation, tried, options));
   const failed = new Set(screened?.candidates.flatMap(({ boundary, passed }) => (passed ? [] : [boundary])));
-  const passed = tried.filter(({ boundary }) => !failed.has(boundary));
+  const passed = tried.filter(({ number: boundary }) => !failed.has(boundary));
   onSpared((tried.length - passed.length) * samples.length);
   const nameOf = (boundary: number): string =>
-    tried.find((candidate) => candidate.boundary === boundary)?.name ?? boundaryName(boundary);
+    tried.find((candidate) => candidate.number === boundary)?.name ?? boundaryName(boundary);
   const notes = screened ? [screenNote(screened, nameOf)] : [];
   const screen = screened ? { screen: screened } : {};
   if (!config.race) {
@@ -93,7 +93,7 @@ async function screenAll(
 }
 
 /** Those of the candidates that are not among the finished. */
-function bare(tried: readonly Candidate[], finished: readonly Candidate[]): Economy["unscored"] {
-  const kept = new Set(finished.map(({ boundary }) => boundary));
-  return tried.filter(({ boundary }) => !kept.has(boundary)).map(bareEntry);
+function bare(tried: readonly Candidate[], finished: readonly Candidate[]): LeftOut["unscored"] {
+  const kept = new Set(finished.map(({ number: boundary }) => boundary));
+  return tried.filter(({ number: boundary }) => !kept.has(boundary)).map(bareEntry);
 }

@@ -91,7 +91,7 @@ export async function runRace(
       };
     }),
     dropped: track.dropped.flatMap((drop) => {
-      const candidate = candidates.find(({ boundary }) => boundary === drop.boundary);
+      const candidate = candidates.find(({ number: boundary }) => boundary === drop.boundary);
       return candidate ? { ...drop, candidate } : [];
     }),
     blocks: sizes,

@@ -1,7 +1,7 @@
 import { maskKey, type Candidate } from "../../adapter/mask.js";
 import type { Piece } from "../../adapter/pieces.js";
 import { UsageError } from "../../errors.js";
-import { ReferenceWeigher, type WeigherInput } from "../ranking/reference-weigher.js";
+import { ReferenceScorer, type ReferenceScorerInput } from "../ranking/reference-scorer.js";
 import { distinct } from "../candidates-to-answer.js";
 import { screenOf, type Screening, type ScreenedCandidate } from "../../choice/screen-rule.js";
 
@@ -9,7 +9,7 @@ import { screenOf, type Screening, type ScreenedCandidate } from "../../choice/s
 const SCREEN_SAMPLES = 64;
 
 /** What screening needs. */
-export interface ScreenInput extends WeigherInput {
+export interface ScreenInput extends ReferenceScorerInput {
   readonly pieces: readonly Piece[];
 }
 
@@ -26,7 +26,7 @@ export interface ScreenOutcome extends Screening {
  */
 export async function screen(input: ScreenInput, candidates: readonly Candidate[]): Promise<ScreenOutcome> {
   const { plan, pieces } = input;
-  const weigher = await ReferenceWeigher.open(input, SCREEN_SAMPLES);
+  const weigher = await ReferenceScorer.open(input, SCREEN_SAMPLES);
   if (!weigher) {
     throw new UsageError({
       what: "--screen nll has no reference to weigh",
@@ -38,9 +38,9 @@ export async function screen(input: ScreenInput, candidates: readonly Candidate[
   const all = distinct([...candidates, plan.base, plan.full]);
   const measured: ScreenedCandidate[] = [];
   for (const candidate of all) {
-    const likelihoods = await weigher.weigh(candidate.mask, candidate.name, pieces);
+    const likelihoods = await weigher.logLikelihoods(candidate.mask, candidate.name, pieces);
     measured.push({
-      boundary: candidate.boundary,
+      boundary: candidate.number,
       isEnd: isSame(candidate, plan.base) || isSame(candidate, plan.full),
       probabilities: likelihoods.map(({ logProbability, tokens }) => Math.exp(logProbability / tokens)),
     });

@@ -33,7 +33,7 @@ export interface ScoredData extends Pick<LoadedSamples, "format" | "targetLangua
  * @throws UsageError for unknown metrics and options, for a primary metric of which less is better, and for floors that cannot be read.
  */
 export function scoringOf(config: ScoringConfig, task: Task, data: ScoredData): Scoring {
-  const rules = config.rules === "auto" ? rulesOfFormat(data.format) : config.rules;
+  const rules = config.qaScript === "auto" ? rulesOfFormat(data.format) : config.qaScript;
   const context: MetricContext = { rules, targetLanguage: data.targetLanguage ?? config.targetLanguage };
   const asked = metricsByList(config.metrics ?? task.metrics.join(","), context);
   const usual = metricByName(task.primary, context);
@@ -59,7 +59,7 @@ export function scoringOf(config: ScoringConfig, task: Task, data: ScoredData): 
 /** Settings that decide how answers are scored, and nothing of how they are generated. */
 export type ScoringConfig = Pick<
   SweepConfig,
-  "rules" | "metric" | "metrics" | "floor" | "extract" | "stripThoughts" | "targetLanguage"
+  "qaScript" | "metric" | "metrics" | "floor" | "extract" | "stripThoughts" | "targetLanguage"
 >;
 
 function readingOf({ extract, stripThoughts }: ScoringConfig, ofModel: readonly ThoughtMarks[]): AnswerReading {

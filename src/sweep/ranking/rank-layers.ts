@@ -21,7 +21,7 @@ import type { SweepConfig } from "../config.js";
 import type { SweepInputs } from "../inputs/inputs.js";
 import type { LikelihoodFile } from "../../run/likelihood-file.js";
 import { contextSizeFor, type SweepPlan } from "../plan.js";
-import { ReferenceWeigher } from "./reference-weigher.js";
+import { ReferenceScorer } from "./reference-scorer.js";
 
 /** Layers from the most useful, with what was measured of them. */
 export interface LayerRanking {
@@ -197,8 +197,8 @@ async function greedy(step: number, input: RankInput): Promise<LayerRanking> {
   return { by: "greedy", layers, values: [], samples: weigher.samples, layerTokens: done * weigher.layerTokens };
 }
 
-async function openWeigher({ likelihoods, ...input }: RankInput, most: number): Promise<ReferenceWeigher> {
-  const weigher = await ReferenceWeigher.open({ ...input, file: likelihoods, seed: input.config.seed }, most);
+async function openWeigher({ likelihoods, ...input }: RankInput, most: number): Promise<ReferenceScorer> {
+  const weigher = await ReferenceScorer.open({ ...input, file: likelihoods, seed: input.config.seed }, most);
   if (weigher) return weigher;
   throw new UsageError({
     what: "there is no reference to rank layers by",

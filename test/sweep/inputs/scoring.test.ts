@@ -135,7 +135,7 @@ describe("what else scores depend on", () => {
     ["gsm8k", "squad"],
   ] as const)("data in the format %s is judged by the rules of %s", (format, rules) => {
     expect(scoringFor({}, "qa", { format }).rules).toBe(rules);
-    expect(scoringFor({ rules: "squad2" }, "qa", { format }).rules).toBe("squad2");
+    expect(scoringFor({ qaScript: "squad2" }, "qa", { format }).rules).toBe("squad2");
   });
 
   it.each([

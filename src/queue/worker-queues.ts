@@ -1,12 +1,12 @@
 import type { Redis } from "ioredis";
-import { Lane } from "./lane.js";
+import { WorkerQueue } from "./worker-queue.js";
 import type { Announcement } from "./presence.js";
 import type { Seal } from "./seal.js";
 import type { ChosenWorker } from "./worker-choice.js";
 
 /** The queues whose workers may be asked. */
-export class Lanes {
-  private readonly byQueue = new Map<string, Lane>();
+export class WorkerQueues {
+  private readonly byQueue = new Map<string, WorkerQueue>();
   private readonly known = new Map<string, Announcement>();
 
   constructor(
@@ -15,8 +15,8 @@ export class Lanes {
   ) {}
 
   /** The lane of a queue, whether it has workers or not. */
-  of(queue: string): Lane {
-    const known = this.byQueue.get(queue) ?? new Lane(queue, this.redis, this.seal);
+  of(queue: string): WorkerQueue {
+    const known = this.byQueue.get(queue) ?? new WorkerQueue(queue, this.redis, this.seal);
     this.byQueue.set(queue, known);
     return known;
   }
@@ -32,12 +32,12 @@ export class Lanes {
   }
 
   /** A lane that can take another job. */
-  get withRoom(): Lane | undefined {
+  get withRoom(): WorkerQueue | undefined {
     return [...this.byQueue.values()].find(({ hasRoom }) => hasRoom);
   }
 
   /** The lane of the run's own class that has least to do; undefined where none has workers. */
-  get leastBusy(): Lane | undefined {
+  get leastBusy(): WorkerQueue | undefined {
     const own = [...this.byQueue.values()].filter((lane) => lane.workers.length > 0 && !lane.isOther);
     return own.sort((a, b) => a.jobs / a.workers.length - b.jobs / b.workers.length)[0];
   }
@@ -58,7 +58,7 @@ export class Lanes {
     }
   }
 
-  /** See {@link Lane.unblock}. */
+  /** See {@link WorkerQueue.unblock}. */
   async unblock(): Promise<void> {
     for (const lane of this.byQueue.values()) await lane.unblock();
   }

@@ -10,7 +10,7 @@ const MOST_CHARACTERS = 1 << 27;
 export type EarlyRow = Row & { readonly worker: string };
 
 /** Answers to asks that nobody has made yet: those of a run that was broken off. */
-export class EarlyRows {
+export class UnclaimedAnswers {
   private readonly rows = new Map<string, EarlyRow[]>();
   private count = 0;
   private size = 0;

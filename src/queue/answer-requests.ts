@@ -1,5 +1,5 @@
-import { isAlone } from "../engine/engine.js";
-import type { Ask } from "./ask.js";
+import { isBatchInvariant } from "../engine/engine.js";
+import type { AnswerRequest } from "./answer-request.js";
 
 /** Seconds that a job should take: long against handing it out, short against losing it. */
 const JOB_SECONDS = 20;
@@ -23,8 +23,8 @@ export interface JobSize {
 }
 
 /** Asks that no worker has yet, in the order in which they came. */
-export class AskPool {
-  private asks: Ask[] = [];
+export class AnswerRequests {
+  private asks: AnswerRequest[] = [];
   /** Where `asks` begins: what was taken is cut off now and then. */
   private start = 0;
   private tokens = 0;
@@ -34,12 +34,12 @@ export class AskPool {
     return this.asks.length - this.start;
   }
 
-  add(asks: readonly Ask[]): void {
+  add(asks: readonly AnswerRequest[]): void {
     for (const ask of asks) this.asks.push(ask);
   }
 
   /** Puts asks back that did not come to an end: they are the next. */
-  putBack(asks: readonly Ask[]): void {
+  putBack(asks: readonly AnswerRequest[]): void {
     this.asks = [...asks, ...this.asks.slice(this.start)];
     this.start = 0;
   }
@@ -50,12 +50,12 @@ export class AskPool {
     this.answers += 1;
   }
 
-  cost(asks: readonly Ask[]): number {
+  cost(asks: readonly AnswerRequest[]): number {
     return asks.reduce((sum, ask) => sum + this.costOf(ask), 0);
   }
 
   /** Takes the asks of the next job; at least one, where there are any. */
-  take(size: JobSize): Ask[] {
+  take(size: JobSize): AnswerRequest[] {
     const first = this.asks[this.start];
     if (!first) return [];
     const most = this.mostOf(first, size);
@@ -70,7 +70,7 @@ export class AskPool {
   }
 
   /** Takes all. */
-  takeAll(): Ask[] {
+  takeAll(): AnswerRequest[] {
     const all = this.asks.slice(this.start);
     this.asks = [];
     this.start = 0;
@@ -78,9 +78,9 @@ export class AskPool {
   }
 
   /** How many asks like this one make a job. */
-  private mostOf(ask: Ask, { secondsPerCost, guessedSecondsPerCost, workers }: JobSize): number {
+  private mostOf(ask: AnswerRequest, { secondsPerCost, guessedSecondsPerCost, workers }: JobSize): number {
     const each = Math.max(1e-9, this.costOf(ask) * (secondsPerCost ?? guessedSecondsPerCost));
-    const sequences = isAlone(ask.settings) ? ask.settings.context.sequences : 1;
+    const sequences = isBatchInvariant(ask.settings) ? ask.settings.context.sequences : 1;
     const inTime = Math.max(
       Math.floor(JOB_SECONDS / each),
       Math.min(sequences, Math.floor(SECONDS_FOR_A_BATCH / each)),
@@ -92,7 +92,7 @@ export class AskPool {
     return Math.max(1, wanted > sequences ? wanted - (wanted % sequences) : wanted);
   }
 
-  private costOf(ask: Ask): number {
+  private costOf(ask: AnswerRequest): number {
     const expected = Math.min(ask.settings.maxTokens, FIRST_ANSWER_TOKENS);
     return ask.cost(this.answers === 0 ? expected : this.tokens / this.answers);
   }

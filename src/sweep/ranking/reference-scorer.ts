@@ -10,7 +10,7 @@ import type { LikelihoodFile } from "../../run/likelihood-file.js";
 import { contextSizeFor, hash, type SweepPlan } from "../plan.js";
 
 /** What weighing references takes. */
-export interface WeigherInput {
+export interface ReferenceScorerInput {
   readonly plan: SweepPlan;
   readonly engine: Engine;
   readonly inputs: Pick<SweepInputs, "samples" | "template">;
@@ -21,9 +21,9 @@ export interface WeigherInput {
 }
 
 /** How probable masks find the first references of some samples of the selection: one prefill for each mask and sample, teacher-forced. */
-export class ReferenceWeigher {
+export class ReferenceScorer {
   private constructor(
-    private readonly input: WeigherInput,
+    private readonly input: ReferenceScorerInput,
     private readonly prompts: readonly ContinuedPrompt[],
     private readonly context: ContextShape,
   ) {}
@@ -33,13 +33,13 @@ export class ReferenceWeigher {
    * @param most so many of those that have a reference with a token.
    * @returns undefined where there is none.
    */
-  static async open(input: WeigherInput, most: number): Promise<ReferenceWeigher | undefined> {
+  static async open(input: ReferenceScorerInput, most: number): Promise<ReferenceScorer | undefined> {
     const { plan, engine, inputs, seed } = input;
     const referenced = plan.selection.filter(({ sample }) => sample.references.some((one) => one.trim() !== ""));
     const prompts = await continuedPrompts(engine, inputs, shuffle(seed, referenced).slice(0, most));
     if (prompts.length === 0) return undefined;
     const longest = Math.max(...prompts.map(({ tokens, continuation }) => tokens.length + continuation.length));
-    return new ReferenceWeigher(input, prompts, {
+    return new ReferenceScorer(input, prompts, {
       ...plan.generation.context,
       sequences: 1,
       contextSize: contextSizeFor(longest),
@@ -63,7 +63,7 @@ export class ReferenceWeigher {
    * @param name of the mask, for readers of the file.
    * @throws InterruptedError when the signal fired; whatever the engine throws.
    */
-  async weigh(mask: Mask, name: string, pieces: readonly Piece[]): Promise<Likelihood[]> {
+  async logLikelihoods(mask: Mask, name: string, pieces: readonly Piece[]): Promise<Likelihood[]> {
     const { plan, engine, file, signal } = this.input;
     if (signal?.aborted) throw new InterruptedError({ what: "stopped" });
     const keys = this.prompts.map(({ tokens, continuation }) =>
@@ -86,9 +86,9 @@ export class ReferenceWeigher {
     return all;
   }
 
-  /** Mean over the samples of the negative log-likelihood of a reference's token, in nats. Throws as {@link weigh}. */
+  /** Mean over the samples of the negative log-likelihood of a reference's token, in nats. Throws as {@link logLikelihoods}. */
   async loss(mask: Mask, name: string, pieces: readonly Piece[]): Promise<number> {
-    const likelihoods = await this.weigh(mask, name, pieces);
+    const likelihoods = await this.logLikelihoods(mask, name, pieces);
     return (
       likelihoods.reduce((sum, { logProbability, tokens }) => sum - logProbability / tokens, 0) / likelihoods.length
     );

@@ -1,11 +1,11 @@
 import type { Redis } from "ioredis";
 import { at } from "../assert.js";
 import { messageOf } from "../errors.js";
-import type { Ask } from "./ask.js";
+import type { AnswerRequest } from "./answer-request.js";
 import type { NamedText } from "./content-store.js";
 import { z } from "zod";
 import { keys } from "./keys.js";
-import type { Lane } from "./lane.js";
+import type { WorkerQueue } from "./worker-queue.js";
 import type { Job } from "./messages.js";
 import { READ_HASH } from "./scripts.js";
 import type { Seal } from "./seal.js";
@@ -24,12 +24,12 @@ const pairsSchema = z.array(z.string());
 const queueSchema = z.string().max(200);
 
 /** A job that was handed out. */
-export interface Flight {
+export interface JobInFlight {
   readonly id: string;
-  readonly lane: Lane;
+  readonly lane: WorkerQueue;
   readonly cost: number;
   /** Undefined for calls. */
-  readonly asks: readonly Ask[] | undefined;
+  readonly asks: readonly AnswerRequest[] | undefined;
   readonly job: Job;
   /** What it names by hash. */
   readonly texts: readonly NamedText[];
@@ -42,11 +42,11 @@ export interface Flight {
 }
 
 /** The jobs of a run that were handed out and have not ended; their ids are in Redis too, for whoever takes the run up again. */
-export class Flights {
+export class JobsInFlight {
   /** With when each was first missing from its queue, in milliseconds of performance.now(); undefined until it is in there. */
-  private readonly missed = new Map<Flight, number | undefined>();
-  private readonly byId = new Map<string, Flight>();
-  private readonly since = new Map<Flight, number>();
+  private readonly missed = new Map<JobInFlight, number | undefined>();
+  private readonly byId = new Map<string, JobInFlight>();
+  private readonly since = new Map<JobInFlight, number>();
   /** Queues of jobs that have ended, or that an earlier coordinator of this run has handed out, by their ids: their answers may still come. */
   private readonly past = new Map<string, string>();
   private readonly inherited = new Set<string>();
@@ -61,11 +61,11 @@ export class Flights {
     return this.byId.size;
   }
 
-  get all(): readonly Flight[] {
+  get all(): readonly JobInFlight[] {
     return [...this.byId.values()];
   }
 
-  get(id: string): Flight | undefined {
+  get(id: string): JobInFlight | undefined {
     return this.byId.get(id);
   }
 
@@ -80,7 +80,7 @@ export class Flights {
   }
 
   /** Removes what an earlier coordinator of this run left in queues: nobody waits for it. Jobs that a worker has end by themselves. */
-  async removeOrphans(laneOf: (queue: string) => Lane): Promise<void> {
+  async removeOrphans(laneOf: (queue: string) => WorkerQueue): Promise<void> {
     const reply = await this.redis.eval(READ_HASH, 1, keys.jobs(this.run), MOST_ORPHANS, ORPHAN_BYTES);
     const pairs = pairsSchema.parse(reply);
     for (let i = 0; i + 1 < pairs.length; i += 2) {
@@ -103,7 +103,7 @@ export class Flights {
   }
 
   /** Takes a job onto the books and puts it into its queue when `prepare` has put there what it names. */
-  async takeOff(flight: Flight, prepare: () => Promise<void>): Promise<void> {
+  async takeOff(flight: JobInFlight, prepare: () => Promise<void>): Promise<void> {
     this.byId.set(flight.id, flight);
     this.missed.set(flight, undefined);
     this.since.set(flight, performance.now());
@@ -128,7 +128,7 @@ export class Flights {
   }
 
   /** Takes a job off the books. */
-  land(flight: Flight): void {
+  land(flight: JobInFlight): void {
     if (!this.missed.delete(flight)) return;
     this.byId.delete(flight.id);
     this.since.delete(flight);
@@ -142,7 +142,7 @@ export class Flights {
    * @param drainedAt when nothing was left to read of what workers told: they tell it before a job leaves its queue.
    * @returns them.
    */
-  async landLost(drainedAt: number): Promise<Flight[]> {
+  async landLost(drainedAt: number): Promise<JobInFlight[]> {
     const flights = [...this.missed].flatMap(([flight, missed]) => (missed === undefined ? [] : [flight]));
     const now = performance.now();
     const held = await Promise.all(flights.map(({ lane, id }) => lane.holds(id)));
@@ -157,7 +157,7 @@ export class Flights {
   }
 
   /** Takes jobs off the books that should have ended long ago, and out of their queues where no worker has them. @returns them. */
-  async landOverdue(): Promise<Flight[]> {
+  async landOverdue(): Promise<JobInFlight[]> {
     const overdue = this.all.filter((flight) => {
       const limit = OVERDUE_FACTOR * flight.job.timeoutMs + OVERDUE_MS;
       return performance.now() - (this.since.get(flight) ?? Infinity) > limit;
@@ -170,7 +170,7 @@ export class Flights {
   }
 
   /** Takes jobs off the books and out of queues that have no workers any more. @returns them. */
-  async landStranded(): Promise<Flight[]> {
+  async landStranded(): Promise<JobInFlight[]> {
     const stranded = this.all.filter(({ lane }) => {
       return lane.workers.length === 0 && performance.now() - lane.seen >= EMPTY_LANE_MS;
     });

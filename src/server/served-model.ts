@@ -18,7 +18,7 @@ export interface OfferedModel {
 }
 
 /** What a server offers: a base model with an adapter at every boundary. */
-export interface Offer {
+export interface ServedModel {
   readonly model: HashedBaseModel;
   readonly adapter: HashedAdapter;
   readonly models: readonly OfferedModel[];
@@ -41,7 +41,7 @@ export interface OfferSource {
  * Reads and checks what is to be offered; no native code runs. Close it afterwards.
  * @throws a BoundaryError that names the first thing that is wrong.
  */
-export async function openOffer(source: OfferSource): Promise<Offer> {
+export async function openServedModel(source: OfferSource): Promise<ServedModel> {
   const run = source.run === undefined ? undefined : await loadRun(source.run);
   if (run) assertBoundaries(run, "serve its boundaries");
   const model = await withSha256(await readBaseModel(await resolveModelPath(await pathOf("model", source, run))));
@@ -61,7 +61,7 @@ async function offerOf(
   adapter: HashedAdapter,
   run: FinishedRun | undefined,
   closeAdapter: () => Promise<void>,
-): Promise<Offer> {
+): Promise<ServedModel> {
   const { layerCount } = model;
   const folder = await mkdtemp(join(tmpdir(), "boundary-serve-")).catch((cause: unknown) => {
     throw fileError(tmpdir(), "write", cause);

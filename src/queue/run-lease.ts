@@ -20,7 +20,7 @@ const claimSchema = z.strictObject({
  * A coordinator's claim to a run. The last that takes it has it, so that a killed coordinator's successor need not wait; one before it that is
  * still alive, on another machine, finds out when it looks. A claim that is not signed, or that was taken earlier, counts for nothing.
  */
-export class RunClaim {
+export class RunLease {
   private readonly id = randomUUID();
   private at = 0;
   private readonly key: string;

@@ -7,34 +7,34 @@ import type { JobPiece, JobSettings } from "./messages.js";
 const DECODE_WEIGHT = 3;
 
 /** A piece of the adapter at the scale of a mask. */
-export interface AskedPiece {
+export interface RequestedPiece {
   readonly piece: JobPiece;
   readonly scale: number;
 }
 
 /** Masks and generation settings, told without any machine's paths. */
-export interface AskSettings extends Pick<JobSettings, "context" | "maxTokens" | "stop" | "batchedCells"> {
+export interface AnswerSettings extends Pick<JobSettings, "context" | "maxTokens" | "stop" | "invariantTokens"> {
   /** Hash of all that decides the answers besides the prompts. */
   readonly key: string;
-  readonly masks: readonly { readonly boundary: number; readonly pieces: readonly AskedPiece[] }[];
+  readonly masks: readonly { readonly boundary: number; readonly pieces: readonly RequestedPiece[] }[];
   /** The full adapter, where the masks are boundaries that share layers. */
-  readonly full: readonly AskedPiece[] | undefined;
+  readonly full: readonly RequestedPiece[] | undefined;
   /** Passes through the whole model that a prompt takes. */
   readonly passes: number;
 }
 
 /** A prompt with the hash of its tokens' text. */
-export interface AskedPrompt extends Pick<Prompt, "id" | "tokens"> {
+export interface RequestedPrompt extends Pick<Prompt, "id" | "tokens"> {
   readonly sha256: string;
 }
 
 /** What a job names by that hash. */
-export function tokensText({ sha256, tokens }: Omit<AskedPrompt, "id">): NamedText {
+export function tokensText({ sha256, tokens }: Omit<RequestedPrompt, "id">): NamedText {
   return { sha256, text: () => JSON.stringify(tokens) };
 }
 
 /** Prompts that are to be answered under all masks of some settings. Where company counts they stay together, in one call of the engine. */
-export class Ask {
+export class AnswerRequest {
   readonly key: string;
   /** How often it was handed out without coming back whole. */
   tries = 0;
@@ -44,8 +44,8 @@ export class Ask {
   private reject: (error: unknown) => void = () => undefined;
 
   constructor(
-    readonly settings: AskSettings,
-    readonly prompts: readonly AskedPrompt[],
+    readonly settings: AnswerSettings,
+    readonly prompts: readonly RequestedPrompt[],
     private readonly onGeneration: (boundary: number, generation: Generation) => void,
   ) {
     this.key = digest(JSON.stringify([settings.key, prompts.map(({ id, sha256 }) => [id, sha256])])).slice(0, 32);
@@ -106,21 +106,21 @@ export class Ask {
 }
 
 /** @param layerCount L. */
-export function askSettings(settings: Omit<AskSettings, "key" | "passes">, layerCount: number): AskSettings {
-  const { masks, full, context, maxTokens, stop, batchedCells } = settings;
-  const named = (pieces: readonly AskedPiece[]): unknown => pieces.map(({ piece, scale }) => [piece.sha256, scale]);
+export function answerSettings(settings: Omit<AnswerSettings, "key" | "passes">, layerCount: number): AnswerSettings {
+  const { masks, full, context, maxTokens, stop, invariantTokens } = settings;
+  const named = (pieces: readonly RequestedPiece[]): unknown => pieces.map(({ piece, scale }) => [piece.sha256, scale]);
   const key = digest(
     JSON.stringify([
       masks.map(({ boundary, pieces }) => [boundary, named(pieces)]),
       full === undefined ? null : named(full),
       Object.entries(context).sort(),
-      [maxTokens, stop, batchedCells ?? null],
+      [maxTokens, stop, invariantTokens ?? null],
     ]),
   );
   return { ...settings, key, passes: passesOf(masks, full !== undefined, layerCount) };
 }
 
-function passesOf(masks: AskSettings["masks"], isShared: boolean, layerCount: number): number {
+function passesOf(masks: AnswerSettings["masks"], isShared: boolean, layerCount: number): number {
   if (!isShared) return masks.length;
   const own = masks.map(({ boundary }) => (boundary === 0 ? 1 : (layerCount - boundary) / layerCount));
   return own.reduce((sum, passes) => sum + passes, 1);

@@ -19,7 +19,7 @@ const UNKNOWN_TIMEOUT_MS = 1_800_000;
 const NEWEST_JOB = 0.3;
 
 /** A queue whose workers may be asked, with what is known of them. */
-export class Lane {
+export class WorkerQueue {
   /** Those that take jobs from it now. */
   workers: readonly Announcement[] = [];
   /** Jobs handed out that have not ended. */
