@@ -49,8 +49,8 @@ async function peftRecord({
   metadata,
   config,
 }: Extract<EitherAdapter, { form: "peft" }>["adapter"]): Promise<number | undefined> {
-  const own = metadata.get(LAYERS_KEY);
-  return own === undefined ? layersOfBaseFolder(config.base_model_name_or_path ?? "") : Number(own);
+  const stored = metadata.get(LAYERS_KEY);
+  return stored === undefined ? layersOfBaseFolder(config.base_model_name_or_path ?? "") : Number(stored);
 }
 
 /** `num_hidden_layers` of a base model's folder, of its text part in a multimodal model. Undefined where there is no such folder. */

@@ -151,7 +151,7 @@ function partsOfAdaptersBelow(folder: string, below: readonly string[]): ErrorPa
 
 /** Whether the checkpoints of a training's output are of a whole model. */
 async function hasModelCheckpoints(folder: string, names: readonly string[]): Promise<boolean> {
-  for (const name of names.filter((one) => /^checkpoint-\d+$/.test(one))) {
+  for (const name of names.filter((entry) => /^checkpoint-\d+$/.test(entry))) {
     const inner = await entriesOf(join(folder, name)).catch((): string[] => []);
     if (inner.includes("config.json")) return true;
   }
@@ -162,10 +162,10 @@ async function hasModelCheckpoints(folder: string, names: readonly string[]): Pr
 async function adaptersBelow(folder: string, names: readonly string[], depth: number): Promise<string[]> {
   if (depth === 0) return [];
   const found: string[] = [];
-  for (const name of names.filter((one) => !one.startsWith(".")).slice(0, MAX_ENTRIES)) {
+  for (const name of names.filter((entry) => !entry.startsWith(".")).slice(0, MAX_ENTRIES)) {
     const path = join(folder, name);
     const isFolder = await stat(path).then(
-      (one) => one.isDirectory(),
+      (entry) => entry.isDirectory(),
       () => false,
     );
     if (!isFolder) continue;

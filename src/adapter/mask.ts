@@ -82,9 +82,9 @@ export function boundaryName(boundary: number): string {
 /** The distinct candidates among these masks, in their order: of equal masks the first one gives its name. @param masks by ascending number. */
 export function maskCandidates(adapter: Adapter, masks: readonly NumberedMask[]): Candidate[] {
   const byKey = new Map<string, NumberedMask[]>();
-  for (const one of masks) {
-    const key = maskKey(one.mask);
-    byKey.set(key, [...(byKey.get(key) ?? []), one]);
+  for (const numbered of masks) {
+    const key = maskKey(numbered.mask);
+    byKey.set(key, [...(byKey.get(key) ?? []), numbered]);
   }
   return [...byKey.values()].flatMap((same) => {
     const [first] = same;

@@ -62,9 +62,9 @@ class Expressions {
 
   constructor(private readonly path: string) {}
 
-  /** @param shown the part of `source` that stands in the file. */
-  exec(source: string, anchor: "match" | "fullmatch", text: string, shown: string): RegExpExecArray | null {
-    this.last = shown;
+  /** @param written the part of `source` that stands in the file. */
+  exec(source: string, anchor: "match" | "fullmatch", text: string, written: string): RegExpExecArray | null {
+    this.last = written;
     const key = `${anchor} ${source}`;
     try {
       const compiled = this.compiled.get(key) ?? pythonExpression(source, anchor);
@@ -74,7 +74,7 @@ class Expressions {
     } catch (cause) {
       throw new FormatError(this.path, {
         what: `${this.path}: adapter_config.json has a regular expression that cannot be read (${messageOf(cause)})`,
-        actual: quoted(shown),
+        actual: quoted(written),
         expected: "an expression of Python's re",
         cause,
       });

@@ -51,7 +51,7 @@ export async function writePeftAsGguf(
   await withFileSources(
     mapped.flatMap(({ module }) => [module.a.path, module.b.path]),
     async (sourceOf) => {
-      const tensors = mapped.flatMap((one) => moduleTensors(one, keepTypes, sourceOf));
+      const tensors = mapped.flatMap((module) => moduleTensors(module, keepTypes, sourceOf));
       const metadata = new Map(adapterMetadata(adapter, base, alpha));
       if (recordLayers) metadata.set(LAYERS_KEY, { type: "uint32", value: base.layerCount });
       await writeGguf(path, metadata, tensors, { overwrite });

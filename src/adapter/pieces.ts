@@ -73,22 +73,22 @@ export async function writePieces(adapter: HashedAdapter, masks: readonly Mask[]
 /**
  * {@link writePieces} for the one piece that has these modules: equal bytes for equal adapters, modules and scales, whatever machine writes them.
  * @param folder one that is there.
- * @param times a scale that is multiplied into the modules.
+ * @param factor a scale that is multiplied into the modules.
  */
 export async function writePiece(
   adapter: HashedAdapter,
   modules: readonly AdapterModule[],
   folder: string,
-  times = 1,
+  factor = 1,
 ): Promise<Piece> {
   const names = modules.map((module) => module.name);
   const digest = createHash("sha256").update(adapter.sha256).update(JSON.stringify(names)).digest("hex");
-  const path = join(folder, `piece-${digest.slice(0, 24)}${times === 1 ? "" : `-times-${times}`}.gguf`);
-  const scales = times === 1 ? {} : { scales: new Map(names.map((name) => [name, times])) };
+  const path = join(folder, `piece-${digest.slice(0, 24)}${factor === 1 ? "" : `-times-${factor}`}.gguf`);
+  const scales = factor === 1 ? {} : { scales: new Map(names.map((name) => [name, factor])) };
   if (!(await exists(path)))
     await writeModules(adapter, modules, path, adapter.metadata, { overwrite: true, ...scales });
   const { givenPath } = adapter;
-  if (times === 1) return { path, givenPath, modules: names, ...(await paddedPiece(adapter, modules, path)) };
+  if (factor === 1) return { path, givenPath, modules: names, ...(await paddedPiece(adapter, modules, path)) };
   const written = await loadGgufAdapter(path);
   return { path, givenPath, modules: names, ...(await paddedPiece(written, written.modules, path)) };
 }
@@ -102,7 +102,7 @@ async function scaledPieces(
   const { name } = at(group, 0);
   const scales = new Set(masks.map((mask) => mask.get(name) ?? 0));
   const scaled = new Map<number, PieceFile>();
-  for (const scale of [...scales].filter((one) => one !== 0 && one !== 1)) {
+  for (const scale of [...scales].filter((wanted) => wanted !== 0 && wanted !== 1)) {
     scaled.set(scale, await writePiece(adapter, group, folder, scale));
   }
   return scaled;
@@ -129,10 +129,10 @@ export function piecesOf(mask: Mask, pieces: readonly Piece[]): ScaledPiece[] {
     if (scales.size > 1) throw new RangeError(`piece ${path} mixes modules of different scale`);
     if (scale === 0) return [];
     const given = givenPath === undefined ? {} : { givenPath };
-    const own = scaled?.get(scale);
-    if (own) {
-      const padded = own.paddedPath === undefined ? {} : { paddedPath: own.paddedPath };
-      return [{ path: own.path, ...given, ...padded, scale: 1, times: scale }];
+    const scaledPiece = scaled?.get(scale);
+    if (scaledPiece) {
+      const padded = scaledPiece.paddedPath === undefined ? {} : { paddedPath: scaledPiece.paddedPath };
+      return [{ path: scaledPiece.path, ...given, ...padded, scale: 1, times: scale }];
     }
     return [{ path, ...given, scale, ...(scale === 1 && paddedPath !== undefined ? { paddedPath } : {}) }];
   });

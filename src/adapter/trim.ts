@@ -88,7 +88,7 @@ function trimmedMetadata(
   source: GgufMetadata,
   provenance: Provenance & { readonly sourceSha256: string; readonly mask: string },
 ): GgufMetadata {
-  const own: Record<string, GgufValue> = {
+  const provenanceKeys: Record<string, GgufValue> = {
     ...(provenance.boundary === undefined ? {} : { boundary: { type: "uint32", value: provenance.boundary } }),
     ...(provenance.layers === undefined ? {} : { layers: { type: "uint32", value: provenance.layers } }),
     mask: { type: "string", value: provenance.mask },
@@ -98,5 +98,8 @@ function trimmedMetadata(
     ...(provenance.scores === undefined ? {} : { scores: { type: "string", value: provenance.scores } }),
   };
   const rest = [...source].filter(([key]) => !key.startsWith(PREFIX));
-  return new Map([...rest, ...Object.entries(own).map(([key, value]) => [`${PREFIX}${key}`, value] as const)]);
+  return new Map([
+    ...rest,
+    ...Object.entries(provenanceKeys).map(([key, value]) => [`${PREFIX}${key}`, value] as const),
+  ]);
 }

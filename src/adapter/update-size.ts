@@ -39,7 +39,7 @@ export async function updateSizes(adapter: Adapter, modelPath: string): Promise<
   const { tensors } = await readGgufHeader(modelPath);
   const weights = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   return withFileSources([adapter.path, modelPath], async (sourceOf) => {
-    const [own, base] = [sourceOf(adapter.path), sourceOf(modelPath)];
+    const [adapterSource, base] = [sourceOf(adapter.path), sourceOf(modelPath)];
     const sizes: UpdateSize[] = [];
     for (const module of adapter.modules) {
       const { name, layer, a, b, rank } = module;
@@ -53,7 +53,7 @@ export async function updateSizes(adapter: Adapter, modelPath: string): Promise<
         });
       }
       const read = async ({ type, offset, byteLength }: typeof a): Promise<Float32Array> =>
-        dequantize(type, await own.read(offset, byteLength));
+        dequantize(type, await adapterSource.read(offset, byteLength));
       const grams = factorGrams(await read(a), await read(b), factorLayout(module));
       const scale = adapter.alpha / rank;
       sizes.push({
@@ -72,12 +72,12 @@ export async function updateSizes(adapter: Adapter, modelPath: string): Promise<
 export function layerSizes(sizes: readonly UpdateSize[]): LayerUpdateSize[] {
   const layers = [...new Set(sizes.flatMap(({ layer }) => (layer === undefined ? [] : [layer])))].sort((a, b) => a - b);
   return layers.map((layer) => {
-    const own = sizes.filter((size) => size.layer === layer);
+    const ofLayer = sizes.filter((size) => size.layer === layer);
     const root = (values: readonly number[]): number => Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0));
     return {
       layer,
-      frobenius: root(own.map(({ frobenius }) => frobenius)) / root(own.map(({ weight }) => weight)),
-      spectral: Math.max(...own.map(({ spectral, weight }) => spectral / weight)),
+      frobenius: root(ofLayer.map(({ frobenius }) => frobenius)) / root(ofLayer.map(({ weight }) => weight)),
+      spectral: Math.max(...ofLayer.map(({ spectral, weight }) => spectral / weight)),
     };
   });
 }

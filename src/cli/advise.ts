@@ -70,6 +70,6 @@ function flag(flags: string, name: keyof AdviseConfig): Option {
 }
 
 function costLine({ samples, passes, tokens, costs }: AdvicePlan): string {
-  const parts = costs.map(({ part, passes: own }) => `${part} ${own}`).join(", ");
+  const parts = costs.map(({ part, passes: count }) => `${part} ${count}`).join(", ");
   return `${samples} samples, ${passes} passes of ${tokens} tokens each: ${parts}`;
 }

@@ -17,18 +17,18 @@ interface CompareFlags extends SweepSettings {
 
 /** `boundary compare`: two or more of base, full, a boundary, other adapters and finished runs on the same samples. */
 export function compareCommand(signal: AbortSignal): Command {
-  const own = (flags: string, name: "against" | "failIf" | "out" | "show"): Option =>
+  const ofCompare = (flags: string, name: "against" | "failIf" | "out" | "show"): Option =>
     new Option(flags, compareConfigSchema.shape[name].description ?? "");
   const collect = (value: string, earlier: readonly string[] = []): string[] => [...earlier, value];
   return new Command("compare")
     .description("compare base, full, a boundary, other adapters or finished runs on the same samples, paired")
     .addOption(settingFlag("-m, --model <gguf>", "model"))
     .addOption(settingFlag("-a, --adapter <gguf>", "adapter"))
-    .addOption(own("--against <system>", "against").argParser(collect))
+    .addOption(ofCompare("--against <system>", "against").argParser(collect))
     .addOption(settingFlag("-d, --data <file>", "data"))
     .addOption(settingFlag("--references <files>", "references"))
     .addOption(settingFlag("-t, --task <name>", "task"))
-    .addOption(own("-o, --out <folder>", "out"))
+    .addOption(ofCompare("-o, --out <folder>", "out"))
     .addOption(settingFlag("--metrics <list>", "metrics"))
     .addOption(settingFlag("--metric <name>", "metric"))
     .addOption(settingFlag("--group-by <field>", "groupBy"))
@@ -36,8 +36,8 @@ export function compareCommand(signal: AbortSignal): Command {
     .addOption(settingFlag("--strip-thoughts", "stripThoughts"))
     .addOption(new Option("--no-strip-thoughts", "score outputs with their thoughts"))
     .addOption(settingFlag("--qa-script <script>", "qaScript").choices(["auto", "squad", "squad2", "hotpotqa"]))
-    .addOption(own("--fail-if <condition>", "failIf").argParser(collect))
-    .addOption(own("--show <n>", "show").argParser(wholeNumber))
+    .addOption(ofCompare("--fail-if <condition>", "failIf").argParser(collect))
+    .addOption(ofCompare("--show <n>", "show").argParser(wholeNumber))
     .addOption(settingFlag("--limit <n>", "limit").argParser(wholeNumber))
     .addOption(settingFlag("--seed <n>", "seed").argParser(wholeNumber))
     .addOption(settingFlag("--max-tokens <n>", "maxTokens").argParser(wholeNumber))

@@ -78,10 +78,10 @@ interface Facts {
 function asText({ backends, cores, memory, used, versions: known }: Facts): string {
   const gib = (bytes: number | null | undefined): string =>
     typeof bytes === "number" ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : "none";
-  const backendLines = backends.map((one) => {
-    const name = (one.gpu === "off" ? "cpu" : one.gpu).padEnd(8);
-    if ("problem" in one) return `  ${name} ${paint.yellow("not here")}`;
-    const { devices, gpuMemory } = one.info;
+  const backendLines = backends.map((backend) => {
+    const name = (backend.gpu === "off" ? "cpu" : backend.gpu).padEnd(8);
+    if ("problem" in backend) return `  ${name} ${paint.yellow("not here")}`;
+    const { devices, gpuMemory } = backend.info;
     return `  ${name} ${paint.green("works")}${devices.length > 0 ? `: ${devices.join(", ")}, ${gib(gpuMemory)}` : ""}`;
   });
   return [

@@ -152,7 +152,7 @@ function tokenCount(text: string): number {
 
 function partList(text: string): CardPart[] {
   return text.split(",").map((word) => {
-    const part = cardParts.find((one) => one === word.trim());
+    const part = cardParts.find((name) => name === word.trim());
     if (!part) throw new InvalidArgumentError(`It must be of ${cardParts.join(", ")}.`);
     return part;
   });

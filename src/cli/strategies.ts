@@ -74,12 +74,12 @@ export function strategiesCommand(signal: AbortSignal): Command {
 }
 
 function parseBudget(text: string): Budget {
-  const times = /^(\d*\.?\d+)x$/.exec(text);
-  const value = Number(times?.[1] ?? text);
+  const multiple = /^(\d*\.?\d+)x$/.exec(text);
+  const value = Number(multiple?.[1] ?? text);
   if (!(value > 0) || !Number.isFinite(value)) {
     throw new InvalidArgumentError("Expected layer-tokens such as 5e8, or a multiple of a sweep such as 0.5x.");
   }
-  return times ? { sweeps: value } : { layerTokens: value };
+  return multiple ? { sweeps: value } : { layerTokens: value };
 }
 
 /** A line on stderr for each strategy, and one now and then. */

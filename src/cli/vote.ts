@@ -79,9 +79,9 @@ async function vote(folder: string, { result, json, apiKey, ...flags }: VoteFlag
       {
         signal,
         onListening: ({ url, pairs, asked }) => {
-          const { systems, part: own, samples, identical } = pairs;
+          const { systems, part: votedPart, samples, identical } = pairs;
           say(
-            `${url} asks about ${asked} of ${samples} samples of the ${own} (${systems.join(" / ")}; ` +
+            `${url} asks about ${asked} of ${samples} samples of the ${votedPart} (${systems.join(" / ")}; ` +
               `${identical} with identical answers). Ctrl-C ends it and prints the result.`,
           );
         },
@@ -108,9 +108,9 @@ async function resultText(folder: string, { isAsked, json }: { isAsked: boolean;
 }
 
 function pairOf(text: string): SystemPair {
-  const [one = "", other = "", ...more] = text.split(",").map((name) => name.trim());
-  if (more.length === 0 && systemPattern.test(one) && systemPattern.test(other) && one !== other) {
-    return systemPair(one, other);
+  const [first = "", other = "", ...more] = text.split(",").map((name) => name.trim());
+  if (more.length === 0 && systemPattern.test(first) && systemPattern.test(other) && first !== other) {
+    return systemPair(first, other);
   }
   throw new InvalidArgumentError("It must be two of base, full, chosen, K=20, such as base,full.");
 }

@@ -8,8 +8,8 @@ const LONGEST_SHOWN = 120;
  * so that no file can write to the terminal or flood it.
  */
 export function printable(name: string): string {
-  const shown = name.length > LONGEST_SHOWN ? `${name.slice(0, LONGEST_SHOWN)}…` : name;
-  return shown.replace(
+  const cut = name.length > LONGEST_SHOWN ? `${name.slice(0, LONGEST_SHOWN)}…` : name;
+  return cut.replace(
     /\p{C}/gu,
     (character) => `\\u{${defined(character.codePointAt(0), "a code point").toString(16)}}`,
   );

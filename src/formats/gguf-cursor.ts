@@ -42,12 +42,12 @@ export class GgufCursor {
   /** A count or size: refused above `most`, and when it does not fit in the bytes that the file still has, `unit` bytes for each. */
   count(what: string, unit: number, most = Infinity): number {
     const value = this.view.getBigUint64(this.advance(8), true);
-    const left = this.fileSize - this.offset;
-    if (value * BigInt(unit) > BigInt(left)) {
+    const remaining = this.fileSize - this.offset;
+    if (value * BigInt(unit) > BigInt(remaining)) {
       throw new FormatError(this.path, {
         what: `${this.path}: ${what} cannot be right`,
         actual: String(value),
-        expected: `at most ${Math.floor(left / unit)}, the file has only ${left} bytes left`,
+        expected: `at most ${Math.floor(remaining / unit)}, the file has only ${remaining} bytes left`,
         fix: "The file is damaged or an incomplete download: fetch it again.",
       });
     }

@@ -110,10 +110,10 @@ class Translation {
 
   /** What follows an atom: how often it is repeated, lazily or for good. */
   private repeated(atom: string): string {
-    const times = this.quantifier();
-    if (times === undefined) return atom;
+    const repeat = this.quantifier();
+    if (repeat === undefined) return atom;
     // A look-around or an anchor may be repeated in Python.
-    const repeatable = `(?:${atom})${times}`;
+    const repeatable = `(?:${atom})${repeat}`;
     if (this.accept("?")) return `${repeatable}?`;
     if (this.accept("+")) return this.atomic(repeatable);
     if (this.quantifier() !== undefined) throw new SyntaxError("multiple repeat");
@@ -182,10 +182,10 @@ class Translation {
     if (name !== undefined && !/^[\p{L}_][\p{L}\p{N}_]*$/u.test(name)) {
       throw new SyntaxError(`bad character in group name '${name}'`);
     }
-    const own = name === undefined ? `number_${this.groups.length + 1}` : groupName(name);
-    if (this.groups.includes(own)) throw new SyntaxError(`redefinition of group name '${name ?? ""}'`);
-    this.groups.push(own);
-    return `(?<${own}>${this.inner(flags)})`;
+    const group = name === undefined ? `number_${this.groups.length + 1}` : groupName(name);
+    if (this.groups.includes(group)) throw new SyntaxError(`redefinition of group name '${name ?? ""}'`);
+    this.groups.push(group);
+    return `(?<${group}>${this.inner(flags)})`;
   }
 
   /** `(?i)` for the whole expression, or `(?i-s:...)` for what is in it. */

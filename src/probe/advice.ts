@@ -55,7 +55,7 @@ export function chooseLayers(worths: readonly LayerWorth[], objective: Objective
   const sum = (of: readonly LayerWorth[]): number => of.reduce((total, { worth }) => total + worth, 0);
   return {
     layers: layers.map(({ layer, words }) => {
-      const rank = ranked.findIndex((one) => one.layer === layer) + 1;
+      const rank = ranked.findIndex((entry) => entry.layer === layer) + 1;
       const place = `rank ${rank} of ${worths.length}`;
       return { layer, rank, reason: `${words}, ${place}${becauseOf(objective, { layer, lowest, count })}` };
     }),
@@ -81,7 +81,7 @@ function cheapest(worths: readonly LayerWorth[], ranked: readonly LayerWorth[], 
     const set = [lowest, ...above];
     return { set, value: set.reduce((sum, { worth }) => sum + worth, 0) / stepTime(worths, lowest.layer) };
   });
-  return sets.reduce((best, one) => (one.value > best.value ? one : best)).set;
+  return sets.reduce((best, candidate) => (candidate.value > best.value ? candidate : best)).set;
 }
 
 /** Forward through all layers, back through those from the lowest adapted one up. */

@@ -160,7 +160,7 @@ async function layOut(config: AdviseConfig, inputs: BaseInputs, engine: Engine):
     plan: {
       samples: prompts.length,
       passes: costs.reduce((sum, { passes }) => sum + passes, 0),
-      tokens: prompts.reduce((sum, one) => sum + one.tokens.length + one.continuation.length - 1, 0),
+      tokens: prompts.reduce((sum, prompt) => sum + prompt.tokens.length + prompt.continuation.length - 1, 0),
       costs,
     },
     notes: [

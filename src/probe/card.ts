@@ -56,7 +56,7 @@ export async function measureBase(run: CardRun, { settings }: CardPlan): Promise
   const modules = await engine.moduleEnergies(wholePass(run, []));
   onPass();
   const energies = layerEnergies(modules, model.layerCount);
-  const times = layerMicroseconds(await engine.layerTimes(wholePass(run, [])), model.layerCount);
+  const base = layerMicroseconds(await engine.layerTimes(wholePass(run, [])), model.layerCount);
   onPass();
   const { directions, parts } = settings;
   const norms = parts.includes("gradient")
@@ -66,7 +66,7 @@ export async function measureBase(run: CardRun, { settings }: CardPlan): Promise
     layer,
     base: storage[layer] ?? { parameters: 0, bytes: 0 },
     activationEnergy: activation,
-    microsecondsPerToken: at(times, layer),
+    microsecondsPerToken: at(base, layer),
     ...residualEntry(norms?.[layer]),
   }));
 }
@@ -87,7 +87,7 @@ export async function measureCard(
   const full = run.piecesOf(new Map(adapter.modules.map(({ name }) => [name, 1])));
   const energies = layerEnergies(await engine.moduleEnergies(wholePass(run, full)), model.layerCount);
   onPass();
-  const times = layerMicroseconds(await engine.layerTimes(wholePass(run, full)), model.layerCount);
+  const adapted = layerMicroseconds(await engine.layerTimes(wholePass(run, full)), model.layerCount);
   onPass();
   const isWeighed = parts.has("nll") || parts.has("coupling");
   const leftOut = isWeighed ? await leaveOut(run, plan.singles, plan.pairs) : undefined;
@@ -104,7 +104,7 @@ export async function measureCard(
         adapter: {
           ...storage,
           updateEnergy: at(energies, layer).update,
-          microsecondsPerToken: at(times, layer),
+          microsecondsPerToken: at(adapted, layer),
           ...(lossWithout ? { lossWithout } : {}),
           ...(scoreWithout ? { scoreWithout } : {}),
         },
@@ -131,5 +131,5 @@ function changeIn(
   changes: readonly { readonly layer: number; readonly change: MeanInterval }[] | undefined,
   layer: number,
 ): MeanInterval | undefined {
-  return changes?.find((one) => one.layer === layer)?.change;
+  return changes?.find((entry) => entry.layer === layer)?.change;
 }

@@ -14,10 +14,10 @@ export async function baseStorage({ files, layerCount }: BaseModel): Promise<Lay
   const layers = Array.from({ length: layerCount }, () => ({ parameters: 0, bytes: 0 }));
   for (const file of files) {
     for (const { name, dims, byteLength } of (await readGgufHeader(file)).tensors) {
-      const own = layers[Number(/^blk\.(\d+)\./.exec(name)?.[1])];
-      if (!own) continue;
-      own.parameters += elements(dims);
-      own.bytes += byteLength;
+      const ofLayer = layers[Number(/^blk\.(\d+)\./.exec(name)?.[1])];
+      if (!ofLayer) continue;
+      ofLayer.parameters += elements(dims);
+      ofLayer.bytes += byteLength;
     }
   }
   return layers;
@@ -25,11 +25,11 @@ export async function baseStorage({ files, layerCount }: BaseModel): Promise<Lay
 
 /** What the adapter has in a layer; undefined where it has nothing. */
 export function adapterStorage({ modules }: Adapter, layer: number): LayerStorage | undefined {
-  const own = modules.filter((module) => module.layer === layer);
-  if (own.length === 0) return undefined;
+  const ofLayer = modules.filter((module) => module.layer === layer);
+  if (ofLayer.length === 0) return undefined;
   return {
-    parameters: own.reduce((sum, { a, b }) => sum + elements(a.dims) + elements(b.dims), 0),
-    bytes: own.reduce((sum, module) => sum + moduleBytes(module), 0),
+    parameters: ofLayer.reduce((sum, { a, b }) => sum + elements(a.dims) + elements(b.dims), 0),
+    bytes: ofLayer.reduce((sum, module) => sum + moduleBytes(module), 0),
   };
 }
 

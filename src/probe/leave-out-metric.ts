@@ -68,7 +68,7 @@ export async function leaveOutMetric({
       const evaluation = { plan, engine, journal, pieces, signal, onRow: onAnswer };
       const answers = await evaluate(evaluation, candidates, plan.selection);
       const samples = plan.selection.map(({ sample }) => sample);
-      const [full, ...others] = answers.map((own) => scoreOf(scoreAnswers(own, samples, inputs), primary.name));
+      const [full, ...others] = answers.map((answer) => scoreOf(scoreAnswers(answer, samples, inputs), primary.name));
       if (!full) throw new RangeError("the full adapter has not answered");
       const layers = others.map((score, i): LayerScore => {
         const { estimate, low, high } = differenceInterval(score, full);

@@ -98,10 +98,10 @@ export async function leaveOut(
   return {
     full: meanOf(full),
     base: meanOf(base),
-    layers: [...alone].map(([layer, own]) => ({
+    layers: [...alone].map(([layer, losses]) => ({
       layer,
       change: meanInterval(
-        own.map((loss, i) => loss - at(full, i)),
+        losses.map((loss, i) => loss - at(full, i)),
         resampling,
       ),
     })),

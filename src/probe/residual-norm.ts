@@ -65,7 +65,7 @@ export async function residualNorms(
         await writePerturbations(at(paths, i), run.model.architecture, perturbations);
       }
       if (layer === 0) await assertAdapted(precise, at(paths, 0), at(drawn, 0));
-      const largest = Math.max(...drawn.flat().map((one) => shareOf(one, energies)));
+      const largest = Math.max(...drawn.flat().map((draw) => shareOf(draw, energies)));
       norms.push({ layer, ...(await estimate(precise, paths, STEP / largest)) });
     }
     return norms;
@@ -94,7 +94,7 @@ async function drawDirections(
 
 /** How far u v' moves its module's output, as a share of that output's root mean square. */
 function shareOf({ name, output }: Perturbation, energies: readonly ModuleEnergy[]): number {
-  const energy = energies.find((one) => one.name === name);
+  const energy = energies.find((entry) => entry.name === name);
   return energy && energy.output > 0 ? output / Math.sqrt(energy.output / energy.tokens) : 0;
 }
 

@@ -43,7 +43,7 @@ export function trainingSnippets(target: TrainingTarget): TrainingSnippets {
     `target_modules=[${names.join(", ")}]`,
     `layers_to_transform=${layerList}`,
   ];
-  const lines = (own: readonly string[]): string => own.map((line) => `    ${line},\n`).join("");
+  const lines = (items: readonly string[]): string => items.map((line) => `    ${line},\n`).join("");
   return {
     peft: `from peft import LoraConfig\n\nconfig = LoraConfig(\n${lines([...settings, 'task_type="CAUSAL_LM"'])})\n`,
     ...(paths ? { llamaFactory: yaml(target, paths) } : {}),
@@ -67,6 +67,6 @@ function modulePaths({ architecture, modules }: TrainingTarget): string[] | unde
   const names = architectureNames(architecture);
   if (!names) return undefined;
   const known = Object.entries(names.modules);
-  const wanted = known.filter(([, own]) => modules === undefined || modules.includes(own));
+  const wanted = known.filter(([, ggufName]) => modules === undefined || modules.includes(ggufName));
   return wanted.length === 0 ? undefined : wanted.map(([path]) => path);
 }

@@ -76,7 +76,7 @@ function commonMap(field: string, talks: readonly (Talk | undefined)[]): Way | u
   ];
   const answers = new Set(talks.map(({ turns }) => `${field}.-1.${at(turns, turns.length - 1).textPath ?? "?"}`));
   const found = [ways(({ turns, question }) => question - turns.length), ways(({ question }) => question)];
-  const [question] = found.find((one) => one.length === 1) ?? [];
+  const [question] = found.find((group) => group.length === 1) ?? [];
   const [answer] = answers;
   if (question === undefined || answer === undefined || answers.size > 1 || `${question}${answer}`.includes("?"))
     return undefined;

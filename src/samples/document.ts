@@ -48,7 +48,7 @@ function documentOf(path: string, value: unknown, line?: number): SampleDocument
     const isVersion = typeof version === "string" && /^(v?1\.1|v2)/.test(version);
     const isSquad =
       Array.isArray(data) &&
-      (isVersion || data.length === 0 || data.some((one) => isRecord(one) && "paragraphs" in one));
+      (isVersion || data.length === 0 || data.some((entry) => isRecord(entry) && "paragraphs" in entry));
     if (isSquad) return { kind: "squad", value };
     const inside = rowsInside(path, value);
     if (inside) return { kind: "rows", rows: placedRows(path, inside.rows), notes: inside.notes };

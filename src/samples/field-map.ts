@@ -81,7 +81,7 @@ function mappedValue(
     const found = isRecord(container) || Array.isArray(container) ? Object.entries(container) : [];
     const isFromEnd = Array.isArray(container) && /^-\d+$/.test(name);
     const key = isFromEnd ? String(container.length + Number(name)) : name;
-    const entry = found.find(([own]) => own === key);
+    const entry = found.find(([field]) => field === key);
     if (entry === undefined) {
       const parent = theirs.split(".").slice(0, index);
       const near = Array.isArray(container) ? undefined : nearName(name, found, map, ours);
@@ -108,8 +108,8 @@ function nearName(
   map: FieldMap,
   ours: string,
 ): string | undefined {
-  const taken = new Set(Object.entries(map).flatMap(([own, theirs]) => (own === ours ? [] : [theirs])));
-  const names = found.map(([own]) => own).filter((own) => !taken.has(own) && mayStandFor(own, ours));
+  const taken = new Set(Object.entries(map).flatMap(([mapped, theirs]) => (mapped === ours ? [] : [theirs])));
+  const names = found.map(([field]) => field).filter((field) => !taken.has(field) && mayStandFor(field, ours));
   if (names.length === 0) return undefined;
   const near = closest(name, names);
   return distance(name, near) <= Math.max(2, near.length / 2) ? near : undefined;

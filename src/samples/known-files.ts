@@ -62,5 +62,5 @@ export function assertNotKnownFile(path: string, value: unknown): void {
 }
 
 function isNumbers(value: Readonly<Record<string, unknown>>): boolean {
-  return Object.values(value).every((one) => typeof one === "number");
+  return Object.values(value).every((entry) => typeof entry === "number");
 }

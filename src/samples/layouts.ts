@@ -78,12 +78,12 @@ function adviceOf(
     return `Name the fields: \`${mapOption(map)}\`.`;
   }
   const { command, output } = way.conversion;
-  const own = {
+  const fields = {
     [question]: "question",
     ...(kind === "summary" || kind === "translation" ? { [answer]: "answer" } : {}),
   };
   const needsMap = question !== "question";
-  return `Convert the file: \`${command}\`, then give \`--data ${output}${needsMap ? ` ${mapOption(own)}` : ""}\`.`;
+  return `Convert the file: \`${command}\`, then give \`--data ${output}${needsMap ? ` ${mapOption(fields)}` : ""}\`.`;
 }
 
 function promptAdvice({ isRaw, context }: Layout, kind: SampleKind, question: string): string {

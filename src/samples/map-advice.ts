@@ -35,12 +35,12 @@ export function mapOption(map: FieldMap): string {
  */
 export function mapAdvice(row: AdvisedRow, ours: string): string {
   const found = bestField(row, ours, row.map);
-  const own = { ...row.map, [ours]: found ?? "NAME" };
+  const mapping = { ...row.map, [ours]: found ?? "NAME" };
   const reference = referenceOf[ours];
   const isAnswered = Object.entries(row.own).some(([name, value]) => row.isReference(name) && value !== null);
   const isMapped = Object.keys(row.map).some((name) => row.isReference(name));
-  const answer = reference === undefined || isAnswered || isMapped ? undefined : bestField(row, reference, own);
-  const map = answer === undefined || reference === undefined ? own : { ...own, [reference]: answer };
+  const answer = reference === undefined || isAnswered || isMapped ? undefined : bestField(row, reference, mapping);
+  const map = answer === undefined || reference === undefined ? mapping : { ...mapping, [reference]: answer };
   const place = found === undefined ? " in place of NAME" : "";
   return `If the field has another name, say which${place}: ${mapOption(map)}`;
 }
@@ -62,6 +62,6 @@ export function bestField({ own }: Pick<AdvisedRow, "own">, ours: string, taken:
 function isFit(value: unknown, role: FieldRole | undefined): boolean {
   if (role !== "reference") return typeof value === "string";
   if (Array.isArray(value))
-    return value.length > 0 && value.every((one) => typeof one === "string" || typeof one === "number");
+    return value.length > 0 && value.every((entry) => typeof entry === "string" || typeof entry === "number");
   return ["string", "number", "boolean"].includes(typeof value) || (isRecord(value) && Array.isArray(value["text"]));
 }

@@ -166,8 +166,8 @@ function dictionaryTexts(path: string, dictionary: Readonly<Record<string, unkno
   if (entries.length === 0) throw new UsageError({ what: `${path} holds no predictions`, actual: "an empty object" });
   if (other === undefined) return new Map(entries.map(([id, text]) => [id, String(text)]));
   const [id, value] = other;
-  const isBest = entries.every(([, one]) => Array.isArray(one) && one.every(isRecord));
-  const areNumbers = entries.every(([, one]) => typeof one === "number");
+  const isBest = entries.every(([, entry]) => Array.isArray(entry) && entry.every(isRecord));
+  const areNumbers = entries.every(([, entry]) => typeof entry === "number");
   throw new UsageError({
     what: isBest
       ? `${path} holds the best answers to each question, not one`

@@ -76,7 +76,7 @@ async function readPredictionLines({ path }: TextFile, references: readonly stri
     sha256: jointSha256(files),
     notes: [
       ...notes,
-      ...marked.map((one) => `${one.path} begins with a byte order mark, which is scored as part of its first line.`),
+      ...marked.map((file) => `${file.path} begins with a byte order mark, which is scored as part of its first line.`),
     ],
   };
 }
@@ -156,7 +156,7 @@ function readPredictionRows(
 function assertNotDictionary(path: string, value: Readonly<Record<string, unknown>>): void {
   const { answer } = value;
   const texts = isRecord(answer) ? answer : value;
-  const isDictionary = Object.values(texts).every((one) => typeof one === "string") && !("prediction" in texts);
+  const isDictionary = Object.values(texts).every((text) => typeof text === "string") && !("prediction" in texts);
   if (!isDictionary) return;
   throw new UsageError({
     what: `${path} has predictions by id, but no references`,

@@ -187,8 +187,8 @@ function emptyReferencesNote(samples: readonly Sample[]): readonly string[] {
 
 function mixedTargetsNote(targets: readonly string[]): readonly string[] {
   if (targets.length < 2) return [];
-  const shown = targets.slice(0, 5).join(", ") + (targets.length > 5 ? ", ..." : "");
+  const listed = targets.slice(0, 5).join(", ") + (targets.length > 5 ? ", ..." : "");
   return [
-    `The samples have ${targets.length} target languages (${shown}): look at each by itself, --group-by target_language.`,
+    `The samples have ${targets.length} target languages (${listed}): look at each by itself, --group-by target_language.`,
   ];
 }

@@ -50,7 +50,7 @@ export class Admission {
   join(): Turn {
     this.assertRoom();
     let started: number | undefined;
-    let left = false;
+    let hasLeft = false;
     let enter: () => void = () => undefined;
     const ready = new Promise<void>((resolve) => {
       enter = () => {
@@ -64,8 +64,8 @@ export class Admission {
     return {
       ready,
       leave: () => {
-        if (left) return;
-        left = true;
+        if (hasLeft) return;
+        hasLeft = true;
         if (started === undefined) this.line.splice(this.line.indexOf(enter), 1);
         else this.release((performance.now() - started) / 1000);
       },

@@ -35,10 +35,10 @@ export function grammarSchema(schema: unknown, param: string): GrammarSchema {
   const root = asSchema(schema, param);
   const definitions = Object.entries(asSchema(root["$defs"] ?? root["definitions"] ?? {}, `${param}.$defs`));
   const shared = { used: new Usage(), definitions: new Set(definitions.map(([name]) => name)) };
-  const entries = definitions.map(([name, one]) => {
+  const entries = definitions.map(([name, definition]) => {
     const at = `${param}.$defs.${name}`;
     shared.used.add("characters", name.length, at);
-    return [name, translate(asSchema(one, at), { at, depth: 1, ...shared })] as const;
+    return [name, translate(asSchema(definition, at), { at, depth: 1, ...shared })] as const;
   });
   const translated = translate(root, { at: param, depth: 0, ...shared });
   const whole = entries.length === 0 ? translated : { ...translated, $defs: Object.fromEntries(entries) };
@@ -83,12 +83,16 @@ function translate(schema: Schema, place: Place): GrammarSchema {
   if (Array.isArray(alternatives)) {
     allow(schema, ["oneOf", "anyOf"], at);
     if (alternatives.length === 0) throw refused(at, "there are no alternatives");
-    return { oneOf: alternatives.map((one, i) => translate(asSchema(one, `${at}[${i}]`), inner(place, `[${i}]`))) };
+    return {
+      oneOf: alternatives.map((alternative, i) =>
+        translate(asSchema(alternative, `${at}[${i}]`), inner(place, `[${i}]`)),
+      ),
+    };
   }
   const type = schema["type"] ?? ("properties" in schema ? "object" : undefined);
   if (Array.isArray(type)) {
     if (type.length === 0) throw refused(at, "the schema needs a known `type`");
-    return { oneOf: type.map((one) => translate(only(schema, one), place)) };
+    return { oneOf: type.map((name) => translate(only(schema, name), place)) };
   }
   if (type === "object") return objectSchema(schema, place);
   if (type === "array") return arraySchema(schema, place);
@@ -103,10 +107,15 @@ function translate(schema: Schema, place: Place): GrammarSchema {
 function objectSchema(schema: Schema, place: Place): GrammarSchema {
   const { at, used } = place;
   allow(schema, ["type", ...KEYWORDS.object], at);
-  const properties = Object.entries(asSchema(schema["properties"] ?? {}, `${at}.properties`)).map(([name, one]) => {
-    used.add("characters", name.length, at);
-    return [name, translate(asSchema(one, `${at}.properties.${name}`), inner(place, `.properties.${name}`))] as const;
-  });
+  const properties = Object.entries(asSchema(schema["properties"] ?? {}, `${at}.properties`)).map(
+    ([name, property]) => {
+      used.add("characters", name.length, at);
+      return [
+        name,
+        translate(asSchema(property, `${at}.properties.${name}`), inner(place, `.properties.${name}`)),
+      ] as const;
+    },
+  );
   const more = schema["additionalProperties"];
   const others =
     more === undefined || typeof more === "boolean"
@@ -130,7 +139,7 @@ function arraySchema(schema: Schema, place: Place): GrammarSchema {
       ? {}
       : { items: translate(asSchema(schema["items"], `${at}.items`), inner(place, ".items")) }),
     ...(Array.isArray(prefix)
-      ? { prefixItems: prefix.map((one, i) => translate(asSchema(one, `${at}.prefixItems`), inner(place, `[${i}]`))) }
+      ? { prefixItems: prefix.map((item, i) => translate(asSchema(item, `${at}.prefixItems`), inner(place, `[${i}]`))) }
       : {}),
     ...bounds(schema, ["minItems", "maxItems"], at),
   };

@@ -34,7 +34,7 @@ export function askedModel(served: ServedModel, model: string, boundary: number 
 
 /** One of the models offered. @throws ApiError 404 for an unknown one. */
 export function offeredModel(served: ServedModel, id: string): OfferedModel {
-  const model = served.models.find((one) => one.id === id);
+  const model = served.models.find((model) => model.id === id);
   if (!model) throw unknownModel(served, id);
   return model;
 }

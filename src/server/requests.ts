@@ -120,7 +120,7 @@ function firstIssue(issues: readonly z.core.$ZodIssue[], above: readonly Propert
   if (issue.code !== "invalid_union") return issue;
   const inner = issue.errors.filter((form) => form.length > 0).map((form) => firstIssue(form, issue.path));
   const deepest = inner.reduce<z.core.$ZodIssue>(
-    (best, one) => (one.path.length > best.path.length ? one : best),
+    (best, issue) => (issue.path.length > best.path.length ? issue : best),
     issue,
   );
   return deepest;

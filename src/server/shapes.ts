@@ -117,8 +117,8 @@ function finishReason(stop: ServedStop): "stop" | "length" {
 }
 
 function chatLogprob({ text, logprob, top }: TokenChoice): object {
-  const one = (token: string, value: number): object => ({ token, logprob: value, bytes: bytesOf(token) });
-  return { ...one(text, logprob), top_logprobs: top.map((other) => one(other.text, other.logprob)) };
+  const entry = (token: string, value: number): object => ({ token, logprob: value, bytes: bytesOf(token) });
+  return { ...entry(text, logprob), top_logprobs: top.map((other) => entry(other.text, other.logprob)) };
 }
 
 /** UTF-8 bytes of a token's text; null for a half of a character, which has no text of its own. */

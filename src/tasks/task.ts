@@ -83,7 +83,7 @@ const tasks: Readonly<Record<TaskName, Task>> = {
 
 /** @throws UsageError with the nearest name when there is no such task. */
 export function taskByName(name: string): Task {
-  const known = taskNames.find((one) => one === name);
+  const known = taskNames.find((taskName) => taskName === name);
   if (known) return tasks[known];
   throw new UsageError({
     what: "unknown task",

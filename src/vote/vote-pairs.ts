@@ -36,9 +36,9 @@ export interface VotePairs {
 export const systemPattern = /^(base|full|chosen|K=\d{1,6})$/;
 
 /** The pair in its one order, whichever way round it was named. */
-export function systemPair(one: string, other: string): SystemPair {
-  const [a, b] = [rank(one), rank(other)];
-  return a > b || (a === b && boundaryText(one) > boundaryText(other)) ? [other, one] : [one, other];
+export function systemPair(first: string, other: string): SystemPair {
+  const [a, b] = [rank(first), rank(other)];
+  return a > b || (a === b && boundaryText(first) > boundaryText(other)) ? [other, first] : [first, other];
 }
 
 function rank(name: string): number {
@@ -68,7 +68,7 @@ export function votePairs(run: FinishedRun, systems: SystemPair, part: Part): Vo
     });
   }
   const answers = [answersOf(run, boundaries[0], part), answersOf(run, boundaries[1], part)] as const;
-  const samples = run.samples.filter((one) => one.part === part).map(({ sample }) => sample);
+  const samples = run.samples.filter((sampled) => sampled.part === part).map(({ sample }) => sample);
   const all = samples.map((sample, at): VotePair => {
     const texts = [defined(answers[0][at], "an answer"), defined(answers[1][at], "an answer")] as const;
     const judged = systems.map((name, i) => ({ name, boundary: boundaries[i], text: texts[i] }));
@@ -82,10 +82,12 @@ export function votePairs(run: FinishedRun, systems: SystemPair, part: Part): Vo
 function answersOf(run: FinishedRun, boundary: number, part: Part): readonly string[] {
   const rows = run.answers(boundary, part);
   if (rows) return rows.map(({ output }) => withoutThoughts(output, thoughtsOfRun(run.result)));
-  const there = run.result.candidates.filter((one) => run.answers(one.boundary, part)).map((one) => one.boundary);
+  const there = run.result.candidates
+    .filter((candidate) => run.answers(candidate.boundary, part))
+    .map((candidate) => candidate.boundary);
   throw new UsageError({
     what: `${run.folder} has no answers of ${nameIn(run.result, boundary)} to its ${part}`,
-    expected: there.length === 0 ? "another part" : there.map((one) => nameIn(run.result, one)).join(", "),
+    expected: there.length === 0 ? "another part" : there.map((boundary) => nameIn(run.result, boundary)).join(", "),
     fix: "Name others with --systems or --part.",
   });
 }

@@ -54,10 +54,10 @@ interface Ballot {
 export function voteResult(run: FinishedRun, { rows, torn }: Votes): VoteResult {
   const ballots = ballotsOf(run, lastVotes(rows));
   const counted = ballots.flatMap((ballot) => ballot.rows);
-  const left = lastVotes(rows).length - counted.length;
+  const dropped = lastVotes(rows).length - counted.length;
   const results = ballots.map((ballot) => resultRows(ballot));
-  const agreements = results.flatMap((own) => agreementText(own[0], ballots.length > 1));
-  const several = results.some((own) => own.some(({ votes }) => votes !== undefined));
+  const agreements = results.flatMap((ofPair) => agreementText(ofPair[0], ballots.length > 1));
+  const several = results.some((ofPair) => ofPair.some(({ votes }) => votes !== undefined));
   return {
     voters: new Set(counted.map(({ voter }) => voter)).size,
     rows: results.flat(),
@@ -69,7 +69,7 @@ export function voteResult(run: FinishedRun, { rows, torn }: Votes): VoteResult 
             "Several people voted on one sample. Such votes are not independent, so each sample counts once, by the majority of its voters; even votes are a tie.",
           ]
         : []),
-      ...(left > 0 ? [`${plural(left, "vote")} left out: given to answers that this run does not hold.`] : []),
+      ...(dropped > 0 ? [`${plural(dropped, "vote")} left out: given to answers that this run does not hold.`] : []),
       ...(torn > 0 ? [`${plural(torn, "line")} of the votes cut off by a crash and left out.`] : []),
     ],
   };
@@ -165,7 +165,7 @@ function majority(preferences: readonly Preference[]): Preference {
 }
 
 function counts(preferences: readonly Preference[]): VoteCounts {
-  const count = (kind: Preference): number => preferences.filter((one) => one === kind).length;
+  const count = (kind: Preference): number => preferences.filter((preference) => preference === kind).length;
   return { wins: count("win"), losses: count("loss"), ties: count("tie") };
 }
 

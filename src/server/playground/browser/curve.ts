@@ -80,14 +80,14 @@ export class Curve {
 
   private axes({ x, y, left, right, bottom }: Scale): SVGElement[] {
     const room = (right - left) / LABEL_PIXELS;
-    const step = [1, 2, 5, 10, 20, 50].find((one) => this.layers / one <= room) ?? 100;
+    const step = [1, 2, 5, 10, 20, 50].find((candidate) => this.layers / candidate <= room) ?? 100;
     const labels = Array.from({ length: Math.floor(this.layers / step) + 1 }, (_, i) => i * step);
     const levels = Array.from({ length: 11 }, (_, i) => i * 10).filter((value) => y(value) >= MARGIN.top - 1);
-    const shown = levels.filter((value) => y(value) <= bottom + 1);
-    const every = shown.length > 6 ? 2 : 1;
+    const visible = levels.filter((value) => y(value) <= bottom + 1);
+    const every = visible.length > 6 ? 2 : 1;
     const text = { class: "tick", "aria-hidden": "true" };
     return [
-      ...shown
+      ...visible
         .filter((_, i) => i % every === 0)
         .flatMap((value) => [
           drawn("line", { class: "rule", x1: left, x2: right, y1: y(value), y2: y(value) }),
