@@ -18,10 +18,19 @@ export default defineConfig({
           exclude: ["test/model/**"],
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          setupFiles: ["test/support/flag-names.ts"],
           env,
         },
       },
-      { test: { name: "model", include: ["test/model/**/*.test.ts"], testTimeout: 1_800_000, env } },
+      {
+        test: {
+          name: "model",
+          include: ["test/model/**/*.test.ts"],
+          testTimeout: 1_800_000,
+          setupFiles: ["test/support/flag-names.ts"],
+          env,
+        },
+      },
     ],
   },
 });

@@ -14,4 +14,5 @@ npx --no-install boundary doctor
 npx --no-install boundary sweep --model "$root/eval/demo/model.gguf" --adapter "$root/eval/demo/adapter.gguf" \
   --data "$root/eval/demo/validation.jsonl" --limit 8 --boundaries 0,full --gpu off --out run --quiet
 node --input-type=module -e 'import { version, loadGgufAdapter } from "lora-boundary"; console.log("library", version, typeof loadGgufAdapter)'
+node "$root/eval/library-examples.mjs" "$folder"
 echo "package ok: $tarball"

@@ -7,8 +7,8 @@ import ts from "typescript";
 
 /** The rooms from the highest level to the lowest; rooms of one level do not know each other. */
 export const LEVELS = [
-  ["index"],
   ["cli"],
+  ["index"],
   ["report"],
   ["vote", "probe", "compare"],
   ["server"],
@@ -19,7 +19,8 @@ export const LEVELS = [
   ["engine"],
   ["adapter", "statistics", "tasks"],
   ["samples", "formats"],
-  ["files", "metrics", "html", "settings"],
+  ["files", "metrics", "html"],
+  ["registry", "settings"],
   ["assert", "errors", "version"],
 ];
 

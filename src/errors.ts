@@ -11,6 +11,27 @@ export interface ErrorParts {
   readonly cause?: unknown;
 }
 
+let areFlags = false;
+
+/**
+ * Errors are written with flags (`--max-tokens`). That is what the command line shows; to those who call the library they name its options
+ * (`maxTokens`), unless this is called once at the start of a program.
+ */
+export function nameSettingsAsFlags(): void {
+  areFlags = true;
+}
+
+/** A text that names settings as the reader gives them. What stands between backticks is a command, and stays. */
+function asNamed(text: string): string {
+  if (areFlags) return text;
+  const option = (_: string, name: string): string =>
+    `\`${name.replace(/-([a-z])/g, (__, letter: string) => letter.toUpperCase())}\``;
+  return text
+    .split(/(`[^`]*`)/)
+    .map((piece) => (piece.startsWith("`") ? piece : piece.replace(/(?<![\w-])--([a-z][a-z-]*[a-z])/g, option)))
+    .join("");
+}
+
 /** Exit code of the process: 2 when the call itself is wrong, 1 when the work failed. */
 export type ExitCode = 1 | 2;
 
@@ -21,8 +42,11 @@ export class BoundaryError extends Error {
   readonly parts: ErrorParts;
 
   constructor(parts: ErrorParts) {
-    super(formatParts(parts), parts.cause === undefined ? undefined : { cause: parts.cause });
-    this.parts = parts;
+    const { cause, ...texts } = parts;
+    const named = Object.fromEntries(Object.entries(texts).map(([part, text]) => [part, text && asNamed(text)]));
+    const said: ErrorParts = { ...parts, ...named };
+    super(formatParts(said), cause === undefined ? undefined : { cause });
+    this.parts = said;
   }
 }
 

@@ -2,8 +2,8 @@ import { closest } from "fastest-levenshtein";
 import type { z } from "zod";
 import { UsageError } from "./errors.js";
 
-/** Settings as they come from flags or a file: nothing is required yet. */
-export type SweepSettings = Readonly<Record<string, unknown>>;
+/** Settings as they come from flags or a file: not checked yet. */
+export type GivenSettings = Readonly<Record<string, unknown>>;
 
 /**
  * Merges the settings of a command, the first source that names one winning, and checks them.
@@ -12,7 +12,7 @@ export type SweepSettings = Readonly<Record<string, unknown>>;
 export function resolveSettings<S extends z.ZodObject>(
   schema: S,
   command: string,
-  sources: readonly SweepSettings[],
+  sources: readonly GivenSettings[],
 ): z.output<S> {
   const merged: Record<string, unknown> = {};
   for (const source of sources) {

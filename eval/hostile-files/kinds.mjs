@@ -2,7 +2,7 @@ import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readBaseModel } from "../../dist/adapter/base-model.js";
-import { loadEither } from "../../dist/adapter/either-form.js";
+import { loadAdapter } from "../../dist/adapter/either-form.js";
 import { inspectAdapter } from "../../dist/adapter/inspect.js";
 import { loadGgufAdapter } from "../../dist/adapter/load-gguf-adapter.js";
 import { writePeftAsGguf } from "../../dist/adapter/peft-to-gguf.js";
@@ -12,7 +12,7 @@ import { loadOutputs } from "../../dist/samples/outputs.js";
 import { loadPredictions } from "../../dist/samples/predictions.js";
 import { loadSamples } from "../../dist/samples/load.js";
 import { readMasks } from "../../dist/strategy/masks-file.js";
-import { resolveConfig, settingsFromFile } from "../../dist/sweep/config.js";
+import { parseConfig, settingsFromFile } from "../../dist/sweep/config.js";
 import { readYaml } from "../../dist/formats/yaml.js";
 import { bundledPrompt, loadPrompt, renderPrompt } from "../../dist/tasks/prompt.js";
 import { inspectionReport } from "../../dist/report/inspection.js";
@@ -75,7 +75,7 @@ export async function makeKinds(scratch) {
   const plain = readFileSync(join(fixture("plain"), "adapter_model.safetensors"));
   const config = readFileSync(join(fixture("plain"), "adapter_config.json"), "utf8");
   const pristine = join(scratch, "pristine.gguf");
-  await writePeftAsGguf((await loadEither(fixture("plain"))).adapter, base, pristine, { overwrite: true });
+  await writePeftAsGguf((await loadAdapter(fixture("plain"))).adapter, base, pristine, { overwrite: true });
   const gguf = readFileSync(pristine);
   const adapter = await loadGgufAdapter(pristine);
   const shards = join(scratch, "sharded");
@@ -93,7 +93,7 @@ export async function makeKinds(scratch) {
   const inspected = async (path) => inspectionReport(await inspectAdapter(path, base));
   const usePeft = async () => {
     await inspected(folder);
-    const { adapter: own } = await loadEither(folder);
+    const { adapter: own } = await loadAdapter(folder);
     const kept = selectModules(own.modules, 4, { keep: 2 });
     await trimPeftAdapter(own, kept, 4, join(scratch, "trimmed"), { overwrite: true });
   };
@@ -138,7 +138,7 @@ export async function makeKinds(scratch) {
       },
     },
     text("sharded/adapter_model.safetensors.index.json", index, () => inspected(shards), true),
-    text("config.yaml", CONFIG, async (path) => resolveConfig({}, settingsFromFile(await readYaml(path), path))),
+    text("config.yaml", CONFIG, async (path) => parseConfig({}, settingsFromFile(await readYaml(path), path))),
     text("masks.yaml", MASKS, (path) => readMasks(path, adapter, 4)),
     text(
       "samples.jsonl",

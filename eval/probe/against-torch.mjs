@@ -13,12 +13,12 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const from = (path) => import(pathToFileURL(join(root, "dist", path)));
 const { loadInputs } = await from("sweep/inputs.js");
-const { resolveConfig } = await from("sweep/config.js");
+const { parseConfig } = await from("sweep/config.js");
 const { openEngine } = await from("engine/process-engine.js");
 const { layerImportances, rankedLayers } = await from("strategy/layer-importance.js");
 
 const [model, adapter, data, samples, python, repository] = process.argv.slice(2);
-const config = resolveConfig({ model, adapter, data, holdout: 0, limit: Number(samples) }, {}, { out: "unused" });
+const config = parseConfig({ model, adapter, data, holdout: 0, limit: Number(samples) }, {}, { out: "unused" });
 const inputs = await loadInputs(config);
 const engine = await openEngine({ modelPath: inputs.model.path, gpu: "off", gpuLayers: 0 });
 const folder = mkdtempSync(join(tmpdir(), "boundary-torch-"));

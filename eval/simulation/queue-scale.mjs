@@ -94,7 +94,7 @@ function sleepingEngine(rowMs) {
 
 async function measure([workers = 1000, rows = 1_000_000, rowMs = 200, processes = 4]) {
   const { loadInputs } = await from("sweep/inputs.js");
-  const { resolveConfig } = await from("sweep/config.js");
+  const { parseConfig } = await from("sweep/config.js");
   const { planSweep } = await from("sweep/plan.js");
   const { evaluate } = await from("sweep/evaluate.js");
   const { Journal } = await from("sweep/journal.js");
@@ -133,7 +133,7 @@ async function measure([workers = 1000, rows = 1_000_000, rowMs = 200, processes
       adapter: join(demo, "adapter.gguf"),
       data: join(folder, "data.jsonl"),
     };
-    const config = resolveConfig({ ...files, holdout: 0, maxTokens: 8, out: join(folder, "run") });
+    const config = parseConfig({ ...files, holdout: 0, maxTokens: 8, out: join(folder, "run") });
     const inputs = await loadInputs(config);
     const tokens = inputs.samples.map((_, i) => Array.from({ length: 40 }, (__, at) => (at * 31 + i) % 512));
     const plan = planSweep(config, inputs, engineInfo, tokens, {

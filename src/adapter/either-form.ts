@@ -8,7 +8,7 @@ export type EitherAdapter =
   { readonly form: "gguf"; readonly adapter: Adapter } | { readonly form: "peft"; readonly adapter: PeftAdapter };
 
 /** Loads an adapter in either form. @throws whatever finding it, or the form's own loader, throws. */
-export async function loadEither(path: string): Promise<EitherAdapter> {
+export async function loadAdapter(path: string): Promise<EitherAdapter> {
   const located = await locateAdapter(path);
   return located.form === "peft"
     ? { form: "peft", adapter: await loadPeftAdapter(located.path) }

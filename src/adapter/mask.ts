@@ -45,6 +45,12 @@ export function maskOf(
   );
 }
 
+/** The mask that keeps these layers whole; adapters of embedding and head go with the first and last layer. @param layers 0..L-1. */
+export function layersMask(modules: readonly AdapterModule[], layerCount: number, layers: Iterable<number>): Mask {
+  const kept = new Set(layers);
+  return maskOf(modules, layerCount, (layer) => (kept.has(layer) ? 1 : 0));
+}
+
 /** The layer whose fate a module shares. */
 export function layerSlot(module: AdapterModule, layerCount: number): number {
   if (module.layer !== undefined) return module.layer;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileError } from "../errors.js";
 import type { Adapter, HashedAdapter } from "./adapter.js";
 import type { BaseModel } from "./base-model.js";
-import { loadEither } from "./either-form.js";
+import { loadAdapter } from "./either-form.js";
 import { assertFits } from "./fit.js";
 import { loadGgufAdapter, withSource } from "./load-gguf-adapter.js";
 import type { PeftAdapter } from "./load-peft-adapter.js";
@@ -27,7 +27,7 @@ export interface OpenedAdapter {
  * @throws whatever loading, converting or the check against the model throws.
  */
 export async function openAdapter(path: string, model: BaseModel): Promise<OpenedAdapter> {
-  const either = await loadEither(path);
+  const either = await loadAdapter(path);
   if (either.form === "gguf") {
     assertFits(either.adapter, model);
     await assertFinite(either.adapter);

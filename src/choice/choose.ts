@@ -5,9 +5,8 @@ import { Evidence } from "./evidence.js";
 import {
   applyRule,
   paperBoundary,
-  ruleNames,
+  ruleByName,
   type Exclusion,
-  type RuleName,
   type RuleSettings,
   type RuleStep,
   type Ruling,
@@ -26,7 +25,7 @@ export interface ChoiceInput extends RuleSettings {
 /** A choice with its reasons. */
 export interface Choice {
   readonly chosen: CandidateScores;
-  readonly rule: RuleName;
+  readonly rule: string;
   /** Sentences for a reader, the most important first. */
   readonly reasons: readonly string[];
   /** K of the highest score among those that the floors leave. */
@@ -57,24 +56,6 @@ export function chooseBoundary(input: ChoiceInput): Choice {
 /** The candidates as a rule looks at them, each sample once. */
 export function evidenceOf({ scored, full, metric, floors }: ChoiceInput): Evidence {
   return Evidence.of(scored, full, [metric, ...floors.map((floor) => floor.metric)]);
-}
-
-/** The rule of that name. @throws UsageError for an unknown one, with the nearest. */
-export function ruleByName(name: string): RuleName {
-  const found = ruleNames.find((rule) => rule === name);
-  if (found !== undefined) return found;
-  throw unknown("rule", name, ruleNames);
-}
-
-/**
- * The candidate with the highest score in the primary metric; of equal ones, the smallest K.
- * @param scored by ascending K, at least one.
- */
-export function chooseBest(scored: readonly CandidateScores[], metric: string): CandidateScores {
-  const full = scored.at(-1);
-  if (!full) throw new RangeError("nothing to choose from");
-  const evidence = Evidence.of(scored, full, [metric]);
-  return evidence.candidate(applyRule(evidence, { rule: "best", metric, layerCount: 0, margin: 0, floors: [] }).chosen);
 }
 
 /** @throws what {@link chooseBoundary} does. */
@@ -115,6 +96,11 @@ function sentenceOf(evidence: Evidence, ruling: Ruling, input: ChoiceInput): str
       return noWorseSentence(evidence, ruling, input);
     case "paper":
       return paperSentence(evidence, ruling, input.layerCount);
+    default:
+      return (
+        ruleByName(input.rule).sentence?.(name, evidence, ruling, input) ??
+        `The rule ${input.rule} chooses ${name}, ${score}.`
+      );
   }
 }
 

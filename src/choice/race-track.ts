@@ -1,20 +1,32 @@
 import { defined } from "../assert.js";
+import { UsageError } from "../errors.js";
 import type { Score } from "../metrics/metric.js";
 import { columnsOf, type Columns } from "../statistics/columns.js";
 import { expectedError, expectedLow, outlookOf, type Outlook } from "../statistics/outlook.js";
-import type { RuleName, RuleSettings } from "./rules.js";
+import type { RuleSettings } from "./rules.js";
 
 /**
  * Probability with which a prediction may fail on either side, by rule. At 0.05 `best` and `one-se` keep their choice in three to five sweeps of six
  * and next to never take one that is shown to be worse; 0.1 spares a fifth more and changes the choice twice as often. What
  * `no-worse` takes to pass it never tests on all samples, so there it is 0.01 (eval/results/race.md).
  */
-export const PREDICTION_ERRORS: Readonly<Record<RuleName, number>> = {
+export const PREDICTION_ERRORS: Readonly<Record<string, number>> = {
   best: 0.05,
   "one-se": 0.05,
   "no-worse": 0.01,
   paper: 0.01,
 };
+
+/** {@link PREDICTION_ERRORS} of a rule. @throws UsageError for a rule of the user's own, of which nobody knows whom it can still choose. */
+export function predictionErrorOf(rule: string): number {
+  const error = PREDICTION_ERRORS[rule];
+  if (error !== undefined) return error;
+  throw new UsageError({
+    what: `--race cannot tell when the rule ${rule} can no longer choose a boundary`,
+    expected: `--rule ${Object.keys(PREDICTION_ERRORS).join(", ")}`,
+    fix: "Leave --race out; --screen nll works with every rule.",
+  });
+}
 
 /** A candidate in a race. */
 export interface Racer {

@@ -1,9 +1,6 @@
 import { defined } from "../assert.js";
+import { Registry } from "../registry.js";
 import type { Evidence } from "./evidence.js";
-
-/** How a boundary can be chosen. */
-export const ruleNames = ["best", "one-se", "no-worse", "paper"] as const;
-export type RuleName = (typeof ruleNames)[number];
 
 /** A second metric that a candidate must not lose in. */
 export interface Floor {
@@ -14,7 +11,8 @@ export interface Floor {
 
 /** A rule with all it needs besides the scores. */
 export interface RuleSettings {
-  readonly rule: RuleName;
+  /** One of {@link ruleNames}. */
+  readonly rule: string;
   /** The primary metric's name. */
   readonly metric: string;
   /** Whether each candidate keeps all that the one before it keeps; true by default. */
@@ -58,6 +56,27 @@ export interface Ruling {
   readonly steps: readonly RuleStep[];
 }
 
+/** How a rule decides. */
+export interface Rule {
+  /** Its name, as `rule` and `--rule` take it. */
+  readonly name: string;
+  /**
+   * Chooses among the candidates that the floors leave. Called again for every fold and resample, so it must be a pure function.
+   * @param eligible places in the evidence, by ascending K; the full adapter's is always among them.
+   * @param best of those, the place of the highest score in the primary metric; of equal ones the smallest K.
+   */
+  readonly choose: (
+    evidence: Evidence,
+    eligible: readonly number[],
+    settings: RuleSettings,
+    best: number,
+  ) => { readonly chosen: number; readonly steps?: readonly RuleStep[] };
+  /** Whether it measures the others by the full adapter, which then answers too; true by default. */
+  readonly needsFull?: boolean;
+  /** Why, in a sentence for a reader; by default that it is the rule's choice, with its score. @param name of the chosen: `K=12`. */
+  readonly sentence?: (name: string, evidence: Evidence, ruling: Ruling, settings: RuleSettings) => string;
+}
+
 /** Differences closer than this (in points) are equal: the order of summation moves the last digits. */
 const TIE = 1e-9;
 
@@ -77,20 +96,53 @@ const TIE = 1e-9;
 export function applyRule(evidence: Evidence, settings: RuleSettings): Ruling {
   const { eligible, excluded } = withinFloors(evidence, settings.floors);
   const best = bestOf(evidence, eligible, settings.metric);
-  switch (settings.rule) {
-    case "best":
-      return { chosen: best, best, excluded, steps: [] };
-    case "one-se":
-      return { ...oneStandardError(evidence, eligible, best, settings), best, excluded };
-    case "no-worse":
-      return {
-        ...(settings.isNested === false ? noWorseApart : noWorse)(evidence, eligible, settings),
-        best,
-        excluded,
-      };
-    case "paper":
-      return { chosen: nearest(evidence, eligible, paperBoundary(settings.layerCount)), best, excluded, steps: [] };
+  const { chosen, steps = [] } = ruleByName(settings.rule).choose(evidence, eligible, settings, best);
+  if (!eligible.includes(chosen)) {
+    throw new RangeError(`the rule ${settings.rule} chose ${chosen}, which is not one of ${eligible.join(", ")}`);
   }
+  return { chosen, best, excluded, steps };
+}
+
+const rules = new Registry<Rule>(
+  "rule",
+  (
+    [
+      { name: "best", needsFull: false, choose: (_evidence, _eligible, _settings, best) => ({ chosen: best }) },
+      { name: "one-se", needsFull: false, choose: oneStandardError },
+      {
+        name: "no-worse",
+        choose: (evidence, eligible, settings) =>
+          (settings.isNested === false ? noWorseApart : noWorse)(evidence, eligible, settings),
+      },
+      {
+        name: "paper",
+        needsFull: false,
+        choose: (evidence, eligible, { layerCount }) => ({
+          chosen: nearest(evidence, eligible, paperBoundary(layerCount)),
+        }),
+      },
+    ] satisfies Rule[]
+  ).map((rule) => [rule.name, rule]),
+);
+
+/** Names of the rules: those of boundary itself, then those registered. */
+export function ruleNames(): readonly string[] {
+  return rules.names;
+}
+
+/** Adds a rule, which is from then on taken by its name as `rule`. @throws UsageError for a name that is taken or cannot stand in a flag. */
+export function registerRule(rule: Rule): void {
+  rules.register(rule.name, rule);
+}
+
+/** Whether the full adapter has to answer whatever is tried. @throws UsageError for an unknown rule. */
+export function needsFull(rule: string): boolean {
+  return ruleByName(rule).needsFull ?? true;
+}
+
+/** @throws UsageError for an unknown name, with the nearest. */
+export function ruleByName(name: string): Rule {
+  return rules.get(name);
 }
 
 /**
@@ -134,8 +186,8 @@ function bestOf(evidence: Evidence, eligible: readonly number[], metric: string)
 function oneStandardError(
   evidence: Evidence,
   eligible: readonly number[],
-  best: number,
   { metric }: RuleSettings,
+  best: number,
 ): Pick<Ruling, "chosen" | "steps"> {
   const highest = evidence.value(best, metric);
   const steps: RuleStep[] = [];

@@ -1,7 +1,6 @@
 import type { Candidate } from "../adapter/mask.js";
 import type { Comparison, Confirmation, PairedDifference } from "./confirm.js";
 import { points, pointsBeside, signed, signedRange } from "./format-points.js";
-import type { RuleName } from "./rules.js";
 
 /** The answer in words. */
 export interface Verdict {
@@ -20,7 +19,7 @@ export interface VerdictInput {
   readonly layerCount: number;
   /** The primary metric's name. */
   readonly primary: string;
-  readonly rule: RuleName;
+  readonly rule: string;
   /** Why that K: the rule's sentences, the most important first. */
   readonly reasons: readonly string[];
   readonly confirmation: Confirmation;

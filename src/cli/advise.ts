@@ -4,12 +4,12 @@ import { stableJson } from "../files/stable-json.js";
 import { adviseConfigSchema, objectives, yardsticks, type AdviseConfig } from "../probe/advise-config.js";
 import { advise, planAdvice, type AdvicePlan } from "../probe/advise.js";
 import { adviceReport } from "../report/advice.js";
-import { resolveSettings, type SweepSettings } from "../settings.js";
+import { resolveSettings, type GivenSettings } from "../settings.js";
 import { print } from "./output.js";
 import { PassBar } from "./pass-bar.js";
 import { wholeNumber } from "./values.js";
 
-interface AdviseFlags extends SweepSettings {
+interface AdviseFlags extends GivenSettings {
   readonly plan?: boolean;
   readonly json?: boolean;
 }

@@ -4,12 +4,13 @@ import { compareConfigSchema } from "../compare/config.js";
 import { gpuChoices } from "../engine/engine.js";
 import { stableJson } from "../files/stable-json.js";
 import { comparisonMarkdown, comparisonReport } from "../report/comparison.js";
-import { resolveSettings, type SweepSettings } from "../settings.js";
+import { resolveSettings, type GivenSettings } from "../settings.js";
+import { takesImports } from "./import-modules.js";
 import { print, say } from "./output.js";
 import { settingFlag } from "./scoring-flags.js";
 import { numberOrText, wholeNumber } from "./values.js";
 
-interface CompareFlags extends SweepSettings {
+interface CompareFlags extends GivenSettings {
   readonly json?: boolean;
   readonly md?: boolean;
   readonly quiet?: boolean;
@@ -20,7 +21,7 @@ export function compareCommand(signal: AbortSignal): Command {
   const ofCompare = (flags: string, name: "against" | "failIf" | "out" | "show"): Option =>
     new Option(flags, compareConfigSchema.shape[name].description ?? "");
   const collect = (value: string, earlier: readonly string[] = []): string[] => [...earlier, value];
-  return new Command("compare")
+  return takesImports(new Command("compare"))
     .description("compare base, full, a boundary, other adapters or finished runs on the same samples, paired")
     .addOption(settingFlag("-m, --model <gguf>", "model"))
     .addOption(settingFlag("-a, --adapter <gguf>", "adapter"))

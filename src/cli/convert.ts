@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { loadEither } from "../adapter/either-form.js";
+import { loadAdapter } from "../adapter/either-form.js";
 import { readBaseModel } from "../adapter/base-model.js";
 import { assertFits } from "../adapter/fit.js";
 import { writeGgufAsPeft } from "../adapter/gguf-to-peft.js";
@@ -34,7 +34,7 @@ export function convertCommand(signal: AbortSignal): Command {
     .option("--no-check", "do not run short prompts on the model to see which modules have an effect")
     .action(async (path: string, { model, out, to, force, check }: ConvertFlags) => {
       const base = await readBaseModel(await resolveModelPath(model));
-      const either = await loadEither(path);
+      const either = await loadAdapter(path);
       if (to === either.form) {
         throw new UsageError({
           what: `${path} is in the form ${to} already`,

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
-import { BoundaryError, InterruptedError } from "../errors.js";
+import { BoundaryError, InterruptedError, nameSettingsAsFlags } from "../errors.js";
 import { oneLine, paint } from "../report/paint.js";
 import { redact } from "../files/redact.js";
 import { version } from "../version.js";
@@ -31,6 +31,7 @@ const commands: Readonly<Record<string, { ending: Ending; make: () => Promise<Co
   doctor: { ending: "dies", make: async () => (await import("./doctor.js")).doctorCommand() },
 };
 
+nameSettingsAsFlags();
 const interruption = new AbortController();
 const first = process.argv[2] ?? "";
 const asked = commands[first];

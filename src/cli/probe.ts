@@ -9,14 +9,14 @@ import type { ProbePlan, ProbeSettings } from "../probe/lay-out.js";
 import { planProbe, probe } from "../probe/probe.js";
 import { probeReport } from "../report/probe.js";
 import { ckaPositions, type CkaPosition } from "../strategy/layer-importance.js";
-import { resolveConfig } from "../sweep/config.js";
-import { type SweepSettings } from "../settings.js";
+import { parseConfig } from "../sweep/config.js";
+import { type GivenSettings } from "../settings.js";
 import { print } from "./output.js";
 import { PassBar } from "./pass-bar.js";
 import { settingFlag } from "./scoring-flags.js";
 import { numberOrText, wholeNumber } from "./values.js";
 
-interface ProbeFlags extends Omit<SweepSettings, "out"> {
+interface ProbeFlags extends Omit<GivenSettings, "out"> {
   readonly out?: string;
   readonly tokens: number;
   readonly knee: KneeMethod;
@@ -83,7 +83,7 @@ export function probeCommand(signal: AbortSignal): Command {
     .action(async (given: ProbeFlags) => {
       const { plan, json, out } = given;
       const { settings, flags } = settingsOf(given);
-      const config = resolveConfig(flags, {}, { out: "unused" });
+      const config = parseConfig(flags, {}, { out: "unused" });
       if (plan) {
         const cost = await planProbe(config, settings, { signal });
         print(json ? stableJson(cost) : `${costLine(cost)}\n`);
@@ -122,7 +122,7 @@ function settingsOf({
   json,
   out,
   ...flags
-}: ProbeFlags): { settings: ProbeSettings; flags: SweepSettings } {
+}: ProbeFlags): { settings: ProbeSettings; flags: GivenSettings } {
   const asked: CardSettings | undefined = card || cardWith ? { parts: cardWith ?? [], pairs, directions } : undefined;
   return { settings: { tokens, knee, confidence, difference, cka, norms, card: asked }, flags };
 }

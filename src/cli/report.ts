@@ -7,6 +7,7 @@ import { reportMarkdown, runsMarkdown } from "../report/markdown.js";
 import { loadReport, runNames } from "../report/report-input.js";
 import { compareRuns } from "../report/run-curves.js";
 import { loadRun } from "../run/load-run.js";
+import { takesImports } from "./import-modules.js";
 import { print } from "./output.js";
 
 /** Points that a boundary may lose in any run, as in the default of `sweep --margin`. */
@@ -23,7 +24,7 @@ interface ReportFlags {
 
 /** `boundary report`: a page of a finished run, or of several runs' curves on one chart; Markdown and CSV. */
 export function reportCommand(): Command {
-  return new Command("report")
+  return takesImports(new Command("report"))
     .description("write a finished run as one HTML page, or several runs' curves on one chart; Markdown and CSV too")
     .argument("<runs...>", "folders of finished sweeps")
     .addOption(new Option("-o, --out <file>", "the page (default: report.html in the run, ./report.html for several)"))
@@ -49,7 +50,10 @@ export function reportCommand(): Command {
 }
 
 /** What goes to stdout. */
-async function report(runs: readonly string[], { out, md, csv, margin, ...extras }: ReportFlags): Promise<string> {
+async function report(
+  runs: readonly string[],
+  { out, md, csv, margin, probe, strategies }: ReportFlags,
+): Promise<string> {
   const [first = "", second] = runs;
   if (margin !== undefined && (second === undefined || csv)) {
     throw new UsageError({
@@ -62,7 +66,7 @@ async function report(runs: readonly string[], { out, md, csv, margin, ...extras
     const [names, loaded] = [runNames(runs), await Promise.all(runs.map((folder) => loadRun(folder)))];
     return reportCsv(loaded.map(({ result }, i) => ({ name: at(names, i), result })));
   }
-  if ((second !== undefined || md) && Object.keys(extras).length > 0) {
+  if ((second !== undefined || md) && (probe ?? strategies) !== undefined) {
     throw new UsageError({
       what: "--probe and --strategies belong to the page of one run",
       actual: md ? "--md" : `${runs.length} runs`,
@@ -71,6 +75,7 @@ async function report(runs: readonly string[], { out, md, csv, margin, ...extras
   }
   if (second !== undefined) return reportRuns(runs, { md, out, margin: margin ?? DEFAULT_MARGIN });
   if (md) return `${reportMarkdown(await loadReport(first))}\n`;
+  const extras = { ...(probe === undefined ? {} : { probe }), ...(strategies === undefined ? {} : { strategies }) };
   return `${await writeReport(first, { ...extras, ...(out === undefined ? {} : { out }) })}\n`;
 }
 

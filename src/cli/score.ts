@@ -12,6 +12,7 @@ import { rescore } from "../sweep/rescore.js";
 import { rulesOfFormat } from "../sweep/inputs/scoring.js";
 import { sweepReport } from "../report/terminal.js";
 import { regexExtraction } from "../tasks/extraction.js";
+import { takesImports } from "./import-modules.js";
 import { note, print } from "./output.js";
 import { scoringFlags, type ScoringFlags } from "./scoring-flags.js";
 import { wholeNumber } from "./values.js";
@@ -46,10 +47,10 @@ export function scoreCommand(): Command {
     .option("--json", "one JSON document on stdout with every sample's values, nothing else")
     .addHelpText(
       "after",
-      `\nMetrics: ${metricNames.join(", ")}; with options as in bleu:tok=zh, rouge1:stemmer=yes, chrf:word-order=2.`,
+      `\nMetrics: ${metricNames().join(", ")}; with options as in bleu:tok=zh, rouge1:stemmer=yes, chrf:word-order=2.`,
     );
   for (const option of scoringFlags()) command.addOption(option);
-  return command.action(async (run: string | undefined, flags: ScoreFlags) => {
+  return takesImports(command).action(async (run: string | undefined, flags: ScoreFlags) => {
     if (run === undefined) await scoreFile(flags);
     else await scoreRun(run, flags);
   });

@@ -1,5 +1,4 @@
 import { Option } from "commander";
-import { ruleNames } from "../choice/rules.js";
 import { sweepConfigSchema, type SweepConfig } from "../sweep/config.js";
 import { numberOrText } from "./values.js";
 
@@ -7,6 +6,7 @@ import { numberOrText } from "./values.js";
 export type ScoringFlags = Partial<
   Pick<
     SweepConfig,
+    | "import"
     | "rule"
     | "margin"
     | "floor"
@@ -30,7 +30,7 @@ export function scoringFlags(): Option[] {
   return [
     settingFlag("--metrics <list>", "metrics"),
     settingFlag("--metric <name>", "metric"),
-    settingFlag("--rule <name>", "rule").choices(ruleNames),
+    settingFlag("--rule <name>", "rule"),
     settingFlag("--margin <points>", "margin").argParser(numberOrText),
     settingFlag("--floor <bounds>", "floor"),
     settingFlag("--group-by <field>", "groupBy"),

@@ -4,13 +4,14 @@ import { gpuChoices } from "../engine/engine.js";
 import { stableJson } from "../files/stable-json.js";
 import { strategiesReport } from "../report/strategies.js";
 import { strategyForms } from "../strategy/strategy.js";
-import { resolveConfig } from "../sweep/config.js";
-import { type SweepSettings } from "../settings.js";
+import { parseConfig } from "../sweep/config.js";
+import { type GivenSettings } from "../settings.js";
+import { takesImports } from "./import-modules.js";
 import { print, say } from "./output.js";
 import { scoringFlags, settingFlag } from "./scoring-flags.js";
 import { numberOrText, wholeNumber } from "./values.js";
 
-interface StrategiesFlags extends SweepSettings {
+interface StrategiesFlags extends GivenSettings {
   readonly budget: Budget;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -31,7 +32,7 @@ const DEFAULT_STRATEGIES = [
 export function strategiesCommand(signal: AbortSignal): Command {
   const command = new Command("strategies")
     .description("compare ways to choose what is kept, under one budget, on samples that none of them has seen")
-    .argument("[strategies...]", `${strategyForms.join(", ")} (default: ${DEFAULT_STRATEGIES.join(" ")})`)
+    .argument("[strategies...]", `${strategyForms().join(", ")} (default: ${DEFAULT_STRATEGIES.join(" ")})`)
     .addOption(settingFlag("-m, --model <gguf>", "model"))
     .addOption(settingFlag("-a, --adapter <gguf>", "adapter"))
     .addOption(settingFlag("-d, --data <file>", "data"))
@@ -58,19 +59,21 @@ export function strategiesCommand(signal: AbortSignal): Command {
     .option("--json", "one JSON document on stdout, nothing else")
     .option("--quiet", "no progress");
   for (const option of scoringFlags()) command.addOption(option);
-  return command.action(async (strategies: string[], { budget, json, quiet, ...flags }: StrategiesFlags) => {
-    const config = resolveConfig(flags);
-    const asked = strategies.length > 0 ? strategies : DEFAULT_STRATEGIES;
-    const result = await compareStrategies(config, asked, budget, {
-      signal,
-      ...(quiet || json ? {} : { onProgress: showProgress() }),
-    });
-    print(
-      json
-        ? stableJson(result)
-        : `${strategiesReport(result)}\n\nWritten to ${config.out}: strategies.json, trimmed/\n`,
-    );
-  });
+  return takesImports(command).action(
+    async (strategies: string[], { budget, json, quiet, ...flags }: StrategiesFlags) => {
+      const config = parseConfig(flags);
+      const asked = strategies.length > 0 ? strategies : DEFAULT_STRATEGIES;
+      const result = await compareStrategies(config, asked, budget, {
+        signal,
+        ...(quiet || json ? {} : { onProgress: showProgress() }),
+      });
+      print(
+        json
+          ? stableJson(result)
+          : `${strategiesReport(result)}\n\nWritten to ${config.out}: strategies.json, trimmed/\n`,
+      );
+    },
+  );
 }
 
 function parseBudget(text: string): Budget {

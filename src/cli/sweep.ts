@@ -3,19 +3,20 @@ import { defined } from "../assert.js";
 import { gpuChoices } from "../engine/engine.js";
 import { planReport } from "../report/plan.js";
 import { sweepReport } from "../report/terminal.js";
-import { resolveConfig, settingsFromFile, type SweepConfig } from "../sweep/config.js";
-import { type SweepSettings } from "../settings.js";
+import { parseConfig, settingsFromFile, type SweepConfig } from "../sweep/config.js";
+import { type GivenSettings } from "../settings.js";
 import { RedisAddress, redisAddress, REDIS_VARIABLE } from "../queue/redis-address.js";
 import { stableJson } from "../files/stable-json.js";
 import { readYaml } from "../formats/yaml.js";
 import { planOnly, sweep } from "../sweep/sweep.js";
+import { importModules, takesImports } from "./import-modules.js";
 import { print } from "./output.js";
 import { followSweep } from "./progress.js";
 import { hidePassword } from "./redis-flag.js";
 import { scoringFlags, settingFlag } from "./scoring-flags.js";
 import { numberOrText, wholeNumber } from "./values.js";
 
-interface SweepFlags extends SweepSettings {
+interface SweepFlags extends GivenSettings {
   readonly config?: string;
   readonly plan?: boolean;
   readonly json?: boolean;
@@ -66,12 +67,14 @@ export function sweepCommand(signal: AbortSignal): Command {
     .option("--quiet", "no progress, no tables: only the answer in words")
     .option("--fresh", "delete an earlier run in the folder first");
   for (const option of scoringFlags()) command.addOption(option);
-  return command.action(async ({ config: file, plan, json, quiet, fresh, ...given }: SweepFlags) => {
+  return takesImports(command).action(async ({ config: file, plan, json, quiet, fresh, ...given }: SweepFlags) => {
     const settings = file === undefined ? {} : settingsFromFile(await readYaml(file), file);
+    const { import: modules } = settings;
+    if (modules !== undefined) await importModules([modules].flat().map(String));
     const flags = { ...given, ...redisSetting(given) };
     hidePassword();
     const output = { json: json ?? false, quiet: quiet ?? false };
-    const config = resolveConfig(flags, settings, ...(plan ? [{ out: "unused" }] : []));
+    const config = parseConfig(flags, settings, ...(plan ? [{ out: "unused" }] : []));
     // An address that cannot be read is told before the model is.
     if (config.redis !== undefined) RedisAddress.parse(config.redis);
     if (plan) await printPlan(config, output, signal);
@@ -80,7 +83,7 @@ export function sweepCommand(signal: AbortSignal): Command {
 }
 
 /** `--redis` without an address takes that of the environment: a password in it is in no list of processes. */
-function redisSetting({ redis }: SweepSettings): SweepSettings {
+function redisSetting({ redis }: GivenSettings): GivenSettings {
   if (redis !== true) return {};
   redisAddress(undefined, process.env);
   return { redis: defined(process.env[REDIS_VARIABLE], REDIS_VARIABLE) };

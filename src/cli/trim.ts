@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import type { Adapter } from "../adapter/adapter.js";
 import { architectureNames } from "../adapter/architectures.js";
 import { readBaseModel, type BaseModel } from "../adapter/base-model.js";
-import { loadEither, type EitherAdapter } from "../adapter/either-form.js";
+import { loadAdapter, type EitherAdapter } from "../adapter/either-form.js";
 import { assertFits } from "../adapter/fit.js";
 import { dependsOnLayerCount, knownLayerCount, selectKnown, type KnownLayerCount } from "../adapter/layer-count.js";
 import { modelfileBeside, writeModelfileBeside } from "../adapter/modelfile.js";
@@ -49,7 +49,7 @@ export function trimCommand(signal: AbortSignal): Command {
         throw new UsageError({ what: "nothing says what to keep", expected: "--keep, --layers, --drop or --modules" });
       }
       const overwrite = force ?? false;
-      const either = await loadEither(path);
+      const either = await loadAdapter(path);
       const base = model === undefined ? undefined : await readBaseModel(await resolveModelPath(model));
       if (base && either.form === "gguf") assertFits(either.adapter, base);
       // A PEFT folder is cut without its tensors being understood, so the architecture may be one that is not converted.

@@ -2,13 +2,15 @@ import "./parent-decides.js";
 import { setImmediate as queueSend } from "node:timers";
 import { setImmediate } from "node:timers/promises";
 import { InsufficientMemoryError, NoBinaryFoundError } from "node-llama-cpp";
-import { messageOf } from "../errors.js";
+import { messageOf, nameSettingsAsFlags } from "../errors.js";
 import { logMark } from "./engine-log.js";
 import { HostSession, probeBackend } from "./host-session.js";
 import { concurrentMethods, type HostEvent, type HostFailure, type HostReply, type HostRequest } from "./protocol.js";
 import type { ServingSession } from "./serving/serving-session.js";
 
 /** Entry point of the engine's process: serves the parent's calls one after another, those of serving at once, and ends with the parent. */
+// The parent names settings as its reader gives them.
+nameSettingsAsFlags();
 let session: HostSession | undefined;
 let serving: ServingSession | undefined;
 let tail: Promise<void> = Promise.resolve();

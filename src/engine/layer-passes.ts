@@ -8,6 +8,14 @@ export interface PassRequest {
   readonly prompts: readonly { readonly id: string; readonly tokens: readonly number[] }[];
 }
 
+/**
+ * A context with what is usual where nothing is said: one sequence of 4096 tokens, 512 tokens in one call, a cache of type F16, flash attention as llama.cpp decides.
+ * @throws nothing: sizes that do not fit into memory show when the context is made.
+ */
+export function contextShape(given: Partial<ContextShape> = {}): ContextShape {
+  return { sequences: 1, contextSize: 4096, batchSize: 512, cacheType: "F16", flashAttention: "auto", ...given };
+}
+
 /** What goes through one linear module of a layer: sums over all tokens of all prompts, and over the experts that each goes through. */
 export interface ModuleEnergy {
   /** Name of the weight W: `blk.0.attn_q.weight`. */

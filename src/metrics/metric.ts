@@ -33,11 +33,9 @@ export interface Metric {
   corpusValue(sums: ArrayLike<number>, count: number): number;
 }
 
-/** What a metric that is a mean over samples is made of. */
-export interface MeanMetricParts extends Pick<
-  Metric,
-  "name" | "label" | "signatureParts" | "isBinary" | "lowerIsBetter"
-> {
+/** What a metric that is a mean over samples is made of: the label is the name, and there is no signature part, unless given. */
+export interface MeanMetricParts
+  extends Pick<Metric, "name" | "lowerIsBetter">, Partial<Pick<Metric, "label" | "signatureParts" | "isBinary">> {
   /** 0-1; the best over the references, of which there must be at least one. */
   readonly perSample: (prediction: string, references: readonly string[]) => number;
 }
@@ -45,6 +43,9 @@ export interface MeanMetricParts extends Pick<
 /** A metric whose value over samples is the mean of its per-sample values: one statistic, the value itself. */
 export function meanMetric({ perSample, ...rest }: MeanMetricParts): Metric {
   return {
+    label: rest.name,
+    signatureParts: [],
+    isBinary: false,
     ...rest,
     statistics: (prediction, references) => [perSample(prediction, references)],
     ...(rest.lowerIsBetter ? {} : { missing: [0] }),

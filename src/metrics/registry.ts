@@ -1,5 +1,5 @@
-import { closest } from "fastest-levenshtein";
 import { UsageError } from "../errors.js";
+import { Registry } from "../registry.js";
 import { accuracyMetric, longerThanLabelMetric } from "./accuracy.js";
 import { bleuTokenizers, type BleuTokenizer } from "./bleu-tokenizers.js";
 import { bleuMetric, type BleuSmoothing } from "./bleu.js";
@@ -18,6 +18,7 @@ export interface MetricContext {
   readonly targetLanguage?: string | undefined;
 }
 
+/** How a metric is made from the options behind its name. */
 interface MetricEntry {
   readonly options: readonly string[];
   readonly make: (options: OptionReader, context: MetricContext) => Metric;
@@ -37,7 +38,7 @@ const rouge = (type: RougeType): MetricEntry => ({
   make: (options) => rougeMetric({ type, stemmer: options.flag("stemmer") }),
 });
 
-const entries: ReadonlyMap<string, MetricEntry> = new Map<string, MetricEntry>([
+const metrics = new Registry<MetricEntry>("metric", [
   ["em", { options: [], make: (_, { rules }) => exactMatchMetric(rules) }],
   ["f1", { options: [], make: (_, { rules }) => f1Metric(rules) }],
   ["precision", { options: [], make: () => overlapMetric("precision") }],
@@ -57,7 +58,18 @@ const entries: ReadonlyMap<string, MetricEntry> = new Map<string, MetricEntry>([
 ]);
 
 /** Names of the metrics without options, best known first. */
-export const metricNames: readonly string[] = [...entries.keys()];
+export function metricNames(): readonly string[] {
+  return metrics.names;
+}
+
+/**
+ * Adds a metric, which is from then on taken by its name wherever a metric is named: as `metrics`, `metric` or `floor` of a sweep, in `boundary
+ * score`, and in reports.
+ * @throws UsageError for a name that is taken, or that cannot stand in a list.
+ */
+export function registerMetric(metric: Metric): void {
+  metrics.register(metric.name, { options: [], make: () => metric });
+}
 
 /**
  * The metric that a specification names: `em`, `bleu:tok=zh`, `chrf:word-order=2`, `rouge1:stemmer=yes`.
@@ -65,15 +77,7 @@ export const metricNames: readonly string[] = [...entries.keys()];
  */
 export function metricByName(specification: string, context: MetricContext): Metric {
   const [name = "", ...options] = specification.trim().split(":");
-  const entry = entries.get(name);
-  if (entry === undefined) {
-    throw new UsageError({
-      what: "unknown metric",
-      actual: JSON.stringify(name),
-      expected: `one of ${metricNames.join(", ")}`,
-      fix: `Did you mean ${closest(name, [...metricNames])}?`,
-    });
-  }
+  const entry = metrics.get(name);
   return entry.make(new OptionReader(name, options, entry.options), context);
 }
 
@@ -87,11 +91,11 @@ export function metricsByList(list: string, context: MetricContext): Metric[] {
     throw new UsageError({
       what: "no metric is named",
       actual: JSON.stringify(list),
-      expected: metricNames.join(", "),
+      expected: metrics.names.join(", "),
     });
   }
-  const metrics = names.map((name) => metricByName(name, context));
-  return [...new Map(metrics.map((metric) => [metric.name, metric])).values()];
+  const named = names.map((name) => metricByName(name, context));
+  return [...new Map(named.map((metric) => [metric.name, metric])).values()];
 }
 
 function makeBleu(options: OptionReader, { targetLanguage }: MetricContext): Metric {

@@ -2,7 +2,6 @@ import { z } from "zod";
 import { engineInfoSchema } from "../engine/engine-info-schema.js";
 import { sampleFormats } from "../samples/sample.js";
 import { dropReasons } from "../choice/race-track.js";
-import { ruleNames } from "../choice/rules.js";
 import { effectCauses } from "./without-effect.js";
 
 /** Raised whenever a field changes its meaning or goes away. */
@@ -220,7 +219,7 @@ export const sweepResultSchema = z.strictObject({
   labels: z.record(z.string(), z.string()),
   candidates: z.array(candidate),
   choice: z.strictObject({
-    rule: z.enum(ruleNames),
+    rule: z.string(),
     /** Points that K may lose against full; of the rule no-worse. */
     margin: z.number().optional(),
     floors: z.array(z.strictObject({ metric: z.string(), points: z.number() })),

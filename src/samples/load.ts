@@ -6,11 +6,11 @@ import { sampleFromRow } from "./jsonl.js";
 import { assertLimit, loadedSamples, type ReadSamples } from "./loaded.js";
 import { readMath } from "./math.js";
 import { loadParallel } from "./parallel.js";
-import { isRecord, type PlacedRow } from "./place.js";
+import { isRecord, placedError, shown, type PlacedRow } from "./place.js";
 import { assertNotKnownFile } from "./known-files.js";
 import { layoutError } from "./layouts.js";
 import { otherTextError } from "./other-files.js";
-import type { LoadedSamples, LoadOptions, SampleKind } from "./sample.js";
+import type { LoadedSamples, LoadOptions, Sample, SampleKind } from "./sample.js";
 import { samplesFromSquad } from "./squad.js";
 import { readSummaries } from "./summary.js";
 import { readTextFile, type TextFile } from "./text-file.js";
@@ -49,6 +49,7 @@ function readSamples(
   options: LoadOptions & Required<Pick<LoadOptions, "map">>,
 ): ReadSamples {
   const { map, context = "supporting" } = options;
+  if (options.readSamples) return readByFunction(path, options.readSamples(text, path));
   const table = /\.csv$/i.test(path) ? otherTextError(path, text) : undefined;
   if (table) throw table;
   if (kind === "yes-no" && isTable(path, text)) return readYesNoTable(path, text, map);
@@ -71,6 +72,23 @@ function readSamples(
       cause instanceof SampleError && first && cause.parts.what.startsWith(`${path}, ${first.place.label}:`);
     throw (isFirst ? layoutError(path, rows, kind, cause) : undefined) ?? cause;
   }
+}
+
+/** @throws SampleError where a function of the user's own gave something else than samples. */
+function readByFunction(path: string, samples: readonly Sample[]): ReadSamples {
+  const placed = samples.map((sample, i) => ({ place: { path, label: `sample ${i + 1}` }, sample }));
+  for (const { place, sample } of placed) {
+    const { id, variables, references } = sample as Partial<Sample>;
+    const isSample =
+      typeof id === "string" && isRecord(variables) && Array.isArray(references) && references.length > 0;
+    if (isSample && references.every((reference) => typeof reference === "string")) continue;
+    throw placedError(place, {
+      what: "the task's readSamples gave no sample",
+      actual: shown(sample),
+      expected: '{ id: "1", variables: { question: "..." }, references: ["..."] }',
+    });
+  }
+  return { format: "custom", placed };
 }
 
 function parseJson(path: string, text: string): SampleDocument {

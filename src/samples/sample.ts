@@ -12,7 +12,7 @@ export interface Sample {
 /**
  * The layouts that are understood: JSONL of our own field names, the published SQuAD files, HotpotQA in the distractor layout,
  * GSM8K, SAMSum, DialogSum; parallel text files, rows with a `translation` by language as on the Hugging Face hub, tables of
- * tab-separated texts; texts with labels, and dialogues with a candidate response, both tab-separated.
+ * tab-separated texts; texts with labels, and dialogues with a candidate response, both tab-separated; what a task of the user's own reads.
  */
 export const sampleFormats = [
   "jsonl",
@@ -27,6 +27,7 @@ export const sampleFormats = [
   "tsv",
   "tsv-label",
   "response-selection",
+  "custom",
 ] as const;
 
 /** One of {@link sampleFormats}. */
@@ -56,6 +57,8 @@ export interface LoadedSamples {
 export interface LoadOptions {
   /** What the rows are for, by the name of the task. Default "qa". */
   readonly kind?: SampleKind;
+  /** Reads the samples of a file in a layout of the user's own, instead of all that is known here. */
+  readonly readSamples?: (text: string, path: string) => readonly Sample[];
   /** For JSONL: our field names to the file's, such as `{ question: "q", answers: "gold.text" }`; dots reach nested fields. */
   readonly map?: Readonly<Record<string, string>>;
   /** For HotpotQA: only the supporting sentences (the default), or all paragraphs. Without effect on other formats. */

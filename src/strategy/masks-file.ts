@@ -4,7 +4,7 @@ import { selectModules } from "../adapter/select-modules.js";
 import { UsageError } from "../errors.js";
 import { readYaml } from "../formats/yaml.js";
 import { layerList } from "./mask-words.js";
-import type { NamedMask } from "./strategy-masks.js";
+import type { NamedMask } from "./strategy.js";
 
 const layersSchema = z.union([z.string(), z.number().int()]).transform(String);
 

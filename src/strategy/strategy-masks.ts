@@ -1,13 +1,8 @@
 import { moduleBytes, type Adapter, type AdapterModule } from "../adapter/adapter.js";
+import { UsageError } from "../errors.js";
 import { boundaryMask, maskKey, maskOf, type Mask, type NumberedMask } from "../adapter/mask.js";
 import { isAttention, isMlp, layerList, maskWords } from "./mask-words.js";
-import { isNested, type ModuleFamily, type Strategy } from "./strategy.js";
-
-/** A mask with the name under which it is reported. */
-export interface NamedMask {
-  readonly name: string;
-  readonly mask: Mask;
-}
+import { isNested, type ModuleFamily, type NamedMask, type Strategy } from "./strategy.js";
 
 /** What a strategy's masks are cut from. */
 export interface MaskSource {
@@ -32,10 +27,11 @@ export function strategyMasks(strategy: Strategy, source: MaskSource): (Numbered
   const ends = new Set([maskKey(new Map()), maskKey(full)]);
   const proper = masksOf(strategy, source).filter(({ mask }) => !ends.has(maskKey(mask)));
   const ordered = isNested(strategy) ? proper : bySize(proper, adapter);
+  const byCount = isNested(strategy) && strategy.kind !== "registered";
   const numbered = [
     { number: 0, name: "base", mask: new Map<string, number>() },
-    ...ordered.map(({ name, mask, kept }, i) => ({ number: isNested(strategy) ? (kept ?? i + 1) : i + 1, name, mask })),
-    { number: isNested(strategy) ? layerCount : ordered.length + 1, name: "full", mask: full },
+    ...ordered.map(({ name, mask, kept }, i) => ({ number: byCount ? (kept ?? i + 1) : i + 1, name, mask })),
+    { number: byCount ? layerCount : ordered.length + 1, name: "full", mask: full },
   ];
   return numbered.map((one) => ({ ...one, keeps: maskWords(one.mask, adapter.modules, layerCount) }));
 }
@@ -79,7 +75,27 @@ function masksOf(strategy: Strategy, source: MaskSource): (NamedMask & { readonl
       );
     case "masks":
       return [...source.fromFile];
+    case "registered":
+      return strategy.own
+        .masks({ adapter, layerCount, boundaries, detail: strategy.detail })
+        .map(checkedMask(strategy.own.name, adapter));
   }
+}
+
+/** A mask of a user's own strategy. @throws UsageError for modules that the adapter lacks, and for scales that are no numbers. */
+function checkedMask(strategy: string, adapter: Adapter): (named: NamedMask) => NamedMask {
+  const modules = new Set(adapter.modules.map(({ name }) => name));
+  return ({ name, mask }) => {
+    for (const [module, scale] of mask) {
+      if (modules.has(module) && Number.isFinite(scale) && scale !== 0) continue;
+      throw new UsageError({
+        what: `the strategy ${strategy} gave a mask that cannot be, ${name}`,
+        actual: `${module}: ${scale}`,
+        expected: "names of the adapter's modules, with scales other than 0; what is to be dropped is left out",
+      });
+    }
+    return { name, mask };
+  };
 }
 
 /** How many layers are left after each round that drops `step` of them, ascending. */

@@ -1,5 +1,7 @@
-import { closest } from "fastest-levenshtein";
+import type { Adapter } from "../adapter/adapter.js";
+import type { Mask } from "../adapter/mask.js";
 import { UsageError } from "../errors.js";
+import { Registry } from "../registry.js";
 import { ckaRankings, type CkaRanking } from "./layer-importance.js";
 
 /** What layers can be ranked by. */
@@ -24,10 +26,42 @@ export type Strategy =
   | { readonly kind: "greedy"; readonly step: number }
   | { readonly kind: "modules"; readonly families: readonly ModuleFamily[] }
   | { readonly kind: "scale"; readonly scales: readonly number[] }
-  | { readonly kind: "masks"; readonly path: string };
+  | { readonly kind: "masks"; readonly path: string }
+  | { readonly kind: "registered"; readonly own: OwnStrategy; readonly detail: string };
 
-/** How strategies are written, for help texts and errors. */
-export const strategyForms: readonly string[] = [
+/** A mask with the name under which it is reported. */
+export interface NamedMask {
+  readonly name: string;
+  readonly mask: Mask;
+}
+
+/** What a strategy of the user's own is made of. */
+export interface OwnStrategy {
+  /** Its name, as `strategy` and `--strategy` take it. */
+  readonly name: string;
+  /** Whether each mask keeps all that the one before it keeps, so that a race and the descent of the rule `no-worse` make sense; false by default. */
+  readonly isNested?: boolean;
+  /**
+   * The masks that are tried besides base and full, in their order: a scale for each module that is kept, by its name. Called once a sweep, before
+   * anything is generated.
+   */
+  readonly masks: (facts: StrategyFacts) => readonly NamedMask[];
+}
+
+/** What a strategy may go by. */
+export interface StrategyFacts {
+  /** Its modules, with shapes and layers, and the layers that it covers. */
+  readonly adapter: Adapter;
+  /** L. */
+  readonly layerCount: number;
+  /** K's that were asked for as `boundaries`, ascending; all by default. */
+  readonly boundaries: readonly number[];
+  /** What stands behind the name and a colon: `5` in `mine:5`. */
+  readonly detail: string;
+}
+
+/** How the strategies of boundary itself are written. */
+const forms: readonly string[] = [
   "prefix",
   "suffix",
   "window:N",
@@ -40,6 +74,11 @@ export const strategyForms: readonly string[] = [
   "masks:FILE",
 ];
 
+/** How strategies are written, for help texts and errors: those of boundary itself, then those registered. */
+export function strategyForms(): readonly string[] {
+  return [...forms, ...strategies.names.slice(forms.length)];
+}
+
 /** Factors that `scale` tries where none are given. */
 const SCALES = [0.25, 0.5, 0.75];
 
@@ -49,44 +88,76 @@ const SCALES = [0.25, 0.5, 0.75];
  * @throws UsageError for an unknown strategy, with the nearest, or one whose numbers cannot be read.
  */
 export function parseStrategy(text: string, layerCount: number): Strategy {
-  const [kind = "", ...rest] = text.trim().split(":");
-  const detail = rest.join(":");
-  switch (kind) {
-    case "prefix":
-    case "suffix":
-    case "leave-one-out":
-    case "leave-one-in":
-      if (rest.length > 0) throw unreadable(text, `${kind} takes nothing behind a colon`);
-      return { kind };
-    case "window":
-      return { kind, sizes: parseCounts(detail, layerCount, text) };
-    case "top":
-      return parseTop(rest, layerCount, text);
-    case "greedy":
-      return { kind, step: detail === "" ? 1 : parseStep(detail, layerCount, text) };
-    case "modules":
-      return { kind, families: detail === "" ? moduleFamilies : detail.split(",").map((word) => familyOf(word, text)) };
-    case "scale":
-      return { kind, scales: detail === "" ? SCALES : detail.split(",").map((word) => parseScale(word, text)) };
-    case "masks":
-      if (detail === "") throw unreadable(text, "masks:FILE, a YAML file with the masks");
-      return { kind, path: detail };
-    default:
-      throw new UsageError({
-        what: "unknown strategy",
-        actual: JSON.stringify(text),
-        expected: strategyForms.join(", "),
-        fix: `Did you mean ${closest(
-          kind,
-          strategyForms.map((form) => form.replace(/:.*/, "")),
-        )}?`,
-      });
-  }
+  const [name = "", ...rest] = text.trim().split(":");
+  const parse = strategies.get(name, strategyForms());
+  return parse({ detail: rest.join(":"), isDetailed: rest.length > 0, layerCount, text });
 }
 
+/** Adds a strategy, which is from then on taken by its name as `strategy`. @throws UsageError for a name that is taken or cannot stand in a flag. */
+export function registerStrategy(own: OwnStrategy): void {
+  strategies.register(own.name, ({ detail }) => ({ kind: "registered", own, detail }));
+}
+
+/** A strategy as it was written. */
+interface Written {
+  /** What stands behind the name and a colon. */
+  readonly detail: string;
+  readonly isDetailed: boolean;
+  readonly layerCount: number;
+  readonly text: string;
+}
+
+type Parse = (written: Written) => Strategy;
+
+const plain = (kind: "prefix" | "suffix" | "leave-one-out" | "leave-one-in"): readonly [string, Parse] => [
+  kind,
+  ({ isDetailed, text }) => {
+    if (isDetailed) throw unreadable(text, `${kind} takes nothing behind a colon`);
+    return { kind };
+  },
+];
+
+const strategies = new Registry<Parse>("strategy", [
+  plain("prefix"),
+  plain("suffix"),
+  ["window", ({ detail, layerCount, text }) => ({ kind: "window", sizes: parseCounts(detail, layerCount, text) })],
+  plain("leave-one-out"),
+  plain("leave-one-in"),
+  ["top", parseTop],
+  [
+    "greedy",
+    ({ detail, layerCount, text }) => ({
+      kind: "greedy",
+      step: detail === "" ? 1 : parseStep(detail, layerCount, text),
+    }),
+  ],
+  [
+    "modules",
+    ({ detail, text }) => ({
+      kind: "modules",
+      families: detail === "" ? moduleFamilies : detail.split(",").map((word) => familyOf(word, text)),
+    }),
+  ],
+  [
+    "scale",
+    ({ detail, text }) => ({
+      kind: "scale",
+      scales: detail === "" ? SCALES : detail.split(",").map((word) => parseScale(word, text)),
+    }),
+  ],
+  [
+    "masks",
+    ({ detail, text }) => {
+      if (detail === "") throw unreadable(text, "masks:FILE, a YAML file with the masks");
+      return { kind: "masks", path: detail };
+    },
+  ],
+]);
+
 /** Whether each mask of a strategy keeps all that the one before it keeps, so that "the smallest" follows one line from base to full. */
-export function isNested({ kind }: Strategy): boolean {
-  return ["prefix", "suffix", "top", "greedy"].includes(kind);
+export function isNested(strategy: Strategy): boolean {
+  if (strategy.kind === "registered") return strategy.own.isNested ?? false;
+  return ["prefix", "suffix", "top", "greedy"].includes(strategy.kind);
 }
 
 /** Whether the layers must be ranked before a strategy has masks. */
@@ -94,9 +165,10 @@ export function isRanking({ kind }: Strategy): boolean {
   return kind === "top" || kind === "greedy";
 }
 
-function parseTop(words: readonly string[], layerCount: number, text: string): Strategy {
+function parseTop({ detail, layerCount, text }: Written): Strategy {
+  const words = detail.split(":");
   const counts = words.slice(0, -1).join(":");
-  const ranking = rankings.find((one) => one === words.at(-1));
+  const ranking = rankings.find((name) => name === words.at(-1));
   if (counts === "" || ranking === undefined) {
     throw unreadable(text, `top:N:BY with BY one of ${rankings.join(", ")}, such as top:10:cka`);
   }

@@ -1,4 +1,5 @@
 import { maskKey, type Candidate } from "../adapter/mask.js";
+import { needsFull } from "../choice/rules.js";
 import type { SweepConfig } from "./config.js";
 import type { SweepPlan } from "./plan.js";
 
@@ -11,14 +12,14 @@ export function triedCandidates(
   floors: readonly unknown[],
   plan: SweepPlan,
 ): Candidate[] {
-  const needsFull =
-    config.rule === "no-worse" ||
+  const includesFull =
+    needsFull(config.rule) ||
     floors.length > 0 ||
     config.folds !== undefined ||
     plan.holdout.length === 0 ||
     config.race === true ||
     config.screen !== undefined;
-  return distinct([...plan.candidates, ...(needsFull ? [plan.full] : [])]);
+  return distinct([...plan.candidates, ...(includesFull ? [plan.full] : [])]);
 }
 
 /** How many candidates answer each part. On the holdout at most, since chosen may be base or full. */

@@ -5,8 +5,8 @@ import { shellWord } from "../files/shell-word.js";
 import { engineSettings } from "../engine/engine-settings.js";
 import { UsageError } from "../errors.js";
 import { strategyForms } from "../strategy/strategy.js";
-import { camelCase, kebabCase, resolveSettings, type SweepSettings } from "../settings.js";
-import { ruleNames } from "../choice/rules.js";
+import { ruleByName } from "../choice/rules.js";
+import { camelCase, kebabCase, resolveSettings, type GivenSettings } from "../settings.js";
 
 const positive = z.number().int().positive();
 const text = z.string().min(1);
@@ -23,9 +23,9 @@ export const sweepConfigSchema = z.strictObject({
   out: text.describe("folder of the run; the same command run again resumes it"),
   strategy: text
     .optional()
-    .describe(`which parts of the adapter are tried: ${strategyForms.join(", ")} (default: prefix, the boundaries)`),
+    .describe(`which parts of the adapter are tried: ${strategyForms().join(", ")} (default: prefix, the boundaries)`),
   boundaries: text.optional().describe('boundaries to try: "all" (default), "0-30:5", "0,10,20"; "full" stands for L'),
-  rule: z.enum(ruleNames).default("no-worse").describe("how K is chosen from the scores on the selection part"),
+  rule: text.default("no-worse").describe("how K is chosen from the scores on the selection part"),
   margin: z.number().positive().max(100).default(2).describe("rule no-worse: points that K may lose against full"),
   floor: text.optional().describe("bounds on other metrics: f1=-1.0,em=-2 is at most so many points below full"),
   limit: positive.optional().describe("use only the first N samples (before the split)"),
@@ -97,6 +97,10 @@ export const sweepConfigSchema = z.strictObject({
     .describe(
       "do not score the thoughts of reasoning models, such as <think>...</think> (default: where the model's chat template has them)",
     ),
+  import: z
+    .union([text, z.array(text)])
+    .optional()
+    .describe("JavaScript modules that register metrics, tasks, strategies or rules of one's own"),
   qaScript: z
     .enum(["auto", "squad", "squad2", "hotpotqa"])
     .default("auto")
@@ -113,16 +117,29 @@ export const sweepConfigSchema = z.strictObject({
 /** The resolved settings of a sweep. */
 export type SweepConfig = z.output<typeof sweepConfigSchema>;
 
+/** What a sweep can be told; model, adapter, data and out it must be told. Anything else has a default, or is left out. */
+export type SweepSettings = z.input<typeof sweepConfigSchema>;
+
 /** Names of the settings in kebab-case, as flags and YAML keys spell them. */
 export const settingNames: readonly string[] = Object.keys(sweepConfigSchema.shape).map(kebabCase);
 
 /**
- * Merges the settings of a sweep, the first source that names one winning, and checks them.
+ * Checks the settings of a sweep and fills in the defaults.
+ * @throws UsageError naming every setting that is wrong.
+ */
+export function resolveConfig(settings: SweepSettings): SweepConfig {
+  return parseConfig(settings);
+}
+
+/**
+ * Merges the settings of a sweep as they come from flags or a file, the first source that names one winning, and checks them.
  * @param sources settings by their camelCase names: flags first, then the file.
  * @throws UsageError naming every setting that is missing or wrong.
  */
-export function resolveConfig(...sources: readonly SweepSettings[]): SweepConfig {
-  return resolveSettings(sweepConfigSchema, "sweep", sources);
+export function parseConfig(...sources: readonly GivenSettings[]): SweepConfig {
+  const config = resolveSettings(sweepConfigSchema, "sweep", sources);
+  ruleByName(config.rule);
+  return config;
 }
 
 /** Names that settings had in results and files of earlier versions. */
@@ -132,7 +149,7 @@ const RENAMED: ReadonlyMap<string, string> = new Map([["rules", "qa-script"]]);
  * The settings of a parsed YAML file under their camelCase names. Lists of boundaries and a mapping for `map` are taken too.
  * @throws UsageError for a key that is not a setting, with the nearest name.
  */
-export function settingsFromFile(document: unknown, path: string): SweepSettings {
+export function settingsFromFile(document: unknown, path: string): GivenSettings {
   if (document === null || document === undefined) return {};
   if (typeof document !== "object" || Array.isArray(document)) {
     throw new UsageError({ what: `${path} is not a list of settings`, expected: "lines such as `model: base.gguf`" });
@@ -186,7 +203,7 @@ export function recipe(config: SweepConfig): string {
     if (isDefault) return [];
     // The one setting that is decided by the model unless it is given, so that "no" is another thing than nothing.
     if (value === false) return name === "strip-thoughts" ? ["--no-strip-thoughts"] : [];
-    return [value === true ? `--${name}` : `--${name} ${shellWord(String(value))}`];
+    return [value].flat().map((item) => (item === true ? `--${name}` : `--${name} ${shellWord(String(item))}`));
   });
   return ["boundary sweep", ...flags, "--out RUN"].join(" ");
 }

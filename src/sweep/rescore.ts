@@ -6,12 +6,13 @@ import { chooseBoundary } from "../choice/choose.js";
 import { conclude } from "../choice/conclude.js";
 import { ruleSettings } from "./inputs/scoring.js";
 import { recipe, redactedConfig, settingsFromFile, sweepConfigSchema } from "./config.js";
-import { resolveSettings, type SweepSettings } from "../settings.js";
+import { resolveSettings, type GivenSettings } from "../settings.js";
 import { candidateEntries, choiceEntry, confirmationEntry, labelsOf } from "../run/to-result.js";
 import { isFullEntry } from "../run/entry-names.js";
 import type { Part } from "../samples/split.js";
 import { loadRun, thoughtsOfRun, type FinishedRun } from "../run/load-run.js";
 import { sweepResultSchema, type SweepResult } from "../run/result.js";
+import { needsFull } from "../choice/rules.js";
 import { scoreAnswers, type CandidateScores } from "../choice/scores.js";
 import { scoringOf } from "./inputs/scoring.js";
 import { verdict } from "../choice/verdict.js";
@@ -23,7 +24,7 @@ import { verdict } from "../choice/verdict.js";
  * @param flags settings that decide how answers are scored; those not given are the run's own.
  * @throws RunFolderError when the folder holds no finished run; UsageError for settings that cannot be.
  */
-export async function rescore(folder: string, flags: SweepSettings): Promise<SweepResult> {
+export async function rescore(folder: string, flags: GivenSettings): Promise<SweepResult> {
   const run = await loadRun(folder);
   const { result } = run;
   const config = resolveSettings(sweepConfigSchema, "score", [
@@ -44,7 +45,7 @@ export async function rescore(folder: string, flags: SweepSettings): Promise<Swe
   // Base and full were answered to be compared with, also where they were not among the boundaries to choose from.
   const [baseEntry, fullEntry] = [baseOf(result), fullOf(result)];
   const [base, full] = [scoredAs(baseEntry, "selection"), scoredAs(fullEntry, "selection")];
-  if (!full && (config.rule === "no-worse" || scoring.floors.length > 0)) {
+  if (!full && (needsFull(config.rule) || scoring.floors.length > 0)) {
     throw new UsageError({
       what: `${folder} has no answers of the full adapter to its selection`,
       fix: "Choose with --rule best or one-se, without --floor.",

@@ -1,4 +1,5 @@
 import { UsageError, messageOf } from "../errors.js";
+import type { Task } from "./task.js";
 import { FOREIGN_SECONDS, TimeLimitError, withTimeLimit } from "../formats/time-limit.js";
 
 /** Takes the answer out of an output: what is scored instead of the whole text. */
@@ -26,6 +27,12 @@ export function regexExtraction(pattern: string): Extraction {
     return (match.length > 1 ? (group ?? "") : match[0]).trim();
   };
   return Object.assign(extract, { pattern });
+}
+
+/** What a task of the user's own takes for the answer; nothing where it finds none. */
+export function taskExtraction({ name, extract }: Pick<Task, "name" | "extract">): Extraction | undefined {
+  if (!extract) return undefined;
+  return Object.assign((output: string) => extract(output) ?? "", { pattern: `task ${name}` });
 }
 
 function lastMatch(expression: RegExp, text: string): RegExpExecArray | undefined {

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { loadEither } from "../../src/adapter/either-form.js";
+import { loadAdapter } from "../../src/adapter/either-form.js";
 import { inspectAdapter } from "../../src/adapter/inspect.js";
 import { locateAdapter } from "../../src/adapter/locate-adapter.js";
 import { readBaseModel } from "../../src/adapter/base-model.js";
@@ -23,7 +23,7 @@ async function files(name: string, texts: Readonly<Record<string, string>>): Pro
 }
 
 async function messageOf(path: string): Promise<string> {
-  const { message } = await failureOf(BoundaryError, () => loadEither(path));
+  const { message } = await failureOf(BoundaryError, () => loadAdapter(path));
   // `inspect` looks at a path in the same way.
   expect((await failureOf(BoundaryError, () => inspectAdapter(path))).message).toBe(message);
   return message;
@@ -33,7 +33,7 @@ describe("a PEFT folder by its own files", () => {
   it.each(["adapter_model.safetensors", "adapter_config.json"])("%s stands for its folder", async (file) => {
     const adapter = await writePeft(at("own"), pairs);
     expect(await locateAdapter(join(adapter, file))).toEqual({ form: "peft", path: adapter });
-    expect((await loadEither(join(adapter, file))).adapter.modules).toHaveLength(4);
+    expect((await loadAdapter(join(adapter, file))).adapter.modules).toHaveLength(4);
     expect((await inspectAdapter(join(adapter, file))).path).toBe(adapter);
   });
 
@@ -113,7 +113,7 @@ describe("files of other tools", () => {
 
   it("pickles, single and sharded, and models stored as pickles", async () => {
     const single = await files("pickle", { "adapter_config.json": '{"peft_type":"LORA"}', "adapter_model.bin": "PK" });
-    const pickled = await failureOf(BoundaryError, () => loadEither(single));
+    const pickled = await failureOf(BoundaryError, () => loadAdapter(single));
     expect(pickled.message).toContain("save_file(torch.load(");
     const shards = { "adapter_config.json": "{}", "adapter_model-00001-of-00002.bin": "PK" };
     expect(await messageOf(await files("pickles", shards))).toContain("00002.bin is a pickle");

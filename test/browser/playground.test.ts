@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { describe, expect, it, beforeAll } from "vitest";
 import type { ServingEngine } from "../../src/engine/serving/serving.js";
-import { resolveConfig } from "../../src/sweep/config.js";
+import { parseConfig } from "../../src/sweep/config.js";
 import { sweep } from "../../src/sweep/sweep.js";
 import { openServed, startServer, type RunningServer } from "../server/running-server.js";
 import { killGroup, startCli } from "../support/cli.js";
@@ -42,7 +42,7 @@ describe.skipIf(!hasChromium)(`the playground in Chromium ${skippedWithout}`, ()
     await appendFile(data, `${JSON.stringify(hostile)}\n`);
     const run = join(folder.path, "run");
     const fixed = { gpu: "off", threads: 1, maxTokens: 12, metric: "contains-plain", boundaries: "0,2,full" };
-    await sweep(resolveConfig({ model, adapter, data, out: run, ...fixed }));
+    await sweep(parseConfig({ model, adapter, data, out: run, ...fixed }));
     const lines = (await readFile(join(run, "outputs.jsonl"), "utf8")).trim().split("\n");
     recorded = lines.map((line) => JSON.parse(line) as Recorded);
     const served = await openServed({ run });

@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { boundaryCandidates } from "../../src/adapter/mask.js";
 import { BoundaryError, UsageError } from "../../src/errors.js";
 import { seededGenerator, uniformInt } from "../../src/statistics/random.js";
-import { chooseBest, chooseBoundary, ruleByName, type ChoiceInput } from "../../src/choice/choose.js";
-import { paperBoundary } from "../../src/choice/rules.js";
+import { chooseBoundary, type ChoiceInput } from "../../src/choice/choose.js";
+import { paperBoundary, ruleByName } from "../../src/choice/rules.js";
 import type { CandidateScores } from "../../src/choice/scores.js";
 import { inSampleEstimate } from "../../src/choice/winners-curse.js";
 import { adapterWith, moduleAt } from "../adapter/modules.js";
@@ -39,7 +39,13 @@ function inputOf(em: readonly (readonly number[])[], more: Partial<ChoiceInput> 
 
 const boundaryOf = (input: ChoiceInput): number => chooseBoundary(input).chosen.candidate.number;
 
-describe("chooseBest", () => {
+function chooseBest(scored: readonly CandidateScores[], metric: string): CandidateScores {
+  const [full] = scored.slice(-1);
+  if (!full) throw new RangeError("nothing to choose from");
+  return chooseBoundary({ scored, full, rule: "best", metric, layerCount: 0, margin: 0, floors: [] }).chosen;
+}
+
+describe("the rule best, by score alone", () => {
   const chosenOf = (values: readonly (readonly number[])[], metric = "em"): number =>
     chooseBest(
       values.map((em, boundary) => scoredAt(boundary, { em, f1: [...em].map((value) => 1 - value) })),
@@ -91,7 +97,9 @@ describe("chooseBest", () => {
 
   it("refuses no candidates and a metric that was not scored", () => {
     expect(() => chooseBest([], "em")).toThrow(RangeError);
-    expect(() => chooseBest([scoredAt(0, { em: [1] }), scoredAt(1, { em: [1] })], "bleu")).toThrow("no score for bleu");
+    expect(() => chooseBest([scoredAt(0, { em: [1] }), scoredAt(1, { em: [1] })], "bleu")).toThrow(
+      /unknown metric: found "bleu", expected one of em/,
+    );
   });
 });
 
@@ -304,7 +312,7 @@ describe("floors", () => {
 
 describe("settings", () => {
   it("name rules, and the nearest of an unknown one", () => {
-    expect(ruleByName("one-se")).toBe("one-se");
+    expect(ruleByName("one-se").name).toBe("one-se");
     expect(() => ruleByName("no-worst")).toThrow(UsageError);
     expect(() => ruleByName("no-worst")).toThrow(/Did you mean no-worse\?/);
   });

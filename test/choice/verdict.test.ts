@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { confirm, type Confirmation } from "../../src/choice/confirm.js";
 import { verdict, type Verdict } from "../../src/choice/verdict.js";
-import type { RuleName } from "../../src/choice/rules.js";
 import { adjustedStudent, tangoWithoutLosses } from "../support/closed-forms.js";
 import { candidateAt, scoredAt } from "../support/scored.js";
 
@@ -14,7 +13,7 @@ const first = (count: number): number[] => all(0).map((_, i) => (i < count ? 1 :
 
 interface Circumstances {
   readonly part?: Confirmation["part"];
-  readonly rule?: RuleName;
+  readonly rule?: string;
   readonly reasons?: readonly string[];
   readonly corrected?: Confirmation["corrected"];
 }

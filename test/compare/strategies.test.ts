@@ -6,7 +6,7 @@ import { strategiesResultSchema, type StrategiesResult } from "../../src/compare
 import { compareStrategies } from "../../src/compare/strategies.js";
 import { UsageError } from "../../src/errors.js";
 import { strategiesReport } from "../../src/report/strategies.js";
-import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
+import { parseConfig, type SweepConfig } from "../../src/sweep/config.js";
 import { sweep } from "../../src/sweep/sweep.js";
 import { failureOf } from "../support/failure.js";
 import { ENGINE_START_MS, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
@@ -23,7 +23,7 @@ const asked = ["prefix", "window:2", "top:1-3:nll", "greedy", "scale:0.5"];
 
 function configFor(name: string, more: Record<string, unknown> = {}): SweepConfig {
   const fixed = { gpu: "off", threads: 1, maxTokens: 6, metric: "contains-plain", rule: "best" };
-  return resolveConfig({ ...fixture, out: join(folder.path, name), ...fixed, ...more });
+  return parseConfig({ ...fixture, out: join(folder.path, name), ...fixed, ...more });
 }
 
 beforeAll(async () => {

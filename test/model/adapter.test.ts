@@ -6,7 +6,7 @@ import { writeGgufAsPeft } from "../../src/adapter/gguf-to-peft.js";
 import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
 import { loadPeftAdapter } from "../../src/adapter/load-peft-adapter.js";
 import { writePeftAsGguf } from "../../src/adapter/peft-to-gguf.js";
-import { resolveConfig } from "../../src/sweep/config.js";
+import { parseConfig } from "../../src/sweep/config.js";
 import { sweep } from "../../src/sweep/sweep.js";
 import { realModel, workbenchTitle } from "../support/real-model.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
@@ -28,7 +28,7 @@ describe.skipIf(workbench === undefined)(`the real adapters of the workbench ${w
     ] as const) {
       const out = join(folder.path, name);
       const data = join(workbench ?? "", "data/qa-selection.jsonl");
-      await sweep(resolveConfig({ model, adapter, data, out, gpu: "off", limit: 6, holdout: 0, boundaries: "full" }));
+      await sweep(parseConfig({ model, adapter, data, out, gpu: "off", limit: 6, holdout: 0, boundaries: "full" }));
       const lines = (await readFile(join(out, "outputs.jsonl"), "utf8")).trimEnd().split("\n");
       tokens.push(lines.map((line) => (JSON.parse(line) as { tokens: number[] }).tokens));
     }

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { compare } from "../../src/compare/compare.js";
 import { compareConfigSchema } from "../../src/compare/config.js";
 import { loadRun } from "../../src/run/load-run.js";
-import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
+import { parseConfig, type SweepConfig } from "../../src/sweep/config.js";
 import { resolveSettings } from "../../src/settings.js";
 import { rescore } from "../../src/sweep/rescore.js";
 import { sweep } from "../../src/sweep/sweep.js";
@@ -24,7 +24,7 @@ describe.skipIf(workbench === undefined)(`every task on the real model ${workben
   let model: string;
 
   const configFor = (out: string, more: Record<string, unknown>): SweepConfig =>
-    resolveConfig({
+    parseConfig({
       model,
       adapter: qa,
       out: at(out),

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
-import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
+import { parseConfig, type SweepConfig } from "../../src/sweep/config.js";
 import type { SweepResult } from "../../src/run/result.js";
 import { sweep } from "../../src/sweep/sweep.js";
 import { realModel, workbenchTitle } from "../support/real-model.js";
@@ -33,7 +33,7 @@ describe.skipIf(workbench === undefined)(`the real model and adapter of the work
   let result: SweepResult;
 
   const configFor = (name: string, more: Record<string, unknown>): SweepConfig =>
-    resolveConfig({
+    parseConfig({
       model,
       adapter,
       data,

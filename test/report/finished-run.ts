@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stableJson } from "../../src/files/stable-json.js";
 import { redactedConfig } from "../../src/sweep/config.js";
-import { type SweepSettings } from "../../src/settings.js";
+import { type GivenSettings } from "../../src/settings.js";
 import type { Part } from "../../src/samples/split.js";
 import { rescore } from "../../src/sweep/rescore.js";
 import type { SweepResult } from "../../src/run/result.js";
@@ -21,7 +21,7 @@ export interface FinishedRunParts {
   readonly answer?: (boundary: number, sample: number, part: Part) => string;
   readonly sample?: (sample: number, part: Part) => { readonly id?: string; readonly [variable: string]: unknown };
   /** Settings of the sweep that decide scores and choice. */
-  readonly settings?: SweepSettings;
+  readonly settings?: GivenSettings;
   /** Fields of the result that are put in place of what the scores give. */
   readonly result?: Partial<SweepResult>;
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { RunFolderError, UsageError } from "../../src/errors.js";
 import { openServedModel } from "../../src/server/served-model.js";
-import { resolveConfig } from "../../src/sweep/config.js";
+import { parseConfig } from "../../src/sweep/config.js";
 import { sweep } from "../../src/sweep/sweep.js";
 import { failureOf } from "../support/failure.js";
 import { writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
@@ -37,7 +37,7 @@ describe("a server over a finished sweep", () => {
     run = join(folder.path, "run");
     const { model, adapter, data } = fixture;
     const fixed = { gpu: "off", threads: 1, maxTokens: 6, metric: "contains-plain", boundaries: "0,2,full" };
-    await sweep(resolveConfig({ model, adapter, data, out: run, ...fixed }));
+    await sweep(parseConfig({ model, adapter, data, out: run, ...fixed }));
     const served = await openServed({ run });
     running = await startServer(served);
     return async () => {

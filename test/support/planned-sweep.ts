@@ -3,7 +3,7 @@ import type { EngineInfo, Shortcuts } from "../../src/engine/engine.js";
 import { InputFiles } from "../../src/files/input-files.js";
 import { metricByName } from "../../src/metrics/registry.js";
 import { Template } from "@huggingface/jinja";
-import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
+import { parseConfig, type SweepConfig } from "../../src/sweep/config.js";
 import type { SweepInputs } from "../../src/sweep/inputs/inputs.js";
 import type { PromptedSample } from "../../src/sweep/inputs/base-inputs.js";
 import { planSweep, type SweepPlan } from "../../src/sweep/plan.js";
@@ -47,7 +47,7 @@ const model: HashedBaseModel = {
 };
 
 export function configWith(settings: Readonly<Record<string, unknown>> = {}): SweepConfig {
-  return resolveConfig(settings, { model: "base.gguf", adapter: "lora.gguf", data: "v.jsonl", out: "runs/a" });
+  return parseConfig(settings, { model: "base.gguf", adapter: "lora.gguf", data: "v.jsonl", out: "runs/a" });
 }
 
 /** Inputs with so many samples in each part (ids `s0`, ... and `h0`, ...), an adapter in every layer and all boundaries. */

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { metricByName } from "../../src/metrics/registry.js";
-import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
+import { parseConfig, type SweepConfig } from "../../src/sweep/config.js";
 import { sampleLines, type SweepFixture } from "./sweep-fixture.js";
 
 /** A row of `outputs.jsonl`. */
@@ -16,7 +16,7 @@ export interface OutputRow {
 /** The configuration of a sweep over the fixture that any machine repeats, with a metric in which random outputs score. */
 export function tinySweep(fixture: SweepFixture, out: string, more: Readonly<Record<string, unknown>>): SweepConfig {
   const fixed = { gpu: "off", threads: 1, maxTokens: 6, sequences: 3, metric: "contains-plain" };
-  return resolveConfig(more, { ...fixture, ...fixed, out });
+  return parseConfig(more, { ...fixture, ...fixed, out });
 }
 
 /** What a run wrote into its `outputs.jsonl`. */

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { parse } from "yaml";
 import { UsageError } from "../../src/errors.js";
 import { redact } from "../../src/files/redact.js";
-import { recipe, redactedConfig, resolveConfig, settingNames, settingsFromFile } from "../../src/sweep/config.js";
+import { recipe, redactedConfig, parseConfig, settingNames, settingsFromFile } from "../../src/sweep/config.js";
 import { kebabCase } from "../../src/settings.js";
 import { failureOf } from "../support/failure.js";
 
@@ -13,7 +13,7 @@ const required = { model: "base.gguf", adapter: "lora.gguf", data: "v.jsonl", ou
 
 describe("settings", () => {
   it("have defaults", () => {
-    expect(resolveConfig(required)).toEqual({
+    expect(parseConfig(required)).toEqual({
       ...required,
       task: "qa",
       rule: "no-worse",
@@ -32,13 +32,13 @@ describe("settings", () => {
   it("come from flags over the file over defaults; an absent flag does not hide the file", () => {
     const flags = { ...required, seed: 1, limit: undefined };
     const file = { seed: 2, limit: 20, maxTokens: null, adapter: "other.gguf" };
-    const config = resolveConfig(flags, file);
+    const config = parseConfig(flags, file);
     expect(config).toMatchObject({ seed: 1, limit: 20, adapter: "lora.gguf", holdout: 0.5 });
     expect([config.maxTokens, config.boundaries]).toEqual([undefined, undefined]);
   });
 
   it("that are missing are all named at once", async () => {
-    const error = await failureOf(UsageError, () => resolveConfig({ model: "base.gguf" }));
+    const error = await failureOf(UsageError, () => parseConfig({ model: "base.gguf" }));
     expect(error.message).toBe(
       "--adapter is missing; --data is missing; --out is missing. `boundary sweep --help` lists every option.",
     );
@@ -58,7 +58,6 @@ describe("settings", () => {
     [{ onOverflow: "cut" }, '--on-overflow is "cut": '],
     [{ sequences: 257 }, "--sequences is 257: "],
     [{ model: ["a"] }, '--model is ["a"]: '],
-    [{ rule: "luck" }, '--rule is "luck": '],
     [{ margin: 0 }, "--margin is 0: "],
     [{ margin: -1 }, "--margin is -1: "],
     [{ margin: 101 }, "--margin is 101: "],
@@ -71,17 +70,24 @@ describe("settings", () => {
     [{ groupBy: 3 }, "--group-by is 3: "],
     [{ extract: "" }, '--extract is "": '],
   ])("of a wrong type or range name their flag: %j", async (wrong, words) => {
-    const error = await failureOf(UsageError, () => resolveConfig({ ...required, ...wrong }));
+    const error = await failureOf(UsageError, () => parseConfig({ ...required, ...wrong }));
     expect(error.message).toContain(words);
     expect(error.message.slice(words.length)).toMatch(/^\S.{5,}/);
   });
 
+  it("name a rule that there is", async () => {
+    const error = await failureOf(UsageError, () => parseConfig({ ...required, rule: "luck" }));
+    expect(error.message).toContain(
+      'unknown rule: found "luck", expected one of best, one-se, no-worse, paper. Did you mean',
+    );
+  });
+
   it("of no known name are told with the nearest one", async () => {
-    const error = await failureOf(UsageError, () => resolveConfig({ ...required, modle: "x", maxToken: 3 }));
+    const error = await failureOf(UsageError, () => parseConfig({ ...required, modle: "x", maxToken: 3 }));
     expect(error.message).toContain("unknown setting modle (did you mean model?)");
     expect(error.message).toContain("unknown setting maxToken (did you mean maxTokens?)");
     const scoring = await failureOf(UsageError, () =>
-      resolveConfig({ ...required, margn: 2, flor: "f1=-1", ruel: "best" }),
+      parseConfig({ ...required, margn: 2, flor: "f1=-1", ruel: "best" }),
     );
     expect(scoring.message).toContain("unknown setting margn (did you mean margin?)");
     expect(scoring.message).toContain("unknown setting flor (did you mean floor?)");
@@ -99,9 +105,9 @@ describe("settings", () => {
       groupBy: "length:question",
       extract: "is (.+)",
     };
-    expect(resolveConfig({ ...required, ...how })).toMatchObject(how);
+    expect(parseConfig({ ...required, ...how })).toMatchObject(how);
     for (const rule of ["best", "one-se", "no-worse", "paper"]) {
-      expect(resolveConfig({ ...required, rule }).rule).toBe(rule);
+      expect(parseConfig({ ...required, rule }).rule).toBe(rule);
     }
   });
 
@@ -143,13 +149,13 @@ describe("a configuration file", () => {
       groupBy: "type",
       extract: "is (.+)",
     });
-    expect(resolveConfig(required, found)).toMatchObject({ rule: "best", folds: 4, groupBy: "type" });
+    expect(parseConfig(required, found)).toMatchObject({ rule: "best", folds: 4, groupBy: "type" });
   });
 
   it("may be empty, or leave a value open", () => {
     expect(settings("")).toEqual({});
     expect(settings("# nothing yet\n")).toEqual({});
-    expect(resolveConfig(required, settingsFromFile(parse("limit:\n"), "sweep.yaml")).limit).toBeUndefined();
+    expect(parseConfig(required, settingsFromFile(parse("limit:\n"), "sweep.yaml")).limit).toBeUndefined();
   });
 
   it.each([
@@ -210,7 +216,7 @@ describe("what goes into a result", () => {
   });
 
   it("is the configuration under its flags' names, sorted, without the folder of the run", () => {
-    const config = resolveConfig(required, { model: join("/home/ann", "base.gguf"), maxTokens: 8 });
+    const config = parseConfig(required, { model: join("/home/ann", "base.gguf"), maxTokens: 8 });
     const shown = redactedConfig({ ...config, model: "/home/ann/base.gguf" });
     expect(shown).toMatchObject({ model: "~/base.gguf", "max-tokens": 8, "on-overflow": "fail" });
     expect(Object.keys(shown)).toEqual(Object.keys(shown).sort());
@@ -227,16 +233,16 @@ describe("what goes into a result", () => {
   });
 
   it("says how K was chosen only where that was not the default", () => {
-    const usual = resolveConfig({ ...required, rule: "no-worse", margin: 2 });
+    const usual = parseConfig({ ...required, rule: "no-worse", margin: 2 });
     expect(recipe(usual)).toBe("boundary sweep --adapter lora.gguf --data v.jsonl --model base.gguf --out RUN");
-    const other = resolveConfig({ ...required, rule: "best", floor: "f1=-1.0", groupBy: "type", folds: 5 });
+    const other = parseConfig({ ...required, rule: "best", floor: "f1=-1.0", groupBy: "type", folds: 5 });
     expect(recipe(other)).toBe(
       "boundary sweep --adapter lora.gguf --data v.jsonl --floor f1=-1.0 --folds 5 --group-by type --model base.gguf --rule best --out RUN",
     );
   });
 
   it("is a command with what differs from the defaults, ready to be pasted into a shell", () => {
-    const config = resolveConfig({
+    const config = parseConfig({
       ...required,
       model: "/home/ann/base.gguf",
       boundaries: "0-30:5",

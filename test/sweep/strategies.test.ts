@@ -11,7 +11,7 @@ import { compareRuns } from "../../src/report/run-curves.js";
 import { sweepReport } from "../../src/report/terminal.js";
 import { openServedModel } from "../../src/server/served-model.js";
 import { loadRun } from "../../src/run/load-run.js";
-import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
+import { parseConfig, type SweepConfig } from "../../src/sweep/config.js";
 import { rescore } from "../../src/sweep/rescore.js";
 import type { SweepResult } from "../../src/run/result.js";
 import { planOnly, sweep } from "../../src/sweep/sweep.js";
@@ -39,7 +39,7 @@ beforeAll(async () => {
 
 function configFor(name: string, more: Record<string, unknown> = {}): SweepConfig {
   const fixed = { gpu: "off", threads: 1, maxTokens: 6, metric: "contains-plain", rule: "best" };
-  return resolveConfig({ ...fixture, out: join(folder.path, name), ...fixed, ...more });
+  return parseConfig({ ...fixture, out: join(folder.path, name), ...fixed, ...more });
 }
 
 async function outputsOf(name: string): Promise<OutputRow[]> {

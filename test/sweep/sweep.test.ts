@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
 import { readGgufHeader } from "../../src/formats/gguf-reader.js";
 import { openEngine } from "../../src/engine/process-engine.js";
-import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
+import { parseConfig, type SweepConfig } from "../../src/sweep/config.js";
 import { sweepResultSchema, type SweepResult } from "../../src/run/result.js";
 import { planOnly, sweep } from "../../src/sweep/sweep.js";
 import { closeEngines } from "../support/pooled-engine.js";
@@ -33,7 +33,7 @@ beforeAll(async () => {
 
 function configFor(name: string, more: Record<string, unknown> = {}): SweepConfig {
   const fixed = { gpu: "off", threads: 1, maxTokens: 6, sequences: 3, metric: "contains-plain", rule: "best" };
-  return resolveConfig({ ...fixture, out: join(folder.path, name), ...fixed, ...more });
+  return parseConfig({ ...fixture, out: join(folder.path, name), ...fixed, ...more });
 }
 
 async function outputsOf(name: string): Promise<OutputRow[]> {

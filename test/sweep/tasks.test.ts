@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import { SampleError, UsageError } from "../../src/errors.js";
 import { score } from "../../src/metrics/metric.js";
 import { metricByName } from "../../src/metrics/registry.js";
-import { resolveConfig, type SweepConfig } from "../../src/sweep/config.js";
+import { parseConfig, type SweepConfig } from "../../src/sweep/config.js";
 import type { SweepResult } from "../../src/run/result.js";
 import { sweep } from "../../src/sweep/sweep.js";
 import { withReading } from "../../src/tasks/answer-text.js";
@@ -39,7 +39,7 @@ const jsonLines = (rows: readonly object[]): string[] => rows.map((row) => JSON.
 function configOf(task: string, more: Readonly<Record<string, unknown>>): SweepConfig {
   const fixed = { gpu: "off", threads: 1, sequences: 4, boundaries: "0,2,full", holdout: 0.5 };
   const short = "maxTokens" in more ? {} : { maxTokens: 6 };
-  return resolveConfig(more, { model, adapter, out: at(`run-${task}`), task, ...fixed, ...short });
+  return parseConfig(more, { model, adapter, out: at(`run-${task}`), task, ...fixed, ...short });
 }
 
 interface KeptSample {

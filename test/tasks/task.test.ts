@@ -11,6 +11,7 @@ describe("tasks", () => {
     const qa = taskByName("qa");
     expect(qa).toEqual({
       name: "qa",
+      kind: "qa",
       promptPath: bundledPrompt("qa.jinja"),
       maxTokens: 32,
       stop: { chat: [], raw: ["\n"] },
@@ -21,8 +22,8 @@ describe("tasks", () => {
   });
 
   it("are found by every name that is listed", () => {
-    expect(taskNames.map((name) => taskByName(name).name)).toEqual(taskNames);
-    expect(taskNames).toEqual([...taskNames].sort());
+    expect(taskNames().map((name) => taskByName(name).name)).toEqual(taskNames());
+    expect(taskNames()).toEqual([...taskNames()].sort());
   });
 
   const example = {
@@ -51,7 +52,7 @@ describe("tasks", () => {
 
   it.each(["qq", "QA", "", "constructor", "toString", "__proto__"])("refuses %j with a near name", async (name) => {
     const error = await failureOf(UsageError, () => taskByName(name));
-    expect(error.message).toContain(`unknown task: found ${JSON.stringify(name)}, expected custom, math, qa`);
+    expect(error.message).toContain(`unknown task: found ${JSON.stringify(name)}, expected one of custom, math, qa`);
     expect(error.message).toMatch(/Did you mean [a-z-]+\?/);
     expect(error.exitCode).toBe(2);
   });

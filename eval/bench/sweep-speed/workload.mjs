@@ -18,7 +18,7 @@ export async function makeWorkloads(folder, spec) {
   const [model] = Object.values(models);
   mkdirSync(join(folder, "plan"), { recursive: true });
   const sweep = ["--adapter", adapter, "--data", data, "--task", task, "--limit", String(samples), "--holdout", "0"];
-  const config = boundary.resolveConfig({
+  const config = boundary.parseConfig({
     ...{ model, adapter, data, task, boundaries, maxTokens, threads },
     ...{ limit: samples, holdout: 0, gpu: "off", out: join(folder, "plan") },
   });

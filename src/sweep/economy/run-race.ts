@@ -6,7 +6,7 @@ import type { JournalledAnswers, JournalRow } from "../../run/journal.js";
 import { layerTokens } from "../../run/layer-tokens.js";
 import { raceBlocks } from "../../choice/race-blocks.js";
 import { nextCall, startRace } from "../../choice/race.js";
-import { PREDICTION_ERRORS, type Drop } from "../../choice/race-track.js";
+import { predictionErrorOf, type Drop } from "../../choice/race-track.js";
 import type { RuleSettings } from "../../choice/rules.js";
 import { scoreAnswers, type AnswerScoring } from "../../choice/scores.js";
 import type { RaceEntry } from "../../run/race-words.js";
@@ -53,7 +53,7 @@ export async function runRace(
   { settings, scoring, seed, onSpared }: RaceOptions,
 ): Promise<RaceOutcome> {
   const blocks = raceBlocks(samples.length, evaluation.plan.generation.context.sequences, seed);
-  const error = PREDICTION_ERRORS[settings.rule];
+  const error = predictionErrorOf(settings.rule);
   const sizes = blocks.map((places) => places.length);
   const track = startRace(candidates, { ...settings, blocks: sizes, error });
   const rows = candidates.map(() => new Map<number, JournalRow>());

@@ -111,7 +111,8 @@ function promptOf({ name, promptPath }: Task): string {
 function loadOptions(config: BaseConfig, task: Task): LoadOptions {
   const { context, map, references, sourceLanguage, targetLanguage } = config;
   return {
-    kind: task.name,
+    kind: task.kind,
+    ...(task.readSamples ? { readSamples: task.readSamples } : {}),
     context,
     ...(map === undefined ? {} : { map: parseMap(map) }),
     ...(references === undefined ? {} : { references: references.split(",").map((path) => path.trim()) }),

@@ -4,7 +4,7 @@ import type { QaRules } from "../../metrics/qa.js";
 import { metricByName, metricsByList, type MetricContext } from "../../metrics/registry.js";
 import type { LoadedSamples } from "../../samples/sample.js";
 import { withReading, type AnswerReading } from "../../tasks/answer-text.js";
-import { regexExtraction } from "../../tasks/extraction.js";
+import { regexExtraction, taskExtraction } from "../../tasks/extraction.js";
 import type { Task } from "../../tasks/task.js";
 import { thoughtMarks, type ThoughtMarks } from "../../tasks/thoughts.js";
 import type { Floor, RuleSettings } from "../../choice/rules.js";
@@ -50,7 +50,7 @@ export function scoringOf(config: ScoringConfig, task: Task, data: ScoredData): 
   const floors = parseFloors(config.floor ?? "", context);
   const needed = [primary, ...floors.map(({ metric }) => metricByName(metric, context))];
   const missing = needed.filter(({ name }) => !asked.some((metric) => metric.name === name));
-  const reading = readingOf(config, data.thoughts);
+  const reading = readingOf(config, task, data.thoughts);
   const metrics = [...new Map([...asked, ...missing].map((metric) => [metric.name, metric])).values()];
   const [choosing = primary] = withReading([primary], reading);
   return { rules, metrics: withReading(metrics, reading), primary: choosing, floors, reading };
@@ -62,10 +62,14 @@ export type ScoringConfig = Pick<
   "qaScript" | "metric" | "metrics" | "floor" | "extract" | "stripThoughts" | "targetLanguage"
 >;
 
-function readingOf({ extract, stripThoughts }: ScoringConfig, ofModel: readonly ThoughtMarks[]): AnswerReading {
+function readingOf(
+  { extract, stripThoughts }: ScoringConfig,
+  task: Task,
+  ofModel: readonly ThoughtMarks[],
+): AnswerReading {
   return {
     thoughts: stripThoughts === undefined ? ofModel : stripThoughts ? thoughtMarks : [],
-    extract: extract === undefined ? undefined : regexExtraction(extract),
+    extract: extract === undefined ? taskExtraction(task) : regexExtraction(extract),
     trim: true,
   };
 }

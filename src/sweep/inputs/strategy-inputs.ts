@@ -2,9 +2,10 @@ import type { HashedAdapter } from "../../adapter/adapter.js";
 import { UsageError } from "../../errors.js";
 import { readMasks } from "../../strategy/masks-file.js";
 import { isNested, parseStrategy, type Strategy } from "../../strategy/strategy.js";
-import type { NamedMask } from "../../strategy/strategy-masks.js";
+import type { NamedMask } from "../../strategy/strategy.js";
 import { parseBoundaries } from "./boundaries.js";
 import type { SweepConfig } from "../config.js";
+import { predictionErrorOf } from "../../choice/race-track.js";
 import { paperBoundary } from "../../choice/rules.js";
 
 /** Which masks a sweep tries. */
@@ -42,7 +43,7 @@ export async function strategyInputs(
 /** @throws UsageError for settings that say nothing under this strategy. */
 function assertStrategy(config: SweepConfig, strategy: Strategy): void {
   const { kind } = strategy;
-  const takesBoundaries = ["prefix", "suffix", "modules", "scale"].includes(kind);
+  const takesBoundaries = ["prefix", "suffix", "modules", "scale", "registered"].includes(kind);
   if (config.boundaries !== undefined && !takesBoundaries) {
     throw new UsageError({
       what: `the strategy ${kind} has no boundaries`,
@@ -57,6 +58,7 @@ function assertStrategy(config: SweepConfig, strategy: Strategy): void {
       expected: "--strategy prefix, or another rule",
     });
   }
+  if (config.race) predictionErrorOf(config.rule);
   if (config.race && !isNested(strategy)) {
     throw new UsageError({
       what: "--race needs masks of which each keeps all that the one before it keeps",

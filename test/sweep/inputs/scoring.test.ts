@@ -31,7 +31,7 @@ describe("the metrics of a sweep", () => {
     expect(scoringFor({}, "yes-no").primary.name).toBe("accuracy");
   });
 
-  it.each(taskNames)("of the task %s have a primary one of which more is better", (task) => {
+  it.each(taskNames())("of the task %s have a primary one of which more is better", (task) => {
     const scoring = scoringFor({}, task);
     expect(names(scoring)).toContain(scoring.primary.name);
     expect(scoring.primary.lowerIsBetter).toBeUndefined();
