@@ -4,7 +4,7 @@ NPM ?= npm
 BOUNDARY = node dist/cli/main.js
 DEMO = eval/demo
 
-.PHONY: all build test test-model check demo bench bench-queue simulate simulate-race pack clean
+.PHONY: all build test test-model check docs demo bench bench-queue simulate simulate-race pack clean
 all: build
 
 node_modules/.package-lock.json: package.json package-lock.json
@@ -29,6 +29,10 @@ test-model: build
 # Types, lint, formatting, dead code.
 check: build
 	$(NPM) run --silent check
+
+# The pages of the public API, docs/api.
+docs: build
+	$(NPM) run --silent docs
 
 demo: build
 	$(BOUNDARY) sweep --model $(DEMO)/model.gguf --adapter $(DEMO)/adapter.gguf --data $(DEMO)/validation.jsonl --gpu off --rule best --out runs/demo --fresh

@@ -1,5 +1,5 @@
 /**
- * The public API of lora-boundary.
+ * The public API of lora-boundary: what is exported here is kept from version to version, everything else is internal.
  *
  * `sweep` does the whole job; the rest are its parts for those who build their own.
  */
