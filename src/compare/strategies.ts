@@ -28,7 +28,8 @@ import { rankingPasses, rankLayers, type LayerRanking } from "../sweep/ranking/r
 import { RunFolder } from "../run/run-folder.js";
 import { scoreOf, type CandidateScores } from "../choice/scores.js";
 import { planSession, withSession } from "../sweep/session.js";
-import { runFingerprint, scoreAll } from "../sweep/sweep.js";
+import { runFingerprint } from "../sweep/run-fingerprint.js";
+import { scoreAll } from "../sweep/sweep.js";
 import { distinct } from "../sweep/candidates-to-answer.js";
 import { version } from "../version.js";
 import { strategiesResultSchema, type StrategiesResult, type StrategyRow } from "./strategies-result.js";
@@ -72,9 +73,10 @@ export async function compareStrategies(
     const identity = { ...runFingerprint(config, inputs, plan, engine), command: "strategies" };
     const folder = await RunFolder.take(config.out, identity, { fresh: false });
     try {
+      const likelihoods = await LikelihoodFile.open(folder.file("likelihoods"));
       const journal = await Journal.open(folder.file("journal"));
       try {
-        const result = await run({ config, inputs, plan, engine, folder, journal, hooks }, named, budget);
+        const result = await run({ config, inputs, plan, engine, folder, journal, likelihoods, hooks }, named, budget);
         await writeTextAtomic(folder.file("strategies"), stableJson(result));
         return result;
       } finally {
@@ -93,6 +95,7 @@ interface Session {
   readonly engine: Engine;
   readonly folder: RunFolder;
   readonly journal: Journal;
+  readonly likelihoods: LikelihoodFile;
   readonly hooks: StrategiesHooks;
 }
 
@@ -194,7 +197,7 @@ async function attempt(
     inputs,
     plan: unranked,
     engine,
-    likelihoods: await LikelihoodFile.open(folder.file("likelihoods")),
+    likelihoods: session.likelihoods,
     pieces: folder.file("pieces"),
     signal: hooks.signal,
     onPass: (done, total) => hooks.onProgress?.({ strategy: `${strategyText}, ranking`, done, total }),
@@ -214,7 +217,7 @@ async function attempt(
   const scored = scoreAll(answers, samples.slice(0, count), inputs);
   const full = scored.find(({ candidate }) => maskKey(candidate.mask) === maskKey(plan.full.mask));
   if (!full) throw new RangeError("the full adapter is always among the candidates");
-  const settings = ruleSettings({ ...config, strategy: strategyText }, inputs, plan.layerCount);
+  const settings = ruleSettings(config, inputs, { strategy, layerCount: plan.layerCount });
   const { chosen } = chooseBoundary({ ...settings, scored, full });
   const answersCost = answers.reduce((sum, { rows }) => sum + layerTokens(plan.layerCount, rows), 0);
   return { inputs, chosen, masks: candidates.length, samples: count, ranking, answersCost };

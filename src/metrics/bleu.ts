@@ -3,6 +3,7 @@ import { bleuTokenizers, type BleuTokenizer } from "./bleu-tokenizers.js";
 import { labelWithOptions, nameWithOptions, type NamedOption } from "./metric-name.js";
 import type { Metric } from "./metric.js";
 import { highestCounts, ngramCounts, ngramTotal, sharedNgrams, tokenSymbols } from "./ngram-counts.js";
+import { oncePer } from "./once.js";
 import { assertReferences } from "./references.js";
 
 /**
@@ -70,6 +71,8 @@ export function bleuMetric(options: BleuOptions): Metric {
   assertOptions(options);
   const { tokenizer, lowercase } = options;
   const named = namedOptions(options);
+  const tokens = (text: string): readonly string[] => bleuTokenizers[tokenizer](lowercase ? text.toLowerCase() : text);
+  const tokensOf = oncePer((references: readonly string[]) => references.map(tokens));
   return {
     name: nameWithOptions("bleu", named),
     label: labelWithOptions("BLEU", named),
@@ -80,11 +83,7 @@ export function bleuMetric(options: BleuOptions): Metric {
       ["smooth", smoothingSignature(options)],
     ],
     isBinary: false,
-    statistics: (prediction, references) => {
-      const tokenize = bleuTokenizers[tokenizer];
-      const tokens = (text: string): readonly string[] => tokenize(lowercase ? text.toLowerCase() : text);
-      return bleuStatistics(tokens(prediction), references.map(tokens));
-    },
+    statistics: (prediction, references) => bleuStatistics(tokens(prediction), tokensOf(references)),
     sampleValue: (statistics) => bleuFromStatistics(statistics, { ...options, effectiveOrder: true }).score / 100,
     corpusValue: (sums) => bleuFromStatistics(sums, options).score,
   };

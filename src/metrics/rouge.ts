@@ -1,6 +1,8 @@
+import { defined } from "../assert.js";
 import { lcsLength, unionsOfLcs } from "./lcs.js";
 import { meanMetric, type Metric } from "./metric.js";
 import { labelWithOptions, nameWithOptions } from "./metric-name.js";
+import { oncePer } from "./once.js";
 import { assertReferences, bestOverReferences } from "./references.js";
 import { rougeTokens, type RougeTokens } from "./rouge-tokens.js";
 
@@ -34,6 +36,9 @@ export interface RougeOptions {
 
 /** F-measure of one ROUGE type, the best over the references, exactly as rouge_score 0.1.2 computes it. */
 export function rougeMetric({ type, stemmer, measure = "fmeasure" }: RougeOptions): Metric {
+  const tokensOf = oncePer(
+    (references: readonly string[]) => new Map(references.map((text) => [text, rougeTokens(text, stemmer)])),
+  );
   const options = [{ key: "stemmer", value: stemmer ? "yes" : "no", isDefault: !stemmer }];
   return meanMetric({
     name: nameWithOptions(type, options),
@@ -44,11 +49,14 @@ export function rougeMetric({ type, stemmer, measure = "fmeasure" }: RougeOption
       ["measure", measure],
     ],
     isBinary: false,
-    perSample: (prediction, references) =>
-      bestOverReferences(references, (reference) => {
-        const pair = encode(rougeTokens(reference, stemmer), rougeTokens(prediction, stemmer));
+    perSample: (prediction, references) => {
+      const predicted = rougeTokens(prediction, stemmer);
+      const known = tokensOf(references);
+      return bestOverReferences(references, (reference) => {
+        const pair = encode(defined(known.get(reference), "the tokens of a reference"), predicted);
         return scorers[type](pair)[measure];
-      }),
+      });
+    },
   });
 }
 

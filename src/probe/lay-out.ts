@@ -4,7 +4,7 @@ import { UsageError } from "../errors.js";
 import type { SweepConfig } from "../sweep/config.js";
 import { continuedPrompts, type ContinuedPrompt } from "../sweep/ranking/continuations.js";
 import type { SweepInputs } from "../sweep/inputs/inputs.js";
-import { contextSizeFor, planSweep, type SweepPlan } from "../sweep/plan.js";
+import { contextSizeFor, layOutSweep, type SweepPlan } from "../sweep/plan.js";
 import { noShortcuts } from "../sweep/shortcuts.js";
 import { FEWEST_FOR_CKA, type CkaPosition } from "../strategy/layer-importance.js";
 import { planCard, type CardCost, type CardPlan, type CardSettings } from "./card-plan.js";
@@ -59,7 +59,7 @@ export async function layOut(
 ): Promise<LaidOut> {
   assertBoundaries(settings, inputs.model.layerCount);
   const tokens = await engine.tokenize(inputs.samples.map(({ text }) => text));
-  const plan = planSweep(config, inputs, engine.info, tokens, noShortcuts("a probe generates nothing"));
+  const plan = layOutSweep(config, inputs, engine.info, tokens).withShortcuts(noShortcuts("a probe generates nothing"));
   const whole = await continuedPrompts(engine, inputs, plan.selection);
   const prompts = whole.map((prompt) => ({ ...prompt, continuation: prompt.continuation.slice(0, settings.tokens) }));
   if (prompts.length === 0) {

@@ -78,19 +78,26 @@ export function contextSizeFor(tokens: number): number {
   return Math.ceil((tokens + 1) / CONTEXT_STEP) * CONTEXT_STEP;
 }
 
+/** A plan for an engine of which it is not known yet what it may compute at once. */
+export interface SweepLayout extends Omit<SweepPlan, "generation" | "generationKey" | "shortcuts"> {
+  /** The widest context that the sweep may take. */
+  readonly context: ContextShape;
+  /** The same sweep on an engine with these shortcuts. @throws MemoryError when its context cannot fit into memory. */
+  readonly withShortcuts: (shortcuts: Shortcuts) => SweepPlan;
+}
+
 /**
  * Lays out a sweep.
  * @param tokens token ids of each sample's prompt, in the order of `inputs.samples`.
  * @throws SampleError when a prompt does not fit the context (and `--on-overflow fail`) or no sample is left; UsageError for a context
- * that is too small; MemoryError when the context cannot fit into memory.
+ * that is too small.
  */
-export function planSweep(
+export function layOutSweep(
   config: SweepConfig,
   inputs: SweepInputs,
   info: EngineInfo,
   tokens: readonly (readonly number[])[],
-  shortcuts: Shortcuts,
-): SweepPlan {
+): SweepLayout {
   const { model, adapter, task } = inputs;
   const maxTokens = config.maxTokens ?? task.maxTokens;
   const all = inputs.samples.map(({ part, sample }, i): PlannedSample => {
@@ -110,31 +117,34 @@ export function planSweep(
       { what: "no sample is left for the selection", fix: "Use more samples, or a smaller --holdout." },
     );
   }
-  const invariantTokens = cellsInBatches(config, info.backend, shortcuts);
-  const shape = contextShape(config, inputs, planned, maxTokens, info.backend);
-  const generation: GenerationSettings = {
-    maxTokens,
-    stop: task.stop[inputs.template],
-    context: invariantTokens === 0 && !shortcuts.sharedLayers ? { ...shape, sequences: 1 } : shape,
-    invariantTokens,
-  };
-  assertMemory(model, generation.context);
-  return {
+  const context = contextShape(config, inputs, planned, maxTokens, info.backend);
+  const samples = {
     layerCount: model.layerCount,
     strategy: inputs.strategyText,
     ...candidatesOf(inputs),
     selection,
     holdout,
     skipped: overflowing.map(({ part, prompt }) => ({ id: prompt.id, part, promptTokens: prompt.tokens.length })),
-    generation,
-    generationKey: hash({
+  };
+  const withShortcuts = (shortcuts: Shortcuts): SweepPlan => {
+    const invariantTokens = cellsInBatches(config, info.backend, shortcuts);
+    const isSingle = invariantTokens === 0 && !shortcuts.sharedLayers;
+    const generation: GenerationSettings = {
+      maxTokens,
+      stop: task.stop[inputs.template],
+      context: isSingle ? { ...context, sequences: 1 } : context,
+      invariantTokens,
+    };
+    assertMemory(model, generation.context);
+    const generationKey = hash({
       adapter: adapter.sha256,
       engine: { ...info, devices: [...info.devices] },
       generation: decidingSettings(generation),
       model: model.sha256,
-    }),
-    shortcuts,
+    });
+    return { ...samples, generation, generationKey, shortcuts };
   };
+  return { ...samples, context, withShortcuts };
 }
 
 /** The settings that decide which tokens come out: how many samples go at once is one of them only where company counts. */
@@ -246,7 +256,7 @@ function contextShape(
   };
 }
 
-function assertMemory(model: ModelMemory, { sequences, contextSize }: ContextShape): void {
+export function assertMemory(model: ModelMemory, { sequences, contextSize }: ContextShape): void {
   const required = contextBytes(model, { sequences, contextSize });
   const available = availableMemory();
   if (required <= available) return;

@@ -34,7 +34,7 @@ export interface SweepRecord {
   readonly plan: SweepPlan;
   readonly ranking: LayerRanking | undefined;
   /** What was left unanswered. */
-  readonly economy: LeftOut;
+  readonly leftOut: LeftOut;
   readonly selection: readonly CandidateScores[];
   readonly holdout: readonly CandidateScores[];
   readonly choice: Choice;
@@ -189,14 +189,14 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
     },
     metric: inputs.primary.name,
     ...strategyEntry(record),
-    candidates: candidateEntries(record.selection, record.holdout, config.seed, record.economy.unscored),
-    ...(record.economy.race ? { race: record.economy.race } : {}),
-    ...(record.economy.screen ? { screen: record.economy.screen } : {}),
+    candidates: candidateEntries(record.selection, record.holdout, config.seed, record.leftOut.unscored),
+    ...(record.leftOut.race ? { race: record.leftOut.race } : {}),
+    ...(record.leftOut.screen ? { screen: record.leftOut.screen } : {}),
     labels: labelsOf(inputs.metrics),
     choice: choiceEntry(choice, { margin: config.margin, floors: inputs.floors, layers: plan.layerCount }),
     confirmation: confirmationEntry(confirmation),
     verdict: { kind: verdict.kind, sentences: [...verdict.sentences] },
-    notes: [...inputs.notes, ...(record.ranking?.notes ?? []), ...record.economy.notes],
+    notes: [...inputs.notes, ...(record.ranking?.notes ?? []), ...record.leftOut.notes],
     trimmed,
     timings: record.timings,
   };

@@ -12,6 +12,7 @@ import { isFullEntry } from "../run/entry-names.js";
 import type { Part } from "../samples/split.js";
 import { loadRun, thoughtsOfRun, type FinishedRun } from "../run/load-run.js";
 import { sweepResultSchema, type SweepResult } from "../run/result.js";
+import { parseStrategy } from "../strategy/strategy.js";
 import { needsFull } from "../choice/rules.js";
 import { scoreAnswers, type CandidateScores } from "../choice/scores.js";
 import { scoringOf } from "./inputs/scoring.js";
@@ -35,7 +36,10 @@ export async function rescore(folder: string, flags: GivenSettings): Promise<Swe
   const { format, targetLanguage } = result.data;
   const data = { format, thoughts: thoughtsOfRun(result), ...(targetLanguage === undefined ? {} : { targetLanguage }) };
   const scoring = { ...scoringOf(config, taskByName(config.task), data), groupBy: config.groupBy };
-  const settings = ruleSettings(config, scoring, result.choice.layers);
+  const settings = ruleSettings(config, scoring, {
+    strategy: parseStrategy(config.strategy ?? "prefix", result.choice.layers),
+    layerCount: result.choice.layers,
+  });
 
   const samplesOf = (part: Part): Sample[] =>
     run.samples.filter((one) => one.part === part).map(({ sample }) => sample);

@@ -4,16 +4,13 @@ import type { Engine, SharedRequest, Shortcuts } from "../engine/engine.js";
 import { withTemporaryFolder } from "../files/temporary-folder.js";
 import type { SweepConfig } from "./config.js";
 import type { SweepInputs } from "./inputs/inputs.js";
-import { planSweep, type SweepPlan } from "./plan.js";
-
-/** What a plan is laid out for before anything was tried: the widest batches. */
-const HOPED_FOR: Shortcuts = { invariantTokens: 1, sharedLayers: true, reasons: [] };
+import { assertMemory, layOutSweep, type SweepLayout, type SweepPlan } from "./plan.js";
 
 /**
- * {@link planSweep} with the shortcuts that the engine finds to change nothing, tried out with this model, adapter and one of these prompts.
+ * {@link layOutSweep} with the shortcuts that the engine finds to change nothing, tried out with this model, adapter and one of these prompts.
  * @param tokens token ids of each sample's prompt.
  * @param options.sharing whether several boundaries will be answered at once.
- * @throws what planSweep does, before anything is tried.
+ * @throws what laying out does, and MemoryError, before anything is tried.
  */
 export async function planWithShortcuts(
   engine: Engine,
@@ -22,16 +19,16 @@ export async function planWithShortcuts(
   tokens: readonly (readonly number[])[],
   options: { readonly sharing: boolean },
 ): Promise<SweepPlan> {
-  const wide = planSweep(config, inputs, engine.info, tokens, HOPED_FOR);
-  const shortcuts = await tryShortcuts(engine, config, inputs, wide, options);
-  return planSweep(config, inputs, engine.info, tokens, shortcuts);
+  const layout = layOutSweep(config, inputs, engine.info, tokens);
+  assertMemory(inputs.model, layout.context);
+  return layout.withShortcuts(await tryShortcuts(engine, config, inputs, layout, options));
 }
 
 async function tryShortcuts(
   engine: Engine,
   config: SweepConfig,
   inputs: SweepInputs,
-  { full, selection, generation }: SweepPlan,
+  { full, selection, context }: SweepLayout,
   { sharing }: { readonly sharing: boolean },
 ): Promise<Shortcuts> {
   if (config.fixedBatch) return noShortcuts("every token is computed by itself, as asked for");
@@ -45,7 +42,7 @@ async function tryShortcuts(
     return engine.shortcuts({
       full: piecesOf(full.mask, pieces),
       ...(middle ? { boundary: { boundary: middle.number, pieces: piecesOf(middle.mask, pieces) } } : {}),
-      context: generation.context,
+      context,
       tokens: longest,
     });
   });

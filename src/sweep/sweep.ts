@@ -1,60 +1,32 @@
+import { defined } from "../assert.js";
 import { maskKey, type Candidate } from "../adapter/mask.js";
-import { writePieces, type Piece } from "../adapter/pieces.js";
+import { writePieces } from "../adapter/pieces.js";
+import { chooseBoundary, type Choice, type ChoiceInput } from "../choice/choose.js";
+import { conclude } from "../choice/conclude.js";
+import type { Confirmation } from "../choice/confirm.js";
+import { scoreAnswers, type Answers, type CandidateScores } from "../choice/scores.js";
+import { verdict } from "../choice/verdict.js";
 import type { Engine } from "../engine/engine.js";
 import { workBetween } from "../engine/work.js";
 import { withTemporaryFolder } from "../files/temporary-folder.js";
-import { answerSelection } from "./economy/answer-selection.js";
-import { assertChangesSomething, withEffects } from "./effects/assert-adapter-has-effect.js";
-import { chooseBoundary } from "../choice/choose.js";
-import { conclude } from "../choice/conclude.js";
-import { ruleSettings } from "./inputs/scoring.js";
-import { redactedConfig, type SweepConfig } from "./config.js";
+import type { JournalledAnswers } from "../run/journal.js";
+import type { SweepResult } from "../run/result.js";
+import { answeringCandidates, distinct, triedCandidates } from "./candidates-to-answer.js";
+import type { SweepConfig } from "./config.js";
+import { answerSelection, type AnsweredSelection } from "./economy/answer-selection.js";
+import { withEffects } from "./effects/assert-adapter-has-effect.js";
 import { estimateCost, type CostEstimate } from "./estimate.js";
 import { evaluate, type Evaluation } from "./evaluate.js";
+import { AnswerCounter, type SweepHooks } from "./follow-sweep.js";
 import type { SweepInputs } from "./inputs/inputs.js";
-import { Journal, type JournalRow } from "../run/journal.js";
-import { LikelihoodFile } from "../run/likelihood-file.js";
-import { candidatesOf, decidingSettings, hash, type PlannedSample, type SweepPlan } from "./plan.js";
-import { rankLayers, type LayerRanking } from "./ranking/rank-layers.js";
+import { ruleSettings } from "./inputs/scoring.js";
+import { planSweep, withOpenSweep, type PlannedSweep } from "./open-sweep.js";
+import type { PlannedSample, SweepPlan } from "./plan.js";
 import { recordSweep } from "./record.js";
-import type { SweepResult } from "../run/result.js";
-import { RunFolder, type RunFingerprint } from "../run/run-folder.js";
-import { answerText } from "../tasks/answer-text.js";
-import { scoreAnswers, type Answers, type CandidateScores } from "../choice/scores.js";
-import { measureSpeeds } from "./speeds.js";
 import { planSession, withSession } from "./session.js";
-import { answeringCandidates, distinct, triedCandidates } from "./candidates-to-answer.js";
-import { verdict } from "../choice/verdict.js";
+import { measureSpeeds } from "./speeds.js";
 
-/** How a caller follows a sweep. */
-export interface SweepHooks {
-  /** Once, before the first answer. */
-  readonly onPlan?: (plan: SweepPlan, inputs: SweepInputs) => void;
-  /** While the layers are ranked: how many passes are done. */
-  readonly onRanking?: (done: number, total: number) => void;
-  /** For every answer. */
-  readonly onProgress?: (progress: SweepProgress) => void;
-  /** What the queue of a sweep with `redis` has to say, a line each. */
-  readonly onNote?: (line: string) => void;
-  /** Stops the sweep; finished answers stay in the journal. */
-  readonly signal?: AbortSignal;
-}
-
-/** Where a sweep is. */
-export interface SweepProgress {
-  readonly part: "selection" | "holdout";
-  readonly boundary: number;
-  /** What the candidate is called: `K=12`. */
-  readonly name: string;
-  readonly done: number;
-  /** Answers in this sweep; the holdout's are counted from the start. It falls as a race drops candidates. */
-  readonly total: number;
-  readonly row: JournalRow;
-  /** False for an answer that an earlier run left in the journal. */
-  readonly generatedNow: boolean;
-  /** The primary metric of this candidate on this part so far, 0-100. */
-  readonly runningScore: number;
-}
+export type { SweepHooks, SweepProgress } from "./follow-sweep.js";
 
 /**
  * Sweeps the boundary: every candidate answers the selection part, the best is chosen, base, full and chosen answer the holdout, and
@@ -68,47 +40,25 @@ export async function sweep(
   options: { fresh?: boolean } = {},
 ): Promise<SweepResult> {
   const started = performance.now();
-  const session = async (given: SweepInputs, engine: Engine): Promise<SweepResult> => {
-    const laidOut = await planSession(engine, config, given);
-    const inputs = await withEffects(given, engine);
-    const folder = await RunFolder.take(config.out, runFingerprint(config, inputs, laidOut, engine), {
-      fresh: options.fresh ?? false,
-    });
-    try {
-      const { plan, ranking } = await rankedPlan(laidOut, { config, inputs, engine, folder, hooks });
-      hooks.onPlan?.(plan, inputs);
-      const masks = [...plan.candidates, plan.base, plan.full].map(({ mask }) => mask);
-      const pieces = await writePieces(inputs.adapter, masks, folder.file("pieces"));
-      await assertChangesSomething(engine, plan, pieces, inputs.adapter.givenPath);
-      const journal = await Journal.open(folder.file("journal"));
-      try {
-        return await run({ config, inputs, plan, ranking, engine, folder, journal, pieces, hooks, started });
-      } finally {
-        await journal.close();
-      }
-    } finally {
-      await folder.release();
-    }
-  };
-  return withSession(config, hooks.signal, session, hooks.onNote);
-}
-
-/** A plan whose layers are ranked, where its strategy asks for that: only then are its masks known. */
-async function rankedPlan(
-  plan: SweepPlan,
-  { config, inputs, engine, folder, hooks }: Pick<Run, "config" | "inputs" | "engine" | "folder" | "hooks">,
-): Promise<{ plan: SweepPlan; ranking: LayerRanking | undefined }> {
-  const ranking = await rankLayers(inputs.strategy, {
-    config,
-    inputs,
-    plan,
-    engine,
-    likelihoods: await LikelihoodFile.open(folder.file("likelihoods")),
-    pieces: folder.file("pieces"),
-    signal: hooks.signal,
-    onPass: hooks.onRanking,
+  return withOpenSweep(config, hooks, { fresh: options.fresh ?? false }, async (open) => {
+    const planned = await planSweep(open);
+    const trials = await planned.engine.work();
+    const answered = await evaluateSelection(planned);
+    const chosen = chooseOne(planned, answered);
+    const confirmed = await confirmChoice(planned, answered, chosen);
+    const work = workBetween(trials, await planned.engine.work());
+    const timings = {
+      speeds: await measureSpeeds(planned.plan, planned.engine, planned.pieces, chosen.choice.chosen.candidate),
+      wallSeconds: (performance.now() - started) / 1000,
+      answersGenerated: answered.counter.generated,
+      answersReused: answered.counter.reused,
+      enginePeakBytes: await planned.engine.peakMemory(),
+      ownPeakBytes: process.resourceUsage().maxRSS * 1024,
+      ...(work ? { work } : {}),
+    };
+    const info = planned.engine.info;
+    return recordSweep({ ...planned, ...answered, ...chosen, ...confirmed, info, timings }, planned.folder);
   });
-  return { plan: ranking ? { ...plan, ...candidatesOf(inputs, ranking.layers) } : plan, ranking };
 }
 
 /** Lays out a sweep and measures what it would cost. Leaves nothing behind. */
@@ -137,184 +87,98 @@ export async function planOnly(
   });
 }
 
-/** Settings that only say where inputs lie (their content counts) or how answers are scored (the same answers can be scored again). */
-const NOT_IDENTITY = new Set([
-  "sequences",
-  ...["adapter", "data", "model", "prompt", "references"],
-  ...["extract", "floor", "group-by", "margin", "metric", "metrics", "qa-script", "rule", "strip-thoughts"],
-  // Fewer answers, but each of them the same.
-  ...["race", "screen"],
-]);
-
-/** What makes a folder's answers those of this call. */
-export function runFingerprint(
-  config: SweepConfig,
-  inputs: SweepInputs,
-  plan: SweepPlan,
-  engine: Engine,
-): RunFingerprint {
-  const settings = Object.entries(redactedConfig(config)).filter(([name]) => !NOT_IDENTITY.has(name));
-  const asked = [...plan.selection, ...plan.holdout].map(({ part, prompt }) => [part, prompt.id, prompt.tokens]);
-  return {
-    ...Object.fromEntries(settings.map(([name, value]) => [name, String(value)])),
-    adapter: inputs.adapter.sha256,
-    data: inputs.data.sha256,
-    engine: JSON.stringify(engine.info),
-    generation: JSON.stringify(decidingSettings(plan.generation)),
-    holdout: inputs.holdoutData?.sha256 ?? String(config.holdout),
-    model: inputs.model.sha256,
-    prompt: hash(inputs.prompt.source),
-    prompts: hash(asked),
-  };
+/** The selection part, answered and scored. */
+interface EvaluatedSelection extends AnsweredSelection {
+  readonly evaluation: Evaluation;
+  readonly counter: AnswerCounter;
+  readonly selection: readonly CandidateScores[];
 }
 
-interface Run {
-  readonly config: SweepConfig;
-  readonly inputs: SweepInputs;
-  readonly plan: SweepPlan;
-  readonly ranking: LayerRanking | undefined;
-  readonly engine: Engine;
-  readonly folder: RunFolder;
-  readonly journal: Journal;
-  readonly pieces: readonly Piece[];
-  readonly hooks: SweepHooks;
-  readonly started: number;
-}
-
-async function run(context: Run): Promise<SweepResult> {
-  const { config, inputs, plan, engine, folder } = context;
+async function evaluateSelection(planned: PlannedSweep): Promise<EvaluatedSelection> {
+  const { config, inputs, plan, hooks, likelihoods } = planned;
   const tried = triedCandidates(config, inputs.floors, plan);
-  const trials = await engine.work();
-  const counts = { generated: 0, reused: 0, total: totalAnswers(plan, tried) };
-  const evaluation = evaluationOf(context, counts);
-  const settings = ruleSettings(config, inputs, plan.layerCount);
+  const answering = answeringCandidates(plan, tried);
+  const total = answering.selection * plan.selection.length + answering.holdout * plan.holdout.length;
+  const counter = new AnswerCounter(plan, inputs, hooks.onProgress, total);
+  const evaluation = { ...planned, signal: hooks.signal, onRow: counter.onRow };
   const answered = await answerSelection(evaluation, tried, {
-    config,
-    settings,
-    inputs,
-    likelihoods: folder.file("likelihoods"),
+    ...{ config, inputs, likelihoods },
+    settings: ruleSettings(config, inputs, { strategy: inputs.strategy, layerCount: plan.layerCount }),
     onSpared: (answers) => {
-      counts.total -= answers;
+      counter.spare(answers);
     },
   });
-  const selectionAnswers = answered.answers;
-  const selection = scoreAll(selectionAnswers, plan.selection, inputs);
-  const choiceInput = {
-    ...settings,
-    scored: selection,
-    full: selection.find(({ candidate }) => isSame(candidate, plan.full)) ?? mustLast(selection),
-  };
-  const choice = chooseBoundary(choiceInput);
-  const chosen = choice.chosen.candidate;
+  return { ...answered, evaluation, counter, selection: scoreAll(answered.answers, plan.selection, inputs) };
+}
 
-  // Without a holdout, chosen is still set beside full and base: on the selection part, and said to be in-sample.
+/** What the rule decided, and what it was given. */
+interface ChosenBoundary {
+  readonly choice: Choice;
+  readonly choiceInput: ChoiceInput;
+}
+
+function chooseOne({ config, inputs, plan }: PlannedSweep, { selection }: EvaluatedSelection): ChosenBoundary {
+  const full = selection.find(({ candidate }) => isSame(candidate, plan.full)) ?? selection.at(-1);
+  const choiceInput = {
+    ...ruleSettings(config, inputs, { strategy: inputs.strategy, layerCount: plan.layerCount }),
+    scored: selection,
+    full: defined(full, "a candidate to choose from"),
+  };
+  return { choice: chooseBoundary(choiceInput), choiceInput };
+}
+
+/** What the choice is worth, and the answers that show it. */
+interface ConfirmedChoice {
+  readonly confirmation: Confirmation;
+  readonly verdict: ReturnType<typeof verdict>;
+  readonly holdout: readonly CandidateScores[];
+  readonly answers: Readonly<Record<"selection" | "holdout", readonly JournalledAnswers[]>>;
+}
+
+/** Without a holdout, chosen is still set beside full and base: on the selection part, and said to be in-sample. */
+async function confirmChoice(
+  { config, inputs, plan }: PlannedSweep,
+  { evaluation, answers: selectionAnswers }: EvaluatedSelection,
+  { choice, choiceInput }: ChosenBoundary,
+): Promise<ConfirmedChoice> {
+  const chosen = choice.chosen.candidate;
   const part = plan.holdout.length > 0 ? "holdout" : "selection";
   const samples = part === "holdout" ? plan.holdout : plan.selection;
   const known = part === "holdout" ? [] : selectionAnswers;
   const missing = distinct([plan.base, plan.full, chosen]).filter(
-    (one) => !known.some(({ candidate }) => isSame(candidate, one)),
+    (candidate) => !known.some((answered) => isSame(answered.candidate, candidate)),
   );
-  const confirmAnswers = [...known, ...(await evaluate(evaluation, missing, samples))];
-  const confirmScores = scoreAll(confirmAnswers, samples, inputs);
-  const scoredAs = (candidate: Candidate): CandidateScores => {
-    const found = confirmScores.find((scored) => isSame(scored.candidate, candidate));
-    if (!found) throw new RangeError(`candidate ${candidate.name} was not confirmed`);
-    return found;
-  };
-  const compared = { chosen: scoredAs(chosen), full: scoredAs(plan.full), base: scoredAs(plan.base) };
+  const answers = [...known, ...(await evaluate(evaluation, missing, samples))];
+  const scores = scoreAll(answers, samples, inputs);
+  const scoredAs = (candidate: Candidate): CandidateScores =>
+    defined(
+      scores.find((scored) => isSame(scored.candidate, candidate)),
+      `the scores of ${candidate.name}`,
+    );
   const confirmation = conclude({
     part,
-    compared,
+    compared: { chosen: scoredAs(chosen), full: scoredAs(plan.full), base: scoredAs(plan.base) },
     choice: choiceInput,
     folds: config.folds,
     seed: config.seed,
     clusters: plan.selection.map(({ prompt }) => prompt.tokens.join(" ")),
   });
-  const work = workBetween(trials, await engine.work());
-  const speeds = await measureSpeeds(plan, engine, context.pieces, chosen);
-  return recordSweep(
-    {
-      config,
-      inputs,
-      info: engine.info,
-      plan,
-      ranking: context.ranking,
-      economy: answered.economy,
-      selection,
-      holdout: part === "holdout" ? confirmScores : [],
-      choice,
-      confirmation,
-      verdict: verdict({
-        chosen,
-        full: plan.full,
-        layerCount: plan.layerCount,
-        primary: inputs.primary.name,
-        rule: config.rule,
-        reasons: choice.reasons,
-        confirmation,
-      }),
-      answers:
-        part === "holdout"
-          ? { selection: selectionAnswers, holdout: confirmAnswers }
-          : { selection: confirmAnswers.sort((a, b) => a.candidate.number - b.candidate.number), holdout: [] },
-      timings: {
-        wallSeconds: (performance.now() - context.started) / 1000,
-        answersGenerated: counts.generated,
-        answersReused: counts.reused,
-        enginePeakBytes: await engine.peakMemory(),
-        ownPeakBytes: process.resourceUsage().maxRSS * 1024,
-        speeds,
-        ...(work ? { work } : {}),
-      },
-    },
-    folder,
-  );
-}
-
-function totalAnswers(plan: SweepPlan, tried: readonly Candidate[]): number {
-  const { selection, holdout } = answeringCandidates(plan, tried);
-  return selection * plan.selection.length + holdout * plan.holdout.length;
-}
-
-interface AnswerCounts {
-  generated: number;
-  reused: number;
-  /** Answers that are to be given, with those given already. */
-  total: number;
-}
-
-function evaluationOf(context: Run, counts: AnswerCounts): Evaluation {
-  const { plan, engine, journal, pieces, hooks, inputs } = context;
-  const references = new Map(
-    [...plan.selection, ...plan.holdout].map(({ part, sample }) => [`${part}\0${sample.id}`, sample.references]),
-  );
-  const running = new Map<string, { sums: readonly number[]; count: number }>();
   return {
-    plan,
-    engine,
-    journal,
-    pieces,
-    signal: hooks.signal,
-    onRow: (row, candidate, generatedNow) => {
-      counts[generatedNow ? "generated" : "reused"] += 1;
-      const key = `${row.part}\0${candidate.number}`;
-      const tally = running.get(key) ?? { sums: [], count: 0 };
-      const expected = references.get(`${row.part}\0${row.sampleId}`) ?? [""];
-      const statistics = inputs.primary.statistics(answerText(row.output, inputs.reading), expected);
-      tally.sums = statistics.map((value, i) => value + (tally.sums[i] ?? 0));
-      tally.count += 1;
-      running.set(key, tally);
-      hooks.onProgress?.({
-        part: row.part,
-        boundary: candidate.number,
-        name: candidate.name,
-        done: counts.generated + counts.reused,
-        total: counts.total,
-        row,
-        generatedNow,
-        runningScore: inputs.primary.corpusValue(tally.sums, tally.count),
-      });
-    },
+    confirmation,
+    verdict: verdict({
+      chosen,
+      full: plan.full,
+      layerCount: plan.layerCount,
+      primary: inputs.primary.name,
+      rule: config.rule,
+      reasons: choice.reasons,
+      confirmation,
+    }),
+    holdout: part === "holdout" ? scores : [],
+    answers:
+      part === "holdout"
+        ? { selection: selectionAnswers, holdout: answers }
+        : { selection: answers.sort((a, b) => a.candidate.number - b.candidate.number), holdout: [] },
   };
 }
 
@@ -330,10 +194,4 @@ export function scoreAll(
 
 function isSame(a: Candidate, b: Candidate): boolean {
   return maskKey(a.mask) === maskKey(b.mask);
-}
-
-function mustLast<T>(items: readonly T[]): T {
-  const last = items.at(-1);
-  if (last === undefined) throw new RangeError("nothing to choose from");
-  return last;
 }

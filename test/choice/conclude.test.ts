@@ -1,3 +1,4 @@
+import { parseStrategy } from "../../src/strategy/strategy.js";
 import { describe, expect, it } from "vitest";
 import { conclude, type ConcludeInput } from "../../src/choice/conclude.js";
 import { ruleSettings } from "../../src/sweep/inputs/scoring.js";
@@ -102,7 +103,7 @@ describe("in-sample", () => {
 it("a rule gets its settings from those of the sweep and the metrics", () => {
   const config = configWith({ rule: "one-se", margin: 3, metric: "f1", floor: "em=-1.5" });
   const scoring = scoringOf(config, taskByName("qa"), { format: "jsonl", thoughts: [] });
-  expect(ruleSettings(config, scoring, 30)).toEqual({
+  expect(ruleSettings(config, scoring, { strategy: parseStrategy("prefix", 30), layerCount: 30 })).toEqual({
     rule: "one-se",
     margin: 3,
     isNested: true,

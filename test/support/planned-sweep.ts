@@ -6,7 +6,7 @@ import { Template } from "@huggingface/jinja";
 import { parseConfig, type SweepConfig } from "../../src/sweep/config.js";
 import type { SweepInputs } from "../../src/sweep/inputs/inputs.js";
 import type { PromptedSample } from "../../src/sweep/inputs/base-inputs.js";
-import { planSweep, type SweepPlan } from "../../src/sweep/plan.js";
+import { layOutSweep, type SweepPlan } from "../../src/sweep/plan.js";
 import { noShortcuts } from "../../src/sweep/shortcuts.js";
 import { taskByName } from "../../src/tasks/task.js";
 import { adapterWith, moduleAt } from "../adapter/modules.js";
@@ -99,5 +99,5 @@ export function planWith(
   tokens: readonly (readonly number[])[] = tokensFor(inputs),
   shortcuts: Shortcuts = noShortcuts("none is tried here"),
 ): SweepPlan {
-  return planSweep(configWith(settings), inputs, engineInfo, tokens, shortcuts);
+  return layOutSweep(configWith(settings), inputs, engineInfo, tokens).withShortcuts(shortcuts);
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MemoryError, SampleError, UsageError } from "../../src/errors.js";
 import { UNBOUNDED, isBatchInvariant } from "../../src/engine/engine.js";
-import { cutWaves, hash, planSweep, type SweepPlan } from "../../src/sweep/plan.js";
+import { cutWaves, hash, layOutSweep, type SweepPlan } from "../../src/sweep/plan.js";
 import { noShortcuts } from "../../src/sweep/shortcuts.js";
 import { failureOf } from "../support/failure.js";
 import { configWith, engineInfo, inputsWith, LAYERS, planWith, tokensFor } from "../support/planned-sweep.js";
@@ -174,12 +174,22 @@ describe("waves", () => {
     ["another context size", planWith(inputs, { ...settings, contextSize: 300 })],
     ["other stop strings", planWith({ ...inputs, template: "chat" }, settings)],
     ["more sequences", planWith(inputs, { ...settings, sequences: 3 })],
-    ["other threads", planSweep(configWith(settings), inputs, { ...engineInfo, threads: 2 }, tokensFor(inputs), none)],
+    [
+      "other threads",
+      layOutSweep(configWith(settings), inputs, { ...engineInfo, threads: 2 }, tokensFor(inputs)).withShortcuts(none),
+    ],
     [
       "another llama.cpp",
-      planSweep(configWith(settings), inputs, { ...engineInfo, llamaCpp: "b2" }, tokensFor(inputs), none),
+      layOutSweep(configWith(settings), inputs, { ...engineInfo, llamaCpp: "b2" }, tokensFor(inputs)).withShortcuts(
+        none,
+      ),
     ],
-    ["a GPU", planSweep(configWith(settings), inputs, { ...engineInfo, devices: ["gpu"] }, tokensFor(inputs), none)],
+    [
+      "a GPU",
+      layOutSweep(configWith(settings), inputs, { ...engineInfo, devices: ["gpu"] }, tokensFor(inputs)).withShortcuts(
+        none,
+      ),
+    ],
   ];
   it.each(others)("have other keys with %s", (_what, plan) => {
     const before = keysOf(reference).flat();

@@ -4,13 +4,12 @@ import { InterruptedError } from "../../errors.js";
 import { evaluate, type Evaluation } from "../evaluate.js";
 import type { JournalledAnswers } from "../../run/journal.js";
 import type { SweepInputs } from "../inputs/inputs.js";
-import { LikelihoodFile } from "../../run/likelihood-file.js";
+import type { LikelihoodFile } from "../../run/likelihood-file.js";
 import { bareEntry } from "../../run/to-result.js";
 import { raceNote } from "../../run/race-words.js";
 import { raceEntry } from "./run-race.js";
 import type { SweepResult } from "../../run/result.js";
-import { screen, type ScreenOutcome } from "./screen.js";
-import { screenEntry, screenNote } from "../screen-result.js";
+import { screen, screenEntry, screenNote, type ScreenOutcome } from "./screen.js";
 import { runRace, type RaceOptions } from "./run-race.js";
 
 /** What a sweep left unanswered, and what it says of that. */
@@ -27,7 +26,7 @@ export interface LeftOut {
 export interface AnsweredSelection {
   /** Of the candidates that answered every sample, by ascending K; the full adapter is one of them where anything was left out. */
   readonly answers: JournalledAnswers[];
-  readonly economy: LeftOut;
+  readonly leftOut: LeftOut;
 }
 
 /** How the selection part is to be answered. */
@@ -35,7 +34,7 @@ export interface SelectionOptions extends Omit<RaceOptions, "seed" | "scoring"> 
   readonly config: Pick<SweepConfig, "race" | "screen" | "seed">;
   readonly inputs: SweepInputs;
   /** The file in which likelihoods are kept. */
-  readonly likelihoods: string;
+  readonly likelihoods: LikelihoodFile;
 }
 
 /**
@@ -61,7 +60,7 @@ export async function answerSelection(
   const screen = screened ? { screen: screened } : {};
   if (!config.race) {
     const answers = await evaluate(evaluation, passed, samples);
-    return { answers, economy: { ...screen, unscored: bare(tried, passed), notes } };
+    return { answers, leftOut: { ...screen, unscored: bare(tried, passed), notes } };
   }
   const outcome = await runRace(evaluation, passed, samples, {
     settings,
@@ -73,7 +72,7 @@ export async function answerSelection(
   const finished = outcome.answers.map(({ candidate }) => candidate);
   return {
     answers: [...outcome.answers],
-    economy: {
+    leftOut: {
       ...screen,
       race,
       unscored: bare(tried, finished),
@@ -87,9 +86,8 @@ async function screenAll(
   tried: readonly Candidate[],
   { inputs, config, likelihoods }: SelectionOptions,
 ): Promise<ScreenOutcome> {
-  const file = await LikelihoodFile.open(likelihoods);
   if (signal?.aborted) throw new InterruptedError({ what: "stopped" });
-  return screen({ plan, engine, pieces, inputs, file, seed: config.seed }, tried);
+  return screen({ plan, engine, pieces, inputs, file: likelihoods, seed: config.seed }, tried);
 }
 
 /** Those of the candidates that are not among the finished. */

@@ -1,4 +1,6 @@
+import { defined } from "../../assert.js";
 import { UsageError } from "../../errors.js";
+import { onceAnAnswer } from "../../metrics/once.js";
 import type { Metric } from "../../metrics/metric.js";
 import type { QaRules } from "../../metrics/qa.js";
 import { metricByName, metricsByList, type MetricContext } from "../../metrics/registry.js";
@@ -9,7 +11,7 @@ import type { Task } from "../../tasks/task.js";
 import { thoughtMarks, type ThoughtMarks } from "../../tasks/thoughts.js";
 import type { Floor, RuleSettings } from "../../choice/rules.js";
 import type { SweepConfig } from "../config.js";
-import { isNested, parseStrategy } from "../../strategy/strategy.js";
+import { isNested, type Strategy } from "../../strategy/strategy.js";
 
 /** What answers are scored with. */
 export interface Scoring {
@@ -52,8 +54,12 @@ export function scoringOf(config: ScoringConfig, task: Task, data: ScoredData): 
   const missing = needed.filter(({ name }) => !asked.some((metric) => metric.name === name));
   const reading = readingOf(config, task, data.thoughts);
   const metrics = [...new Map([...asked, ...missing].map((metric) => [metric.name, metric])).values()];
-  const [choosing = primary] = withReading([primary], reading);
-  return { rules, metrics: withReading(metrics, reading), primary: choosing, floors, reading };
+  const read = withReading(metrics, reading).map(onceAnAnswer);
+  const choosing = defined(
+    read.find(({ name }) => name === primary.name),
+    "the primary metric",
+  );
+  return { rules, metrics: read, primary: choosing, floors, reading };
 }
 
 /** Settings that decide how answers are scored, and nothing of how they are generated. */
@@ -106,10 +112,9 @@ export function rulesOfFormat(format: string): QaRules {
 
 /** What the rule is given, from the settings of a sweep. */
 export function ruleSettings(
-  { rule, margin, strategy = "prefix" }: Pick<SweepConfig, "rule" | "margin" | "strategy">,
+  { rule, margin }: Pick<SweepConfig, "rule" | "margin">,
   { primary, floors }: Pick<Scoring, "primary" | "floors">,
-  layerCount: number,
+  { strategy, layerCount }: { readonly strategy: Strategy; readonly layerCount: number },
 ): RuleSettings {
-  const isNestedHere = isNested(parseStrategy(strategy, layerCount));
-  return { rule, margin, floors, metric: primary.name, isNested: isNestedHere, layerCount };
+  return { rule, margin, floors, metric: primary.name, isNested: isNested(strategy), layerCount };
 }
