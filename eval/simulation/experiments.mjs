@@ -125,12 +125,12 @@ export function trimming(product, { sweeps, samples, seed, margins, alike = USUA
 export function picks(product, { sweeps, samples, seed, gain = 3, alike = USUAL }) {
   const random = randomOf(product, seed);
   const rates = peaked(gain / 100);
-  const rules = [...product.ruleNames, "one-se of the best (Breiman)"];
+  const rules = [...product.ruleNames(), "one-se of the best (Breiman)"];
   const found = new Map(rules.map((rule) => [rule, []]));
   for (let sweep = 0; sweep < sweeps; sweep++) {
     const scored = candidatesOf(random, { rates, samples, ...alike });
     for (const rule of rules) {
-      const boundary = product.ruleNames.includes(rule)
+      const boundary = product.ruleNames().includes(rule)
         ? product.chooseBoundary(inputOf(scored, rule)).chosen.candidate.number
         : breimanPick(scored);
       found.get(rule).push(boundary);

@@ -1,12 +1,5 @@
 import type { ScaledPiece } from "../adapter/pieces.js";
-import type {
-  ContextShape,
-  InputMoment,
-  LayerTimes,
-  ModuleEnergy,
-  MomentRequest,
-  PassRequest,
-} from "./layer-passes.js";
+import type { ContextShape } from "./layer-passes.js";
 
 /** Backends a user can ask for; `off` is the CPU alone. */
 export const gpuChoices = ["auto", "cuda", "metal", "vulkan", "off"] as const;
@@ -183,45 +176,7 @@ export interface Likelihood {
   readonly tokens: number;
 }
 
-/** Places in prompts whose hidden states are asked for under one mask. */
-export interface HiddenRequest {
-  readonly pieces: readonly ScaledPiece[];
-  readonly context: ContextShape;
-  readonly prompts: readonly {
-    readonly id: string;
-    readonly tokens: readonly number[];
-    /** Ascending, from 0. */
-    readonly positions: readonly number[];
-  }[];
-}
-
-/**
- * Hidden states of one prompt, float32 [states, positions, length]. State 0 is the token embedding as the first layer takes it in, state i + 1
- * what layer i puts out, the last one what the final norm makes of layer L-1's: so there are L + 2.
- */
-export interface HiddenStates {
-  readonly id: string;
-  readonly states: number;
-  readonly positions: number;
-  readonly length: number;
-  readonly values: Float32Array;
-}
-
-/** Texts for which it is asked what each layer would say, under one mask: continuations have at least one token. */
-export type LensRequest = LikelihoodRequest;
-
-/** What the model's final norm and output head make of each layer's output, [layers, tokens] both: layer 0 first. */
-export interface LensReading {
-  readonly id: string;
-  readonly layers: number;
-  readonly tokens: number;
-  /** Probability of the continuation's token, 0-1. */
-  readonly truth: Float64Array;
-  /** Probability of the most probable token, 0-1. */
-  readonly highest: Float64Array;
-}
-
-/** A loaded model. Calls are served one after another, in the order in which they were made. */
+/** A loaded model that answers. One that can read its layers is a `LayerReader` too: `reading` tells. Calls are served one after another, in the order in which they were made. */
 export interface Engine {
   readonly info: EngineInfo;
   /** Waves that may be under way at once, where it is several engines that answer; they come sample by sample then, not mask by mask. */
@@ -253,26 +208,6 @@ export interface Engine {
    * @throws as {@link generate}.
    */
   logLikelihoods(request: LikelihoodRequest): Promise<Likelihood[]>;
-  /**
-   * Hidden states at chosen places: one pass over each prompt up to the last of them.
-   * @throws EngineError where llama.cpp is not called directly, or its graph is not as expected; never a wrong number.
-   */
-  hiddenStates(request: HiddenRequest): Promise<HiddenStates[]>;
-  /**
-   * The logit lens: how probable the continuation's tokens are after each layer (teacher forcing), in one pass over each prompt.
-   * @param onReading called for each prompt, in their order.
-   * @throws as {@link hiddenStates}; EngineError where the lens does not give the model's own probabilities at its last layer.
-   */
-  lens(request: LensRequest, onReading: (reading: LensReading) => void): Promise<void>;
-  /**
-   * How much goes through the linear modules of the layers: sums of squares of llama.cpp's own tensors, in one pass over the prompts.
-   * @throws as {@link hiddenStates}; EngineError where two pieces change the same module.
-   */
-  moduleEnergies(request: PassRequest): Promise<ModuleEnergy[]>;
-  /** Second moments of what goes into one layer's modules, in one pass over the prompts. @throws as {@link hiddenStates}. */
-  inputMoments(request: MomentRequest): Promise<InputMoment[]>;
-  /** How long each layer takes, in one pass over the prompts. @throws as {@link hiddenStates}. */
-  layerTimes(request: PassRequest): Promise<LayerTimes[]>;
   /** Peak resident memory of the engine's process so far, in bytes. */
   peakMemory(): Promise<number>;
   /** Ends the engine; calls under way fail. */

@@ -18,10 +18,6 @@ import type {
   EngineInfo,
   GenerateRequest,
   Generation,
-  HiddenRequest,
-  HiddenStates,
-  LensReading,
-  LensRequest,
   Likelihood,
   LikelihoodRequest,
   LogitsRequest,
@@ -32,7 +28,8 @@ import type {
   Work,
 } from "./engine.js";
 import type { ContextShape } from "./layer-passes.js";
-import type { InputMoment, LayerTimes, ModuleEnergy, MomentRequest, PassRequest } from "./layer-passes.js";
+import type { LayerReader } from "./layer-reader.js";
+import type { EngineCalls } from "./methods.js";
 import { nodeLikelihood } from "./likelihood.js";
 import { NodeDecoder } from "./node-decoder.js";
 import { logitsOf } from "./node-results.js";
@@ -143,31 +140,18 @@ export class HostSession {
     return likelihoods;
   }
 
-  hiddenStates(request: HiddenRequest): HiddenStates[] {
-    return this.requireDirect().hiddenStates(request);
+  /** Peak resident memory of this process so far, in bytes. */
+  peakMemory(): number {
+    return process.resourceUsage().maxRSS * 1024;
   }
 
-  async lens(request: LensRequest, onReading: (reading: LensReading) => void): Promise<void> {
-    await this.requireDirect().lens(request, onReading);
-  }
-
-  moduleEnergies(request: PassRequest): ModuleEnergy[] {
-    return this.requireDirect().moduleEnergies(request);
-  }
-
-  inputMoments(request: MomentRequest): InputMoment[] {
-    return this.requireDirect().inputMoments(request);
-  }
-
-  layerTimes(request: PassRequest): LayerTimes[] {
-    return this.requireDirect().layerTimes(request);
-  }
-
-  private requireDirect(): DirectSession {
-    if (this.direct) return this.direct;
-    throw new Error(
-      "hidden states are read where llama.cpp is called directly: release v0.5.0 on the CPU under Linux x64 (--gpu off); here it is called through node-llama-cpp",
-    );
+  /** Makes a call by its name: what answers is a method of this session, what reads layers a function of its own. */
+  call(method: keyof EngineCalls, request: unknown, onEvent: (event: never) => void): unknown {
+    // The parent's table of methods pairs each name with the type of its request.
+    type Handler = (request: unknown, onEvent: (event: never) => void) => unknown;
+    if (method in this) return (this as unknown as Record<string, Handler>)[method]?.(request, onEvent);
+    if (!this.direct) throw new Error(`${method} needs llama.cpp to be called directly`);
+    return (this.direct.layerMethod(method as keyof LayerReader) as Handler)(request, onEvent);
   }
 
   /** A session that answers many requests at once, with contexts of its own. */

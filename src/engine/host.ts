@@ -5,7 +5,15 @@ import { InsufficientMemoryError, NoBinaryFoundError } from "node-llama-cpp";
 import { messageOf, nameSettingsAsFlags } from "../errors.js";
 import { logMark } from "./engine-log.js";
 import { HostSession, probeBackend } from "./host-session.js";
-import { concurrentMethods, type HostEvent, type HostFailure, type HostReply, type HostRequest } from "./protocol.js";
+import { answerMethods, layerMethods, type EngineCalls } from "./methods.js";
+import {
+  concurrentMethods,
+  type HostCalls,
+  type HostEvent,
+  type HostFailure,
+  type HostReply,
+  type HostRequest,
+} from "./protocol.js";
 import type { ServingSession } from "./serving/serving-session.js";
 
 /** Entry point of the engine's process: serves the parent's calls one after another, those of serving at once, and ends with the parent. */
@@ -48,41 +56,16 @@ async function answer(request: HostRequest): Promise<Extract<HostReply, { result
     return session.info;
   }
   if (request.method === "probe") return probeBackend(request.params);
-  if (request.method === "peakMemory") return process.resourceUsage().maxRSS * 1024;
   if (!session) throw new Error("no model is open");
+  if (isEngineCall(request)) {
+    const { id, method, params } = request;
+    const result = await session.call(method, params, (event) => {
+      send({ events: [{ id, event }] });
+    });
+    // The session gives each method's own result.
+    return result as HostCalls[typeof method]["result"];
+  }
   switch (request.method) {
-    case "tokenize":
-      return session.tokenize(request.params);
-    case "generate":
-      return session.generate(request.params, (event) => {
-        send({ events: [{ id: request.id, event }] });
-      });
-    case "generateShared":
-      await session.generateShared(request.params, (event) => {
-        send({ events: [{ id: request.id, event }] });
-      });
-      return null;
-    case "shortcuts":
-      return session.shortcuts(request.params);
-    case "work":
-      return session.work();
-    case "nextTokenLogits":
-      return session.nextTokenLogits(request.params);
-    case "logLikelihoods":
-      return session.logLikelihoods(request.params);
-    case "hiddenStates":
-      return session.hiddenStates(request.params);
-    case "lens":
-      await session.lens(request.params, (event) => {
-        send({ events: [{ id: request.id, event }] });
-      });
-      return null;
-    case "moduleEnergies":
-      return session.moduleEnergies(request.params);
-    case "inputMoments":
-      return session.inputMoments(request.params);
-    case "layerTimes":
-      return session.layerTimes(request.params);
     case "serve":
       serving = session.serve(request.params);
       return null;
@@ -92,6 +75,10 @@ async function answer(request: HostRequest): Promise<Extract<HostReply, { result
     case "servingStatus":
       return answerServing(request, serving);
   }
+}
+
+function isEngineCall(request: HostRequest): request is Extract<HostRequest, { method: keyof EngineCalls }> {
+  return request.method in answerMethods || request.method in layerMethods;
 }
 
 type ServingCall = Extract<HostRequest, { method: "prepare" | "answer" | "cancel" | "servingStatus" }>;

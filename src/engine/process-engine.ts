@@ -1,32 +1,13 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { EngineCrashError, EngineError, MemoryError, type BoundaryError } from "../errors.js";
-import type {
-  BackendInfo,
-  Engine,
-  EngineInfo,
-  EngineOptions,
-  GenerateRequest,
-  Generation,
-  GpuChoice,
-  HiddenRequest,
-  HiddenStates,
-  LensReading,
-  LensRequest,
-  Likelihood,
-  LikelihoodRequest,
-  LogitsRequest,
-  SharedGeneration,
-  SharedRequest,
-  ShortcutRequest,
-  Shortcuts,
-  Work,
-} from "./engine.js";
+import type { BackendInfo, Engine, EngineOptions, GpuChoice } from "./engine.js";
+import type { LayerReader } from "./layer-reader.js";
+import { answerMethods, layerMethods } from "./methods.js";
 import { EngineLog } from "./engine-log.js";
 import { withGivenPaths } from "./given-paths.js";
 import { choiceOf, isWithoutGpu } from "./gpu-choice.js";
 import { availableMemory, usableCores } from "./machine.js";
-import type { InputMoment, LayerTimes, ModuleEnergy, MomentRequest, PassRequest } from "./layer-passes.js";
 import type { HostCalls, HostEvent, HostFailure, HostMethod, HostReply } from "./protocol.js";
 
 /** Lines of the engine's log that an error quotes: the last of those written during its call. */
@@ -45,13 +26,18 @@ interface PendingCall {
  * settings hold from its first line, and it takes an abort in native code with it instead of this process.
  * @throws EngineError when the backend or the model cannot be loaded, MemoryError when memory is short.
  */
-export async function openEngine(options: EngineOptions): Promise<Engine> {
+export async function openEngine(options: EngineOptions): Promise<Engine & Partial<LayerReader>> {
   const gpu = await resolveGpu(options.gpu);
   const host = new HostProcess();
   try {
     const asked = { ...options, gpu, usableCores: usableCores() };
     const info = await host.call("open", asked, `loading ${options.givenPath ?? options.modelPath}`);
-    return new ProcessEngine(host, info);
+    const proxies = {
+      ...proxyOf(host, answerMethods),
+      ...(info.calls === "direct" ? proxyOf(host, layerMethods) : {}),
+    };
+    // The tables have an entry for every method of these types, with its request's type.
+    return { info, close: () => host.close(), ...proxies } as Engine & Partial<LayerReader>;
   } catch (error) {
     await host.close();
     throw error;
@@ -83,77 +69,13 @@ async function probe(gpu: GpuChoice): Promise<BackendInfo> {
   }
 }
 
-class ProcessEngine implements Engine {
-  constructor(
-    private readonly host: HostProcess,
-    readonly info: EngineInfo,
-  ) {}
-
-  tokenize(texts: readonly string[]): Promise<number[][]> {
-    return this.host.call("tokenize", texts, "tokenising the prompts");
-  }
-
-  generate(request: GenerateRequest, onGeneration?: (generation: Generation) => void): Promise<Generation[]> {
-    const samples = request.prompts.map(({ id }) => id).join(", ");
-    const about = `generating with ${request.pieces.length} adapter pieces for the samples ${samples}`;
-    return this.host.call("generate", request, about, onGeneration);
-  }
-
-  async generateShared(request: SharedRequest, onGeneration: (shared: SharedGeneration) => void): Promise<void> {
-    const samples = request.prompts.map(({ id }) => id).join(", ");
-    const about = `generating under ${request.boundaries.length} boundaries for the samples ${samples}`;
-    await this.host.call("generateShared", request, about, onGeneration);
-  }
-
-  shortcuts(request: ShortcutRequest): Promise<Shortcuts> {
-    return this.host.call("shortcuts", request, "trying out what can be computed at once");
-  }
-
-  work(): Promise<Work | undefined> {
-    return this.host.call("work", null, "reading what was computed");
-  }
-
-  nextTokenLogits(request: LogitsRequest): Promise<Float32Array> {
-    return this.host.call("nextTokenLogits", request, `computing logits with ${request.pieces.length} adapter pieces`);
-  }
-
-  logLikelihoods(request: LikelihoodRequest): Promise<Likelihood[]> {
-    const samples = request.prompts.map(({ id }) => id).join(", ");
-    const about = `weighing references with ${request.pieces.length} adapter pieces for the samples ${samples}`;
-    return this.host.call("logLikelihoods", request, about);
-  }
-
-  hiddenStates(request: HiddenRequest): Promise<HiddenStates[]> {
-    const about = `reading hidden states with ${request.pieces.length} adapter pieces`;
-    return this.host.call("hiddenStates", request, about);
-  }
-
-  async lens(request: LensRequest, onReading: (reading: LensReading) => void): Promise<void> {
-    const about = `reading what each layer would say with ${request.pieces.length} adapter pieces`;
-    await this.host.call("lens", request, about, onReading);
-  }
-
-  moduleEnergies(request: PassRequest): Promise<ModuleEnergy[]> {
-    const about = `reading what goes through the modules with ${request.pieces.length} adapter pieces`;
-    return this.host.call("moduleEnergies", request, about);
-  }
-
-  inputMoments(request: MomentRequest): Promise<InputMoment[]> {
-    return this.host.call("inputMoments", request, `reading what goes into the modules of layer ${request.layer}`);
-  }
-
-  layerTimes(request: PassRequest): Promise<LayerTimes[]> {
-    const about = `timing the layers with ${request.pieces.length} adapter pieces`;
-    return this.host.call("layerTimes", request, about);
-  }
-
-  peakMemory(): Promise<number> {
-    return this.host.call("peakMemory", null, "reading the memory in use");
-  }
-
-  close(): Promise<void> {
-    return this.host.close();
-  }
+/** The methods of a table, each of which calls its namesake in the engine's process. */
+function proxyOf(host: HostProcess, doing: Readonly<Record<string, (request: never) => string>>): object {
+  const method =
+    (name: string, about: (request: never) => string) =>
+    (request: unknown = null, onEvent?: (event: unknown) => void): Promise<unknown> =>
+      host.call(name as HostMethod, request as never, about(request as never), onEvent);
+  return Object.fromEntries(Object.entries(doing).map(([name, about]) => [name, method(name, about)]));
 }
 
 /** Engines that end with this process: one that is busy in native code would not notice before it is done that its parent is gone. */

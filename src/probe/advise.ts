@@ -1,3 +1,4 @@
+import { reading } from "../engine/layer-reader.js";
 import { at } from "../assert.js";
 import { openAdapter } from "../adapter/open-adapter.js";
 import type { BaseModel } from "../adapter/base-model.js";
@@ -227,7 +228,11 @@ async function importancesOf(
   prompts: readonly CkaPrompt[],
 ): Promise<LayerImportance[]> {
   const contextSize = contextSizeFor(Math.max(...prompts.map(({ tokens }) => tokens.length)));
-  const states = await engine.hiddenStates({ pieces: [], context: { ...context, contextSize }, prompts });
+  const states = await reading(engine, "hiddenStates").hiddenStates({
+    pieces: [],
+    context: { ...context, contextSize },
+    prompts,
+  });
   onPass();
   return layerImportances(states);
 }

@@ -1,3 +1,4 @@
+import { reading } from "../engine/layer-reader.js";
 import { at } from "../assert.js";
 import { adapterStorage, baseStorage, type LayerStorage } from "./layer-storage.js";
 import type { CardPlan } from "./card-plan.js";
@@ -53,10 +54,10 @@ export interface LayerCard {
 export async function measureBase(run: CardRun, { settings }: CardPlan): Promise<BaseRow[]> {
   const { engine, model, onPass } = run;
   const storage = await baseStorage(model);
-  const modules = await engine.moduleEnergies(wholePass(run, []));
+  const modules = await reading(engine, "moduleEnergies").moduleEnergies(wholePass(run, []));
   onPass();
   const energies = layerEnergies(modules, model.layerCount);
-  const base = layerMicroseconds(await engine.layerTimes(wholePass(run, [])), model.layerCount);
+  const base = layerMicroseconds(await reading(engine, "layerTimes").layerTimes(wholePass(run, [])), model.layerCount);
   onPass();
   const { directions, parts } = settings;
   const norms = parts.includes("gradient")
@@ -85,9 +86,15 @@ export async function measureCard(
   const parts = new Set(plan.settings.parts);
   const bases = await measureBase(run, plan);
   const full = run.piecesOf(new Map(adapter.modules.map(({ name }) => [name, 1])));
-  const energies = layerEnergies(await engine.moduleEnergies(wholePass(run, full)), model.layerCount);
+  const energies = layerEnergies(
+    await reading(engine, "moduleEnergies").moduleEnergies(wholePass(run, full)),
+    model.layerCount,
+  );
   onPass();
-  const adapted = layerMicroseconds(await engine.layerTimes(wholePass(run, full)), model.layerCount);
+  const adapted = layerMicroseconds(
+    await reading(engine, "layerTimes").layerTimes(wholePass(run, full)),
+    model.layerCount,
+  );
   onPass();
   const isWeighed = parts.has("nll") || parts.has("coupling");
   const leftOut = isWeighed ? await leaveOut(run, plan.singles, plan.pairs) : undefined;

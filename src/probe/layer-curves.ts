@@ -1,5 +1,5 @@
 import { at } from "../assert.js";
-import type { LensReading } from "../engine/engine.js";
+import type { LensReading } from "../engine/layer-reader.js";
 import { quantile, type Ends } from "../statistics/bootstrap-ends.js";
 import { eachResample, type ResampleOptions } from "../statistics/resample.js";
 import { kneeOf, largestRise, type KneeMethod } from "./knee.js";

@@ -1,8 +1,10 @@
+import { reading } from "../engine/layer-reader.js";
 import { defined } from "../assert.js";
 import { boundaryMask, type Mask } from "../adapter/mask.js";
 import { layerSizes, updateSizes, type LayerUpdateSize } from "../adapter/update-size.js";
 import { piecesOf, writePieces, type ScaledPiece } from "../adapter/pieces.js";
-import type { Engine, LensReading } from "../engine/engine.js";
+import type { Engine } from "../engine/engine.js";
+import type { LensReading } from "../engine/layer-reader.js";
 import { withTemporaryFolder } from "../files/temporary-folder.js";
 import type { SweepConfig } from "../sweep/config.js";
 import type { SweepInputs } from "../sweep/inputs/inputs.js";
@@ -142,7 +144,7 @@ async function measure(laidOut: LaidOut, measuring: Measuring): Promise<ProbeRes
     if (readings.has(boundary)) continue;
     const found: LensReading[] = [];
     const pieces = measuring.piecesFor(boundaryMask(inputs.adapter.modules, plan.layerCount, boundary));
-    await engine.lens({ pieces, context, prompts }, (reading) => {
+    await reading(engine, "lens").lens({ pieces, context, prompts }, (reading) => {
       found.push(reading);
       advance(1);
     });
@@ -267,5 +269,7 @@ async function importancesOf(
   const prompts = await ckaPrompts(engine, inputs, plan.selection, position);
   const longest = Math.max(...prompts.map(({ tokens }) => tokens.length));
   const contextSize = Math.max(context.contextSize, contextSizeFor(longest));
-  return layerImportances(await engine.hiddenStates({ pieces: [], context: { ...context, contextSize }, prompts }));
+  return layerImportances(
+    await reading(engine, "hiddenStates").hiddenStates({ pieces: [], context: { ...context, contextSize }, prompts }),
+  );
 }

@@ -1,3 +1,4 @@
+import { reading } from "../engine/layer-reader.js";
 import { join } from "node:path";
 import { at } from "../assert.js";
 import type { ScaledPiece } from "../adapter/pieces.js";
@@ -78,7 +79,7 @@ async function drawDirections(
   energies: readonly ModuleEnergy[],
   { layer, directions, generator }: { layer: number; directions: number; generator: RandomGenerator },
 ): Promise<Perturbation[][]> {
-  const moments = await run.engine.inputMoments({ ...wholePass(run, []), layer });
+  const moments = await reading(run.engine, "inputMoments").inputMoments({ ...wholePass(run, []), layer });
   run.onPass();
   const drawn = Array.from({ length: directions }, (): Perturbation[] => []);
   for (const moment of moments) {
@@ -121,7 +122,7 @@ async function estimate(run: CardRun, paths: readonly string[], step: number): P
 /** @throws EngineError where llama.cpp's graph applies no adapter to a module: its derivative would be taken for 0. */
 async function assertAdapted(run: CardRun, path: string, perturbations: readonly Perturbation[]): Promise<void> {
   const pass = wholePass({ ...run, prompts: run.prompts.slice(0, 1) }, [{ path, scale: 1 }]);
-  const seen = await run.engine.moduleEnergies(pass);
+  const seen = await reading(run.engine, "moduleEnergies").moduleEnergies(pass);
   const ignored = perturbations.filter(({ name }) => !seen.some((energy) => energy.name === name && energy.update > 0));
   if (ignored.length === 0) return;
   throw new EngineError({

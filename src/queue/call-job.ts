@@ -1,3 +1,4 @@
+import { reading } from "../engine/layer-reader.js";
 import type { Engine, ShortcutRequest } from "../engine/engine.js";
 import { QueueError } from "../errors.js";
 import { scaledPieces } from "./adapter-cache.js";
@@ -59,11 +60,15 @@ export async function performCall(
         positions,
       }));
       const { context } = call;
-      const states = await engine.hiddenStates({ pieces: scaledPieces(call.mask, pieces), context, prompts });
+      const states = await reading(engine, "hiddenStates").hiddenStates({
+        pieces: scaledPieces(call.mask, pieces),
+        context,
+        prompts,
+      });
       return states.map(({ values, ...rest }) => ({ ...rest, values: packFloats(values) }));
     }
     case "energies":
-      return engine.moduleEnergies({
+      return reading(engine, "moduleEnergies").moduleEnergies({
         pieces: scaledPieces(call.mask, pieces),
         context: call.context,
         prompts: call.prompts.map(({ id, tokens: hash }) => ({ id, tokens: tokensOf(hash) })),

@@ -8,8 +8,6 @@ import {
   type EngineInfo,
   type GenerateRequest,
   type Generation,
-  type HiddenRequest,
-  type HiddenStates,
   type Likelihood,
   type LikelihoodRequest,
   type LogitsRequest,
@@ -19,8 +17,8 @@ import {
   type ShortcutRequest,
   type Shortcuts,
 } from "../engine/engine.js";
+import type { HiddenRequest, HiddenStates, LayerReader } from "../engine/layer-reader.js";
 import type { ModuleEnergy, PassRequest } from "../engine/layer-passes.js";
-import { EngineError } from "../errors.js";
 import {
   AnswerRequest,
   answerSettings,
@@ -54,7 +52,7 @@ export interface RemoteParts {
 }
 
 /** The workers of a queue as one engine: what it is asked goes out as jobs, and any worker of the same class may answer. */
-export class RemoteEngine implements Engine {
+export class RemoteEngine implements Engine, Pick<LayerReader, "hiddenStates" | "moduleEnergies"> {
   readonly wavesInFlight = WAVES_IN_FLIGHT;
   private readonly book = new PieceCatalog();
   private readonly prompts = new WeakMap<readonly number[], string>();
@@ -167,18 +165,6 @@ export class RemoteEngine implements Engine {
     return checked(callResults.energies, result, "energies of modules");
   }
 
-  inputMoments(): Promise<never> {
-    return Promise.reject(notHere("second moments"));
-  }
-
-  layerTimes(): Promise<never> {
-    return Promise.reject(notHere("times of layers"));
-  }
-
-  lens(): Promise<never> {
-    return Promise.reject(notHere("the logit lens"));
-  }
-
   peakMemory(): Promise<number> {
     return Promise.resolve(Math.max(0, ...this.parts.dispatcher.workers.map((one) => one.enginePeakBytes)));
   }
@@ -249,8 +235,4 @@ function bundles(texts: readonly string[]): string[][] {
     }
   }
   return all;
-}
-
-function notHere(what: string): EngineError {
-  return new EngineError({ what: `${what} cannot be read through a queue`, fix: "Leave --redis out." });
 }

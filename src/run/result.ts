@@ -219,7 +219,7 @@ export const sweepResultSchema = z.strictObject({
   labels: z.record(z.string(), z.string()),
   candidates: z.array(candidate),
   choice: z.strictObject({
-    rule: z.string(),
+    rule: z.string().min(1),
     /** Points that K may lose against full; of the rule no-worse. */
     margin: z.number().optional(),
     floors: z.array(z.strictObject({ metric: z.string(), points: z.number() })),

@@ -1,5 +1,5 @@
 import { at } from "../assert.js";
-import type { HiddenStates } from "../engine/engine.js";
+import type { HiddenStates } from "../engine/layer-reader.js";
 import { isConstant, linearCka, unbiasedCka, type Rows } from "./cka.js";
 
 /** Samples that CKA is not computed below: of fewer, hundreds of features make any two layers look alike. */

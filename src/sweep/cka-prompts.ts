@@ -1,5 +1,6 @@
 import { at } from "../assert.js";
-import type { Engine, HiddenRequest } from "../engine/engine.js";
+import type { Engine } from "../engine/engine.js";
+import type { HiddenRequest } from "../engine/layer-reader.js";
 import type { CkaPosition } from "../strategy/layer-importance.js";
 import { continuedPrompts, withReferences } from "./ranking/continuations.js";
 import type { SweepInputs } from "./inputs/inputs.js";

@@ -163,7 +163,7 @@ it("outputs of 100,000 characters are scored by every metric there is", () => {
     ["a".repeat(100_000), ["a".repeat(99_999)]],
   ];
   const { scores, samples } = scored(rows, metricNames().join(","));
-  expect(scores.map(({ metric }) => metric)).toEqual(metricNames);
+  expect(scores.map(({ metric }) => metric)).toEqual(metricNames());
   for (const { value, low, high } of scores) {
     expect(value).toBeGreaterThanOrEqual(0);
     expect(value).toBeLessThanOrEqual(100.0001);

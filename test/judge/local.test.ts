@@ -54,11 +54,6 @@ function engineSaying(
     shortcuts: notNeeded,
     work: notNeeded,
     logLikelihoods: notNeeded,
-    hiddenStates: notNeeded,
-    lens: notNeeded,
-    moduleEnergies: notNeeded,
-    inputMoments: notNeeded,
-    layerTimes: notNeeded,
     peakMemory: notNeeded,
     close: () => Promise.resolve(),
   };

@@ -1,3 +1,4 @@
+import { reading } from "../../src/engine/layer-reader.js";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,7 +9,8 @@ import { loadPeftAdapter } from "../../src/adapter/load-peft-adapter.js";
 import { boundaryMask } from "../../src/adapter/mask.js";
 import { writePeftAsGguf } from "../../src/adapter/peft-to-gguf.js";
 import { piecesOf, writePieces, type ScaledPiece } from "../../src/adapter/pieces.js";
-import type { Engine, LensReading } from "../../src/engine/engine.js";
+import type { Engine } from "../../src/engine/engine.js";
+import type { LensReading } from "../../src/engine/layer-reader.js";
 import type { ContextShape } from "../../src/engine/layer-passes.js";
 import { openEngine } from "../../src/engine/process-engine.js";
 import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
@@ -78,7 +80,7 @@ describe.skipIf(!hasDirectCalls).each(architectures)(
       let worst = 1;
       let moved = 1;
       for (const [boundary, prompts] of Object.entries(expected.boundaries)) {
-        const found = await engine.hiddenStates({
+        const found = await reading(engine, "hiddenStates").hiddenStates({
           pieces: masks.get(Number(boundary)) ?? [],
           context,
           prompts: expected.prompts.map((tokens, i) => ({
@@ -111,13 +113,13 @@ describe.skipIf(!hasDirectCalls).each(architectures)(
         const [prompt, continuation] = [tokens.slice(0, 9), tokens.slice(9)];
         const readings: LensReading[] = [];
         const request = { pieces, context, prompts: [{ id: "0", tokens: prompt, continuation }] };
-        const reading = engine.lens(request, (one) => readings.push(one));
+        const ended = reading(engine, "lens").lens(request, (one) => readings.push(one));
         if (architecture === "gemma2") {
           // It scales what it takes in, hidden states too.
-          await expect(reading).rejects.toThrow(/does not give the model's own logits/);
+          await expect(ended).rejects.toThrow(/does not give the model's own logits/);
           continue;
         }
-        await reading;
+        await ended;
         const [{ truth, highest, layers } = { truth: [], highest: [], layers: 0 }] = readings;
         for (const [i, token] of continuation.entries()) {
           const logits = await engine.nextTokenLogits({

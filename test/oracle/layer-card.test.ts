@@ -1,3 +1,4 @@
+import { reading } from "../../src/engine/layer-reader.js";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -80,7 +81,7 @@ describe.skipIf(!hasDirectCalls).each(architectures)(
       const adapter = { ...(await loadGgufAdapter(converted)), sha256: architecture };
       const mask = boundaryMask(adapter.modules, base.layerCount, base.layerCount);
       const pieces = piecesOf(mask, await writePieces(adapter, [mask], scratch.path));
-      const found = await engine.moduleEnergies({ pieces, context, prompts });
+      const found = await reading(engine, "moduleEnergies").moduleEnergies({ pieces, context, prompts });
       const byName = new Map(found.map((energy) => [energy.name, energy]));
       expect([...byName.keys()].sort()).toEqual(
         expected.energies.map(({ layer, module }) => weightName(layer, module)).sort(),
@@ -93,7 +94,7 @@ describe.skipIf(!hasDirectCalls).each(architectures)(
           worst = Math.max(worst, Math.abs((own?.[which] ?? Number.NaN) / sums[which] - 1));
       }
       expect(worst).toBeLessThan(tolerance(architecture));
-      const bare = await engine.moduleEnergies({ pieces: [], context, prompts });
+      const bare = await reading(engine, "moduleEnergies").moduleEnergies({ pieces: [], context, prompts });
       expect(bare.map(({ update }) => update)).toEqual(bare.map(() => 0));
       // What the first layer takes in does not depend on the adapter; what the last one does.
       const inputOf = (energies: typeof found, layer: number): number =>
@@ -105,8 +106,8 @@ describe.skipIf(!hasDirectCalls).each(architectures)(
     });
 
     it("the trace of an input's second moment is its energy, and modules share inputs", async () => {
-      const energies = await engine.moduleEnergies({ pieces: [], context, prompts });
-      const moments = await engine.inputMoments({ pieces: [], context, prompts, layer: 1 });
+      const energies = await reading(engine, "moduleEnergies").moduleEnergies({ pieces: [], context, prompts });
+      const moments = await reading(engine, "inputMoments").inputMoments({ pieces: [], context, prompts, layer: 1 });
       expect(moments.flatMap(({ modules }) => modules).sort()).toEqual(
         energies.flatMap(({ name }) => (name.startsWith("blk.1.") ? [name] : [])).sort(),
       );
@@ -121,7 +122,7 @@ describe.skipIf(!hasDirectCalls).each(architectures)(
     });
 
     it("every layer has a time", async () => {
-      const times = await engine.layerTimes({ pieces: [], context, prompts });
+      const times = await reading(engine, "layerTimes").layerTimes({ pieces: [], context, prompts });
       expect(times.map(({ id, tokens }) => [id, tokens])).toEqual(prompts.map(({ id, tokens }) => [id, tokens.length]));
       for (const { milliseconds } of times) {
         expect(milliseconds.length).toBe(base.layerCount);
@@ -148,7 +149,7 @@ describe.skipIf(!hasDirectCalls).each(["llama", "phi3"])(
         });
         const run: CardRun = { engine, model, prompts, context, seed: 3, signal: undefined, onPass: () => undefined };
         expect(meanOf(await losses(run, []))).toBeCloseTo(residual.loss, 4);
-        const energies = await engine.moduleEnergies(wholePass(run, []));
+        const energies = await reading(engine, "moduleEnergies").moduleEnergies(wholePass(run, []));
         const norms = await residualNorms(run, energies, 24);
         let inside = 0;
         for (const { layer, norm, low, high, stepError } of norms) {

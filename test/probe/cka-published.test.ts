@@ -1,3 +1,4 @@
+import { reading } from "../../src/engine/layer-reader.js";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -69,7 +70,11 @@ describe.skipIf(!hasDirectCalls)(`CKA as the published script reads it ${skipped
   });
 
   it("gives the script's importances and order, but none to layer 0, which takes in the same everywhere", async () => {
-    const states = await engine.hiddenStates({ pieces: [], context, prompts: await readAt("published") });
+    const states = await reading(engine, "hiddenStates").hiddenStates({
+      pieces: [],
+      context,
+      prompts: await readAt("published"),
+    });
     const importances = layerImportances(states);
     expect(published.cka[0]).toBeLessThan(1e-6);
     expect(importances[0]).toEqual({ layer: 0, plain: null, unbiased: null });
@@ -85,7 +90,7 @@ describe.skipIf(!hasDirectCalls)(`CKA as the published script reads it ${skipped
     expect([lastOf(script).size, lastOf(prompt).size]).toEqual([1, 1]);
     expect(lastOf(response).size).toBeGreaterThan(1);
     expect(lastOf(response)).not.toContain([...lastOf(script)][0]);
-    const states = await engine.hiddenStates({ pieces: [], context, prompts: response ?? [] });
+    const states = await reading(engine, "hiddenStates").hiddenStates({ pieces: [], context, prompts: response ?? [] });
     const importances = layerImportances(states);
     expect(importances[0]?.plain).toBeGreaterThan(0);
     expect(importances[0]?.plain).toBeLessThan(0.999);

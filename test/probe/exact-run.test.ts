@@ -1,3 +1,4 @@
+import { reading } from "../../src/engine/layer-reader.js";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { readBaseModel, type BaseModel } from "../../src/adapter/base-model.js";
@@ -58,7 +59,7 @@ describe("derivatives of a quantised model", () => {
       signal: undefined,
       onPass: () => undefined,
     };
-    const energies = await run.engine.moduleEnergies(wholePass(run, []));
+    const energies = await reading(run.engine, "moduleEnergies").moduleEnergies(wholePass(run, []));
     const exact = await withExactRun(run, (own) => residualNorms(own, energies, 3));
     const own = { ...run, model: await readBaseModel(copy), engine: await open(copy) };
     expect(exact).toEqual(await withExactRun(own, (same) => residualNorms(same, energies, 3)));

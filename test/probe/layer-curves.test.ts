@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { LensReading } from "../../src/engine/engine.js";
+import type { LensReading } from "../../src/engine/layer-reader.js";
 import { seededGenerator } from "../../src/statistics/random.js";
 import {
   differenceCurve,

@@ -72,7 +72,7 @@ describe("the schema of result.json", () => {
   it.each([
     ["an older version", { schemaVersion: RESULT_SCHEMA_VERSION - 1 }],
     ["a newer version", { schemaVersion: RESULT_SCHEMA_VERSION + 1 }],
-    ["a rule that there is not", { choice: { ...sweepResult().choice, rule: "luck" } }],
+    ["a choice without a rule", { choice: { ...sweepResult().choice, rule: "" } }],
     ["a choice without reasons", { choice: { ...sweepResult().choice, reasons: undefined } }],
     ["a confirmation on another part", { confirmation: { ...sweepResult().confirmation, part: "all" } }],
     ["a field that nobody knows", { extra: 1 }],

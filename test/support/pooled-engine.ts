@@ -47,16 +47,7 @@ export function answersAsked(): number {
 /** The engine for one user: it stays open when that user closes it. */
 function counted(engine: Engine): Engine {
   return {
-    info: engine.info,
-    tokenize: (texts) => engine.tokenize(texts),
-    nextTokenLogits: (request) => engine.nextTokenLogits(request),
-    logLikelihoods: (request) => engine.logLikelihoods(request),
-    hiddenStates: (request) => engine.hiddenStates(request),
-    lens: (request, onReading) => engine.lens(request, onReading),
-    moduleEnergies: (request) => engine.moduleEnergies(request),
-    inputMoments: (request) => engine.inputMoments(request),
-    layerTimes: (request) => engine.layerTimes(request),
-    peakMemory: () => engine.peakMemory(),
+    ...engine,
     generate: (request, onGeneration) => {
       // Nobody takes the answers that speeds and costs are measured by.
       if (onGeneration) asked += request.prompts.length;
@@ -66,8 +57,6 @@ function counted(engine: Engine): Engine {
       asked += request.prompts.length * request.boundaries.length;
       return engine.generateShared(request, onGeneration);
     },
-    shortcuts: (request) => engine.shortcuts(request),
-    work: () => engine.work(),
     close: () => Promise.resolve(),
   };
 }

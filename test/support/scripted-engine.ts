@@ -66,11 +66,6 @@ export function scriptedEngine(
     shortcuts: notNeeded,
     work: notNeeded,
     logLikelihoods: notNeeded,
-    hiddenStates: notNeeded,
-    lens: notNeeded,
-    moduleEnergies: notNeeded,
-    inputMoments: notNeeded,
-    layerTimes: notNeeded,
     peakMemory: notNeeded,
     close: () => Promise.resolve(),
   };

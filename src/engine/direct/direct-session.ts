@@ -7,10 +7,6 @@ import { answerPrompts } from "../answer-prompts.js";
 import type {
   GenerateRequest,
   Generation,
-  HiddenRequest,
-  HiddenStates,
-  LensReading,
-  LensRequest,
   Likelihood,
   LikelihoodRequest,
   SharedGeneration,
@@ -20,17 +16,13 @@ import type {
   Work,
 } from "../engine.js";
 import type { ContextShape } from "../layer-passes.js";
-import type { InputMoment, LayerTimes, ModuleEnergy, MomentRequest, PassRequest } from "../layer-passes.js";
+import type { LayerReader } from "../layer-reader.js";
 import { directLikelihood } from "../likelihood.js";
 import { availableMemory } from "../machine.js";
 import type { DirectContext } from "./direct-context.js";
 import { DirectDecoder } from "./direct-decoder.js";
 import type { DirectModel } from "./direct-model.js";
-import { readHiddenStates } from "./hidden-states.js";
-import { readInputMoments } from "./input-moments.js";
-import { readLayerTimes } from "./layer-times.js";
-import { readLens } from "./lens.js";
-import { readModuleEnergies } from "./module-energies.js";
+import { layerMethods } from "./layer-methods.js";
 import { layerwiseRefusal } from "./one-layer-models.js";
 import { SharedLayers } from "./shared-layers.js";
 import { masksOf, TRIAL_TOKENS, tryBatches } from "./shortcuts.js";
@@ -86,24 +78,10 @@ export class DirectSession {
     }
   }
 
-  hiddenStates(request: HiddenRequest): HiddenStates[] {
-    return readHiddenStates(this.model, request);
-  }
-
-  async lens(request: LensRequest, onReading: (reading: LensReading) => void): Promise<void> {
-    await readLens(this.model, request, onReading);
-  }
-
-  moduleEnergies(request: PassRequest): ModuleEnergy[] {
-    return readModuleEnergies(this.model, request);
-  }
-
-  inputMoments(request: MomentRequest): InputMoment[] {
-    return readInputMoments(this.model, request);
-  }
-
-  layerTimes(request: PassRequest): LayerTimes[] {
-    return readLayerTimes(this.model, request);
+  /** What reads layers in this way. */
+  layerMethod<M extends keyof LayerReader>(method: M): (...given: Parameters<LayerReader[M]>) => unknown {
+    const read = layerMethods[method] as (model: DirectModel, ...given: Parameters<LayerReader[M]>) => unknown;
+    return (...given) => read(this.model, ...given);
   }
 
   async generateShared(request: SharedRequest, onGeneration: (shared: SharedGeneration) => void): Promise<void> {

@@ -1,4 +1,5 @@
-import type { HiddenRequest, HiddenStates } from "../engine.js";
+import type { HiddenStates } from "../layer-reader.js";
+import type { HiddenRequest } from "../layer-reader.js";
 import type { ContextShape } from "../layer-passes.js";
 import { batchesOf } from "./batches.js";
 import type { DirectContext, LoadedAdapter } from "./direct-context.js";

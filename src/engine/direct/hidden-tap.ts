@@ -1,6 +1,7 @@
 import koffi from "koffi";
 import { field } from "./ggml-tensor.js";
-import { nameStart, type TensorObserver } from "./graph-watch.js";
+import { GraphTap } from "./graph-tap.js";
+import { nameStart } from "./graph-watch.js";
 import { isLayerOutput, layerOf } from "./layer-tap.js";
 import type { LlamaLibrary } from "./llama-library.js";
 import type { Pointer } from "./native-array.js";
@@ -22,30 +23,27 @@ export interface WantedRows {
 }
 
 /** Copies the hidden states of chosen rows while a context evaluates a batch: before the first layer, after each, after the final norm. */
-export class HiddenTap implements TensorObserver {
+export class HiddenTap extends GraphTap {
   private wanted: WantedRows | undefined;
   private readonly seen = new Set<number>();
-  private fault: string | undefined;
 
   constructor(
     private readonly library: LlamaLibrary,
     private readonly layerCount: number,
     private readonly embeddingLength: number,
-  ) {}
+  ) {
+    super();
+  }
 
   /** @throws Error when llama.cpp's graph was not as expected: then nothing copied may be used. */
   collect<T>(wanted: WantedRows, evaluate: () => T): T {
     this.wanted = wanted;
     this.seen.clear();
-    this.fault = undefined;
+    const expected = this.layerCount + 2;
     try {
-      const result = evaluate();
-      const fault = this.faultSeen();
-      if (fault !== undefined) throw new Error(fault);
-      if (this.seen.size !== this.layerCount + 2) {
-        throw new Error(`${this.seen.size} hidden states were seen, ${this.layerCount + 2} expected`);
-      }
-      return result;
+      return this.during(evaluate, () =>
+        this.seen.size === expected ? undefined : `${this.seen.size} hidden states were seen, ${expected} expected`,
+      );
     } finally {
       this.wanted = undefined;
     }
@@ -63,7 +61,7 @@ export class HiddenTap implements TensorObserver {
     const rows = Number(koffi.decode.int64(field(tensor, "ne", 1)));
     const isWhole = rows === wanted.count;
     if (columns !== this.embeddingLength || (!isWhole && rows !== wanted.rows.length)) {
-      this.fault = `a hidden state has ${rows} rows of ${columns}, ${wanted.count} of ${this.embeddingLength} expected`;
+      this.fail(`a hidden state has ${rows} rows of ${columns}, ${wanted.count} of ${this.embeddingLength} expected`);
       return;
     }
     const bytes = columns * Float32Array.BYTES_PER_ELEMENT;
@@ -71,11 +69,6 @@ export class HiddenTap implements TensorObserver {
       this.library.readTensor(tensor, wanted.destination(state, i), (isWhole ? row : i) * bytes, bytes);
     }
     this.seen.add(state);
-  }
-
-  /** Set while the graph ran. */
-  private faultSeen(): string | undefined {
-    return this.fault;
   }
 
   private stateOf(tensor: Pointer, start: bigint): number | undefined {

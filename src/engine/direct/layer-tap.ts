@@ -1,6 +1,7 @@
 import koffi from "koffi";
 import { field, nameOf } from "./ggml-tensor.js";
-import { nameStart, type TensorObserver } from "./graph-watch.js";
+import { GraphTap } from "./graph-tap.js";
+import { nameStart } from "./graph-watch.js";
 import type { LlamaLibrary } from "./llama-library.js";
 import type { Pointer } from "./native-array.js";
 
@@ -9,16 +10,17 @@ const LAYER_OUTPUT = nameStart("l_out-");
 const LAYER_OUTPUT_MASK = (1n << 48n) - 1n;
 
 /** Copies what layers put out (the tensors `l_out-N` of llama.cpp's graphs) while a context evaluates a batch. */
-export class LayerTap implements TensorObserver {
+export class LayerTap extends GraphTap {
   private destination: (layer: number) => Pointer | undefined = () => undefined;
   private rows = 0;
   private seen = 0;
-  private fault: string | undefined;
 
   constructor(
     private readonly library: LlamaLibrary,
     private readonly embeddingLength: number,
-  ) {}
+  ) {
+    super();
+  }
 
   /**
    * Evaluates with the tap open.
@@ -36,13 +38,10 @@ export class LayerTap implements TensorObserver {
     this.rows = rows;
     this.destination = destination;
     this.seen = 0;
-    this.fault = undefined;
     try {
-      const result = evaluate();
-      const fault = this.faultSeen();
-      if (fault !== undefined) throw new Error(fault);
-      if (this.seen !== expected) throw new Error(`${this.seen} layers put something out, ${expected} expected`);
-      return result;
+      return this.during(evaluate, () =>
+        this.seen === expected ? undefined : `${this.seen} layers put something out, ${expected} expected`,
+      );
     } finally {
       this.destination = () => undefined;
     }
@@ -58,16 +57,11 @@ export class LayerTap implements TensorObserver {
     const columns = Number(koffi.decode.int64(field(tensor, "ne", 0)));
     const rows = Number(koffi.decode.int64(field(tensor, "ne", 1)));
     if (columns !== this.embeddingLength || rows !== this.rows) {
-      this.fault = `a layer put out ${rows} rows of ${columns}, ${this.rows} of ${this.embeddingLength} expected`;
+      this.fail(`a layer put out ${rows} rows of ${columns}, ${this.rows} of ${this.embeddingLength} expected`);
       return;
     }
     this.seen += 1;
     this.library.readTensor(tensor, to, 0, rows * columns * Float32Array.BYTES_PER_ELEMENT);
-  }
-
-  /** Set while the graph ran. */
-  private faultSeen(): string | undefined {
-    return this.fault;
   }
 }
 

@@ -1,27 +1,28 @@
 import { at } from "../../assert.js";
 import type { LayerTimes, PassRequest } from "../layer-passes.js";
 import type { DirectModel } from "./direct-model.js";
-import type { TensorObserver } from "./graph-watch.js";
+import { GraphTap } from "./graph-tap.js";
 import { isEmbedding } from "./hidden-tap.js";
 import { isLayerOutput, layerOf } from "./layer-tap.js";
 import type { Pointer } from "./native-array.js";
 import { passOver } from "./whole-pass.js";
 
 /** Notes when layers are done. llama.cpp computes a graph up to what is asked for, so the time between two of them is a layer's. */
-class LayerClock implements TensorObserver {
+class LayerClock extends GraphTap {
   private last = 0;
   private next = 0;
-  private fault: string | undefined;
 
-  constructor(private readonly milliseconds: Float64Array) {}
+  constructor(private readonly milliseconds: Float64Array) {
+    super();
+  }
 
   /** Adds a batch's times. @throws Error when the layers did not come one after another. */
   time(evaluate: () => unknown): void {
     this.next = 0;
-    this.fault = undefined;
-    evaluate();
-    const fault = this.faultSeen();
-    if (fault !== undefined) throw new Error(fault);
+    const expected = this.milliseconds.length;
+    this.during(evaluate, () =>
+      this.next === expected ? undefined : `${this.next} layers were seen, ${expected} expected`,
+    );
   }
 
   wants(_tensor: Pointer, start: bigint): boolean {
@@ -32,17 +33,11 @@ class LayerClock implements TensorObserver {
     const now = performance.now();
     if (isLayerOutput(start)) {
       const layer = layerOf(tensor);
-      if (layer !== this.next) this.fault ??= `layer ${layer} came where layer ${this.next} was expected`;
+      if (layer !== this.next) this.fail(`layer ${layer} came where layer ${this.next} was expected`);
       this.milliseconds[layer] = at(this.milliseconds, layer) + now - this.last;
       this.next = layer + 1;
     }
     this.last = performance.now();
-  }
-
-  /** Set while the graph ran. */
-  private faultSeen(): string | undefined {
-    const expected = this.milliseconds.length;
-    return this.fault ?? (this.next === expected ? undefined : `${this.next} layers were seen, ${expected} expected`);
   }
 }
 

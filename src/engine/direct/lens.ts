@@ -1,7 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import { at } from "../../assert.js";
 import { withTemporaryFolder } from "../../files/temporary-folder.js";
-import type { LensReading, LensRequest } from "../engine.js";
+import type { LensReading } from "../layer-reader.js";
+import type { LensRequest } from "../layer-reader.js";
 import type { DirectContext } from "./direct-context.js";
 import { DirectModel } from "./direct-model.js";
 import { HiddenReader, type NativeStates } from "./hidden-states.js";

@@ -1,8 +1,7 @@
 import koffi from "koffi";
 import { at } from "../../assert.js";
-import { messageOf } from "../../errors.js";
 import { field, GGML_TYPES, nameOf } from "./ggml-tensor.js";
-import type { TensorObserver } from "./graph-watch.js";
+import { GraphTap } from "./graph-tap.js";
 import type { LlamaLibrary } from "./llama-library.js";
 import { allocate, pointerAt, release, type NativeArray, type Pointer } from "./native-array.js";
 
@@ -37,18 +36,18 @@ type Product = { readonly kind: "product" | "expertProduct" | "update"; readonly
  * Shows what llama.cpp multiplies with the weights of its layers. Its graphs have W x as a product whose first operand is the weight, and for
  * each adapter the scaled product of B and A x (llm_graph_context::build_lora_mm, and build_lora_mm_id for experts).
  */
-export class ModuleTap implements TensorObserver {
+export class ModuleTap extends GraphTap {
   private readonly operations: { readonly product: number; readonly expertProduct: number; readonly scale: number };
   /** Names by the address of a weight: weights stay where they are, and nothing else is ever put there. */
   private readonly names = new Map<Pointer, string>();
   private buffer: NativeArray<Float32Array> | undefined;
   private rows = 0;
-  private fault: string | undefined;
 
   constructor(
     private readonly library: LlamaLibrary,
     private readonly observer: ProductObserver,
   ) {
+    super();
     const { ggml } = library;
     this.operations = {
       product: ggml.operation("MUL_MAT"),
@@ -64,11 +63,8 @@ export class ModuleTap implements TensorObserver {
    */
   watch(rows: number, evaluate: () => unknown): void {
     this.rows = rows;
-    this.fault = undefined;
     try {
-      evaluate();
-      const fault = this.faultSeen();
-      if (fault !== undefined) throw new Error(fault);
+      this.during(evaluate);
     } finally {
       this.rows = 0;
     }
@@ -88,18 +84,13 @@ export class ModuleTap implements TensorObserver {
           this.read(which === "output" ? tensor : operand(tensor, 1)),
         );
     } catch (error) {
-      this.fault ??= messageOf(error);
+      this.fail(error);
     }
   }
 
   close(): void {
     if (this.buffer) release(this.library, this.buffer);
     this.buffer = undefined;
-  }
-
-  /** Set while the graph ran. */
-  private faultSeen(): string | undefined {
-    return this.fault;
   }
 
   private productOf(tensor: Pointer): Product | undefined {

@@ -2,7 +2,8 @@ import koffi from "koffi";
 import { at } from "../../assert.js";
 import { field, GGML_TYPES, TENSOR } from "./ggml-tensor.js";
 import type { Plan } from "./ggml-library.js";
-import { nameStart, type TensorObserver } from "./graph-watch.js";
+import { GraphTap } from "./graph-tap.js";
+import { nameStart } from "./graph-watch.js";
 import type { LlamaLibrary } from "./llama-library.js";
 import { allocate, pointerAt, release, viewOf, type NativeArray, type Pointer } from "./native-array.js";
 
@@ -35,7 +36,7 @@ interface Row {
  *
  * Expects sequences in streams of their own (`kv_unified` off) whose cells are their positions.
  */
-export class RowAttention implements TensorObserver {
+export class RowAttention extends GraphTap {
   private readonly rows: readonly Row[];
   private readonly graph: Pointer;
   private readonly threadpool: Pointer;
@@ -48,13 +49,13 @@ export class RowAttention implements TensorObserver {
   /** llama.cpp's own tensors of the layer that is computed. */
   private layer: readonly Pointer[] | undefined;
   private active = false;
-  private fault: string | undefined;
 
   /** @throws Error when ggml's tensors are not laid out as expected. */
   constructor(
     private readonly library: LlamaLibrary,
     private readonly threads: number,
   ) {
+    super();
     const { ggml } = library;
     const context = ggml.openGraphs(BYTES_OF_GRAPHS);
     if (context === null) throw new RangeError("no memory for graphs");
@@ -82,12 +83,8 @@ export class RowAttention implements TensorObserver {
   /** Evaluates with every row computed as though it came alone. @throws Error when llama.cpp's graph was not as expected. */
   asIfAlone<T>(evaluate: () => T): T {
     this.active = true;
-    this.fault = undefined;
     try {
-      const result = evaluate();
-      const fault = this.faultSeen();
-      if (fault !== undefined) throw new Error(fault);
-      return result;
+      return this.during(evaluate);
     } finally {
       this.active = false;
     }
@@ -101,18 +98,18 @@ export class RowAttention implements TensorObserver {
     this.layer = undefined;
     const output = pointerAt(field(tensor, "src"));
     if (koffi.decode.int32(field(output, "op")) !== this.operation) {
-      this.fault = "attention is not computed by ggml_flash_attn_ext";
+      this.fail("attention is not computed by ggml_flash_attn_ext");
       return;
     }
     const tensors = [...[0, 1, 2, 3].map((i) => pointerAt(field(output, "src", i))), output];
     for (const [part, address] of tensors.entries()) {
-      if (address === 0n) this.fault = "attention has no mask";
+      if (address === 0n) this.fail("attention has no mask");
       else this.library.ggml.copy(this.headers.address + BigInt(part * TENSOR.src), address, TENSOR.src);
     }
     if (this.header.getFloat32(PARTS.indexOf("output") * TENSOR.src + TENSOR.opParams + 4, true) !== 0) {
-      this.fault = "attention has a bias";
+      this.fail("attention has a bias");
     }
-    if (this.fault !== undefined || this.ne("k", 1) < SPLIT_CELLS || this.ne("q", 1) * this.ne("q", 3) === 1) return;
+    if (this.hasFailed || this.ne("k", 1) < SPLIT_CELLS || this.ne("q", 1) * this.ne("q", 3) === 1) return;
     this.layer = tensors;
     // What llama.cpp computes is thrown away, so it gets a single cell to look at.
     this.setCells(tensors, 1);
@@ -123,11 +120,6 @@ export class RowAttention implements TensorObserver {
     if (!tensors) return;
     this.setCells(tensors, this.ne("k", 1));
     this.recompute(tensors.map((address) => pointerAt(field(address, "data"))));
-  }
-
-  /** Set while the graph ran. */
-  private faultSeen(): string | undefined {
-    return this.fault;
   }
 
   private setCells(tensors: readonly Pointer[], cells: number): void {
@@ -195,7 +187,7 @@ export class RowAttention implements TensorObserver {
     const { ggml } = this.library;
     koffi.encode(this.graph + NODE_COUNT, "int", count);
     const status = ggml.compute(this.graph, this.planned());
-    if (status !== 0) this.fault = `ggml_graph_compute failed with ${status}`;
+    if (status !== 0) this.fail(`ggml_graph_compute failed with ${status}`);
   }
 
   /** What computing takes depends on heads and their lengths alone. */

@@ -1,3 +1,4 @@
+import { reading } from "../../engine/layer-reader.js";
 import { at, defined } from "../../assert.js";
 import { maskOf, type Mask } from "../../adapter/mask.js";
 import { piecesOf, writePieces, type Piece } from "../../adapter/pieces.js";
@@ -123,7 +124,9 @@ async function byCka({ inputs, plan, engine, onPass }: RankInput, by: CkaRanking
   }
   const longest = Math.max(...prompts.map(({ tokens }) => tokens.length));
   const context = { ...generation.context, sequences: 1, contextSize: contextSizeFor(longest) };
-  const importances = layerImportances(await engine.hiddenStates({ pieces: [], context, prompts }));
+  const importances = layerImportances(
+    await reading(engine, "hiddenStates").hiddenStates({ pieces: [], context, prompts }),
+  );
   onPass?.(1, 1);
   const covered = importances.filter(({ layer }) => inputs.adapter.coverage.includes(layer));
   const measured = rankedLayers(covered);
@@ -145,7 +148,10 @@ async function byEnergy(input: RankInput): Promise<LayerRanking> {
   const prompts = selection.map(({ prompt }) => prompt);
   const longest = Math.max(...prompts.map(({ tokens }) => tokens.length));
   const context = { ...generation.context, sequences: 1, contextSize: contextSizeFor(longest) };
-  const energies = layerEnergies(await engine.moduleEnergies({ pieces, context, prompts }), layerCount);
+  const energies = layerEnergies(
+    await reading(engine, "moduleEnergies").moduleEnergies({ pieces, context, prompts }),
+    layerCount,
+  );
   onPass?.(1, 1);
   const values = inputs.adapter.coverage.map((layer) => [layer, at(energies, layer).update] as const);
   return ranked("energy", new Map(values), {

@@ -1,3 +1,4 @@
+import { reading } from "../../../src/engine/layer-reader.js";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openEngine } from "../../../src/engine/process-engine.js";
@@ -56,7 +57,11 @@ describe.skipIf(!hasDirectCalls)(`energies of experts ${skippedWithoutDirectCall
       const [tokens = []] = await engine.tokenize(["What is it? And where, and when?".repeat(2)]);
       for (const module of Object.keys(sizes)) {
         const pieces = [{ path: path.replace("itself", module), scale: 1 }];
-        const energies = await engine.moduleEnergies({ pieces, context, prompts: [{ id: "0", tokens }] });
+        const energies = await reading(engine, "moduleEnergies").moduleEnergies({
+          pieces,
+          context,
+          prompts: [{ id: "0", tokens }],
+        });
         const own = energies.find(({ name }) => name === `blk.1.${module}.weight`);
         expect(own?.tokens).toBe(tokens.length);
         expect(own?.output).toBeGreaterThan(0);
