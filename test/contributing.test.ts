@@ -22,7 +22,7 @@ describe("CONTRIBUTING.md", () => {
   });
 
   it("shows the order that the test of imports holds", () => {
-    const shown = /```text\nindex([\s\S]*?)```/.exec(text)?.[0].replace(/```(text)?/g, "") ?? "";
+    const shown = /```text\ncli([\s\S]*?)```/.exec(text)?.[0].replace(/```(text)?/g, "") ?? "";
     expect(shown.split("->").map((level) => level.split(",").map((room) => room.trim()))).toEqual(LEVELS);
   });
 

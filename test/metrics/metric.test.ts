@@ -79,7 +79,8 @@ describe("every metric", () => {
     fc.assert(
       fc.property(answer, answers, fc.constantFrom(...everyMetric), (prediction, references, metric) => {
         const value = perSample(metric, prediction, references);
-        expect(value >= 0 && value <= 1).toBe(true);
+        // sacreBLEU's own sentence score of a perfect answer is 100.00000000000004.
+        expect(value >= 0 && value <= 1 + 1e-12).toBe(true);
       }),
     );
   });

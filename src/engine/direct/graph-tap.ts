@@ -18,6 +18,11 @@ export abstract class GraphTap implements TensorObserver {
     return this.fault !== undefined;
   }
 
+  /** Set while the graph ran. */
+  private faultSeen(): string | undefined {
+    return this.fault;
+  }
+
   /**
    * Evaluates with the tap open.
    * @param missing asked afterwards what was not seen, undefined where all was.
@@ -26,7 +31,7 @@ export abstract class GraphTap implements TensorObserver {
   protected during<T>(evaluate: () => T, missing: () => string | undefined = () => undefined): T {
     this.fault = undefined;
     const result = evaluate();
-    const fault = this.fault ?? missing();
+    const fault = this.faultSeen() ?? missing();
     if (fault !== undefined) throw new Error(fault);
     return result;
   }
