@@ -49,6 +49,7 @@ export { loadPredictions, type LoadedPredictions, type Prediction } from "./samp
 export { splitSamples } from "./samples/split.js";
 export type { LoadedSamples, LoadOptions, Sample, SampleFormat, SampleKind } from "./samples/sample.js";
 export { meanMetric, score, type MeanMetricParts, type Metric, type Score } from "./metrics/metric.js";
+export { rougeScores, type RougeScore, type RougeType } from "./metrics/rouge.js";
 export { metricByName, metricNames, metricsByList, registerMetric } from "./metrics/registry.js";
 export { registerTask, taskByName, taskNames, type Task, type TaskParts } from "./tasks/task.js";
 export { chooseBoundary, type Choice, type ChoiceInput } from "./choice/choose.js";

@@ -8,7 +8,6 @@ import { loadGgufAdapter } from "../../dist/adapter/load-gguf-adapter.js";
 import { writePeftAsGguf } from "../../dist/adapter/peft-to-gguf.js";
 import { selectModules } from "../../dist/adapter/select-modules.js";
 import { trimPeftAdapter } from "../../dist/adapter/trim-peft.js";
-import { loadOutputs } from "../../dist/samples/outputs.js";
 import { loadPredictions } from "../../dist/samples/predictions.js";
 import { loadSamples } from "../../dist/samples/load.js";
 import { readMasks } from "../../dist/strategy/masks-file.js";
@@ -63,12 +62,6 @@ const TRANSLATIONS = 'source\ttarget\nGood "day"\tGuten Tag\na b\tc d\n';
 const PREDICTIONS = ["Ann", "1999"]
   .map((p, i) => JSON.stringify({ id: i, prediction: p, references: [p, "x"] }))
   .join("\n");
-const OUTPUTS = [0, 4]
-  .map((boundary) =>
-    JSON.stringify({ boundary, part: "selection", sampleId: "a", output: "Ann", tokens: [1, 2], stop: "eog" }),
-  )
-  .join("\n");
-
 /** What a mutated file is read by. Each kind writes its file into a folder and runs all that a command does before an engine starts. */
 export async function makeKinds(scratch) {
   const base = await readBaseModel(fixture("base.gguf"));
@@ -150,7 +143,6 @@ export async function makeKinds(scratch) {
     text("table.tsv", TABLE, (path) => loadSamples(path, { kind: "yes-no" })),
     text("translations.tsv", TRANSLATIONS, (path) => loadSamples(path, { kind: "translation" })),
     text("predictions.jsonl", PREDICTIONS, (path) => loadPredictions(path, {}), true),
-    text("outputs.jsonl", OUTPUTS, (path) => loadOutputs(path), true),
     text("prompt.jinja", readFileSync(bundledPrompt("qa.jinja"), "utf8"), async (path) => {
       const sample = { id: "1", variables: { question: "Q", context: "C", x: [1, { y: 2 }] }, references: ["R"] };
       renderPrompt(await loadPrompt(path), sample, "data.jsonl");

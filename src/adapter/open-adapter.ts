@@ -1,7 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileError } from "../errors.js";
+import { makeTemporaryFolder } from "../files/temporary-folder.js";
 import type { Adapter, HashedAdapter } from "./adapter.js";
 import type { BaseModel } from "./base-model.js";
 import { loadAdapter } from "./either-form.js";
@@ -37,10 +35,7 @@ export async function openAdapter(path: string, model: BaseModel): Promise<Opene
       close: () => Promise.resolve(),
     };
   }
-  const folder = await mkdtemp(join(tmpdir(), "boundary-adapter-")).catch((cause: unknown) => {
-    throw fileError(tmpdir(), "write", cause);
-  });
-  const close = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  const { path: folder, remove: close } = await makeTemporaryFolder("adapter");
   try {
     const converted = join(folder, "adapter.gguf");
     await writePeftAsGguf(either.adapter, model, converted, { overwrite: false });

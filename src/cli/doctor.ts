@@ -1,3 +1,4 @@
+import { gib } from "../files/gib.js";
 import { Command } from "commander";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { paint } from "../report/paint.js";
@@ -76,13 +77,12 @@ interface Facts {
 }
 
 function asText({ backends, cores, memory, used, versions: known }: Facts): string {
-  const gib = (bytes: number | null | undefined): string =>
-    typeof bytes === "number" ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : "none";
+  const amount = (bytes: number | null | undefined): string => (typeof bytes === "number" ? gib(bytes) : "none");
   const backendLines = backends.map((backend) => {
     const name = (backend.gpu === "off" ? "cpu" : backend.gpu).padEnd(8);
     if ("problem" in backend) return `  ${name} ${paint.yellow("not here")}`;
     const { devices, gpuMemory } = backend.info;
-    return `  ${name} ${paint.green("works")}${devices.length > 0 ? `: ${devices.join(", ")}, ${gib(gpuMemory)}` : ""}`;
+    return `  ${name} ${paint.green("works")}${devices.length > 0 ? `: ${devices.join(", ")}, ${amount(gpuMemory)}` : ""}`;
   });
   return [
     "versions",
@@ -92,9 +92,9 @@ function asText({ backends, cores, memory, used, versions: known }: Facts): stri
     `  allowed        ${cores["allowed"] ?? "?"} (CPU affinity)`,
     `  container      ${cores["containerQuota"] ?? "no quota"}`,
     "memory",
-    `  total          ${gib(memory["total"])}`,
-    `  container      ${memory["containerLimit"] === null ? "no limit" : gib(memory["containerLimit"])}`,
-    `  available      ${gib(memory["available"])}`,
+    `  total          ${amount(memory["total"])}`,
+    `  container      ${memory["containerLimit"] === null ? "no limit" : amount(memory["containerLimit"])}`,
+    `  available      ${amount(memory["available"])}`,
     "backends",
     ...backendLines,
     "a sweep would use",

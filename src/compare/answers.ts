@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { makeTemporaryFolder } from "../files/temporary-folder.js";
 import { join } from "node:path";
 import { at, defined } from "../assert.js";
 import { boundaryCandidates, type Candidate } from "../adapter/mask.js";
@@ -8,7 +7,7 @@ import { openAdapter, type OpenedAdapter } from "../adapter/open-adapter.js";
 import { writePieces } from "../adapter/pieces.js";
 import type { Engine, EngineInfo } from "../engine/engine.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
-import { fileError, UsageError } from "../errors.js";
+import { UsageError } from "../errors.js";
 import type { Sample } from "../samples/sample.js";
 import type { SweepConfig } from "../sweep/config.js";
 import { evaluate } from "../sweep/evaluate.js";
@@ -63,9 +62,7 @@ export async function answerLive(
   return withSession(config, hooks.signal, async (inputs, engine) => {
     check(inputs);
     const tokens = await engine.tokenize(inputs.samples.map(({ text }) => text));
-    const scratch = await mkdtemp(join(tmpdir(), "boundary-compare-")).catch((cause: unknown) => {
-      throw fileError(tmpdir(), "write", cause);
-    });
+    const scratch = await makeTemporaryFolder("compare");
     const opened: OpenedAdapter[] = [];
     let folder: RunFolder | undefined;
     let journal: Journal | undefined;
@@ -83,16 +80,16 @@ export async function answerLive(
         jobs.push({ system, inputs: own, plan, candidate: candidateOf(system, own, plan) });
       }
       folder = config.out === "" ? undefined : await RunFolder.take(config.out, runFingerprint(jobs), { fresh: false });
-      journal = await Journal.open(folder?.file("journal") ?? join(scratch, "journal.jsonl"));
+      journal = await Journal.open(folder?.file("journal") ?? join(scratch.path, "journal.jsonl"));
       const answers: SystemAnswers[] = [];
-      for (const job of jobs) answers.push(await answerOne(job, engine, journal, join(scratch, "pieces"), hooks));
+      for (const job of jobs) answers.push(await answerOne(job, engine, journal, join(scratch.path, "pieces"), hooks));
       const samples = at(jobs, 0).plan.selection.map(({ sample }) => sample);
       return { inputs, samples, info: engine.info, answers };
     } finally {
       await journal?.close();
       await folder?.release();
       for (const { close } of opened) await close();
-      await rm(scratch, { recursive: true, force: true });
+      await scratch.remove();
     }
   });
 }

@@ -81,6 +81,7 @@ export async function compareStrategies(
         return result;
       } finally {
         await journal.close();
+        await likelihoods.close();
       }
     } finally {
       await folder.release();

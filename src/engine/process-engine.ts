@@ -7,6 +7,7 @@ import { answerMethods, layerMethods } from "./methods.js";
 import { EngineLog } from "./engine-log.js";
 import { withGivenPaths } from "./given-paths.js";
 import { choiceOf, isWithoutGpu } from "./gpu-choice.js";
+import { gib } from "../files/gib.js";
 import { availableMemory, usableCores } from "./machine.js";
 import type { HostCalls, HostEvent, HostFailure, HostMethod, HostReply } from "./protocol.js";
 
@@ -197,7 +198,7 @@ function asError(failure: HostFailure, { about, params }: PendingCall, lines: re
     return new MemoryError(
       {
         what: `not enough memory while ${about}`,
-        actual: `${(available / 2 ** 30).toFixed(1)} GiB available`,
+        actual: `${gib(available)} available`,
         fix: `The engine says: ${message}. Lower --context-size, --max-tokens or --sequences, or use a smaller model.`,
       },
       Number.NaN,

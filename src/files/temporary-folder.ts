@@ -10,14 +10,27 @@ import { removeOnExit } from "./unfinished.js";
  * @throws FileError when it cannot be made.
  */
 export async function withTemporaryFolder<T>(purpose: string, use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), `boundary-${purpose}-`)).catch((cause: unknown) => {
+  const { path, remove } = await makeTemporaryFolder(purpose);
+  try {
+    return await use(path);
+  } finally {
+    await remove();
+  }
+}
+
+/** A folder that stays until it is removed, or until the process ends. @throws FileError when it cannot be made. */
+export async function makeTemporaryFolder(
+  purpose: string,
+): Promise<{ readonly path: string; readonly remove: () => Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), `boundary-${purpose}-`)).catch((cause: unknown) => {
     throw fileError(tmpdir(), "write", cause);
   });
-  const { finished } = removeOnExit(folder);
-  try {
-    return await use(folder);
-  } finally {
-    finished();
-    await rm(folder, { recursive: true, force: true });
-  }
+  const { finished } = removeOnExit(path);
+  return {
+    path,
+    remove: async () => {
+      finished();
+      await rm(path, { recursive: true, force: true });
+    },
+  };
 }

@@ -61,12 +61,6 @@ export function metadataNumber(metadata: GgufMetadata, key: string): number | un
     : undefined;
 }
 
-/** The boolean under `key`, or undefined when it is absent or of another type. */
-export function metadataBoolean(metadata: GgufMetadata, key: string): boolean | undefined {
-  const value = metadata.get(key)?.value;
-  return typeof value === "boolean" ? value : undefined;
-}
-
 /** The array under `key`, or undefined when it is absent or not an array. */
 export function metadataArray(metadata: GgufMetadata, key: string): readonly GgufScalar[] | undefined {
   const entry = metadata.get(key);

@@ -1,3 +1,4 @@
+import { gib } from "../files/gib.js";
 import { join } from "node:path";
 import { f32CopyBytes, hasF32Layers, writeF32Copy } from "../adapter/f32-copy.js";
 import { availableMemory } from "../engine/machine.js";
@@ -49,8 +50,4 @@ export async function withExactRun<T>(run: CardRun, use: (exact: CardRun) => Pro
       (exact) => use({ ...run, engine: exact, model: { ...model, path, files: [path] } }),
     );
   });
-}
-
-function gib(bytes: number): string {
-  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }

@@ -1,3 +1,4 @@
+import { gib } from "../files/gib.js";
 import type { BaseModel } from "../adapter/base-model.js";
 import type { EngineInfo } from "../engine/engine.js";
 import type { ContextShape } from "../engine/layer-passes.js";
@@ -25,7 +26,6 @@ export function assertAffordable(
   // Pieces are read into memory; together they are at most the adapter, plain and padded.
   const required = Math.max(0, ...caches) + 2 * job.adapterBytes;
   if (required > available) {
-    const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
     throw new MemoryError(
       {
         what: "a job takes more memory than this worker has",

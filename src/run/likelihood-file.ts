@@ -1,7 +1,5 @@
-import { appendFile } from "node:fs/promises";
 import { z } from "zod";
-import { fileError } from "../errors.js";
-import { readOptionalText } from "../files/read-whole.js";
+import { JsonlLog } from "../files/jsonl-log.js";
 
 const rowSchema = z.strictObject({
   /** Hash of all that decides the value. */
@@ -19,18 +17,17 @@ const rowSchema = z.strictObject({
 /** How probable a candidate finds a sample's reference. */
 export type LikelihoodRow = z.output<typeof rowSchema>;
 
-/** The append-only JSONL file in which a run keeps likelihoods, so that a resumed run weighs nothing twice. Lines that cannot be read are weighed again. */
+/** The file in which a run keeps likelihoods, so that a resumed run weighs nothing twice. Lines that cannot be read are weighed again. */
 export class LikelihoodFile {
   private constructor(
-    private readonly path: string,
+    private readonly log: JsonlLog,
     private readonly rows: Map<string, LikelihoodRow>,
   ) {}
 
-  /** @throws FileError when the file is there and cannot be read. */
+  /** The file is made with its first row. @throws FileError when it is there and cannot be read. */
   static async open(path: string): Promise<LikelihoodFile> {
-    const text = (await readOptionalText(path)) ?? "";
-    const rows = text.split("\n").flatMap((line) => parseRow(line));
-    return new LikelihoodFile(path, new Map(rows.map((row) => [row.key, row])));
+    const { log, rows } = await JsonlLog.open(path, parseRow, { isLazy: true });
+    return new LikelihoodFile(log, new Map(rows.map((row) => [row.key, row])));
   }
 
   get(key: string): LikelihoodRow | undefined {
@@ -39,19 +36,20 @@ export class LikelihoodFile {
 
   /** @throws FileError when the file cannot be written. */
   async add(rows: readonly LikelihoodRow[]): Promise<void> {
-    if (rows.length === 0) return;
     for (const row of rows) this.rows.set(row.key, row);
-    // A line break first: a killed run may have left half a line.
-    await appendFile(this.path, `\n${rows.map((row) => JSON.stringify(row)).join("\n")}\n`).catch((cause: unknown) => {
-      throw fileError(this.path, "write", cause);
-    });
+    await this.log.append(...rows);
+  }
+
+  /** Waits for what is still being written, then closes the file. */
+  close(): Promise<void> {
+    return this.log.close();
   }
 }
 
-function parseRow(line: string): LikelihoodRow[] {
+function parseRow(line: string): LikelihoodRow | undefined {
   try {
-    return [rowSchema.parse(JSON.parse(line))];
+    return rowSchema.parse(JSON.parse(line));
   } catch {
-    return [];
+    return undefined;
   }
 }

@@ -1,3 +1,4 @@
+import { gib } from "../files/gib.js";
 import { pino, destination } from "pino";
 import type { BaseModel } from "../adapter/base-model.js";
 import { contextBytes } from "../adapter/model-memory.js";
@@ -155,11 +156,10 @@ function contextsThatFit(
   const fitting = Math.floor(available / each);
   const least = contexts ?? 1;
   if (fitting >= least) return Math.min(wanted, fitting);
-  const gib = (bytes: number): string => `${(Math.max(0, bytes) / 2 ** 30).toFixed(1)} GiB`;
   throw new MemoryError(
     {
       what: `not enough memory for the model and ${least} context${least === 1 ? "" : "s"}`,
-      actual: `${gib(available)} available beside the model`,
+      actual: `${gib(Math.max(0, available))} available beside the model`,
       expected: `${gib(each * least)} (${sequences} sequences of ${contextSize} tokens each)`,
       fix: "Lower --context-size, --parallel or --contexts, or use a smaller model.",
     },

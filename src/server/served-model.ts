@@ -1,13 +1,12 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { homedir, tmpdir } from "node:os";
-import { join } from "node:path";
+import { makeTemporaryFolder } from "../files/temporary-folder.js";
+import { homedir } from "node:os";
 import type { HashedAdapter } from "../adapter/adapter.js";
 import { readBaseModel, withSha256, type HashedBaseModel } from "../adapter/base-model.js";
 import { boundaryMask } from "../adapter/mask.js";
 import { openAdapter } from "../adapter/open-adapter.js";
 import { piecesOf, writePieces, type ScaledPiece } from "../adapter/pieces.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
-import { fileError, RunFolderError, UsageError } from "../errors.js";
+import { RunFolderError, UsageError } from "../errors.js";
 import { exists } from "../files/atomic-file.js";
 import { assertBoundaries, loadRun, type FinishedRun } from "../run/load-run.js";
 
@@ -63,18 +62,16 @@ async function offerOf(
   closeAdapter: () => Promise<void>,
 ): Promise<ServedModel> {
   const { layerCount } = model;
-  const folder = await mkdtemp(join(tmpdir(), "boundary-serve-")).catch((cause: unknown) => {
-    throw fileError(tmpdir(), "write", cause);
-  });
+  const folder = await makeTemporaryFolder("serve");
   const close = async (): Promise<void> => {
-    await rm(folder, { recursive: true, force: true });
+    await folder.remove();
     await closeAdapter();
   };
   try {
     const masks = Array.from({ length: layerCount + 1 }, (_, boundary) => {
       return boundaryMask(adapter.modules, layerCount, boundary);
     });
-    const pieces = await writePieces(adapter, masks, folder);
+    const pieces = await writePieces(adapter, masks, folder.path);
     const byBoundary = masks.map((mask) => piecesOf(mask, pieces));
     const piecesOfBoundary = (boundary: number): readonly ScaledPiece[] => {
       const found = byBoundary[boundary];
@@ -83,7 +80,7 @@ async function offerOf(
     };
     return { model, adapter, models: modelsOf(layerCount, run), run, piecesOf: piecesOfBoundary, close };
   } catch (error) {
-    await rm(folder, { recursive: true, force: true });
+    await folder.remove();
     throw error;
   }
 }

@@ -51,6 +51,7 @@ export async function withOpenSweep<T>(
         return await use({ config, inputs, engine, folder, journal, likelihoods, hooks, laidOut });
       } finally {
         await journal.close();
+        await likelihoods.close();
       }
     } finally {
       await folder.release();

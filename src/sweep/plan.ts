@@ -1,3 +1,4 @@
+import { gib } from "../files/gib.js";
 import { at } from "../assert.js";
 import { digest } from "../files/digest.js";
 import { boundaryCandidates, maskCandidates, maskKey, type Candidate } from "../adapter/mask.js";
@@ -274,10 +275,6 @@ export function assertMemory(model: ModelMemory, { sequences, contextSize }: Con
     required,
     available,
   );
-}
-
-function gib(bytes: number): string {
-  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }
 
 function overflowError(

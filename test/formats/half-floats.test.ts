@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeBF16, decodeF16, encodeBF16, encodeF16, f16At } from "../../src/formats/half-floats.js";
+import { decodeBF16, decodeF16, f16At } from "../../src/formats/half-floats.js";
+import { encodeBF16, encodeF16 } from "../support/encode-half-floats.js";
 import goldens from "./goldens/quants.json" with { type: "json" };
 
 /** Every pattern of 16 bits, as a file would hold them. */

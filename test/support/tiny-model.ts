@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { decodeF16, encodeF16 } from "../../src/formats/half-floats.js";
+import { decodeF16 } from "../../src/formats/half-floats.js";
+import { encodeF16 } from "./encode-half-floats.js";
 import { ggmlType, ggmlTypeId } from "../../src/formats/ggml-types.js";
 import { writeGguf, type GgufTensorToWrite } from "../../src/formats/gguf-writer.js";
 import type { GgufMetadata, GgufValue } from "../../src/formats/gguf-value.js";

@@ -1,6 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { makeTemporaryFolder } from "../../files/temporary-folder.js";
 import type { ContextShape } from "../layer-passes.js";
 import type { DirectContext, HiddenRows } from "./direct-context.js";
 import { DirectModel } from "./direct-model.js";
@@ -37,11 +35,11 @@ export class LayerChain {
    */
   static async load(base: DirectModel, shape: ContextShape): Promise<LayerChain> {
     const { library, threads, embeddingLength } = base;
-    const folder = await mkdtemp(join(tmpdir(), "boundary-layers-"));
+    const folder = await makeTemporaryFolder("layers");
     const tap = new LayerTap(library, embeddingLength);
     const links: Link[] = [];
     try {
-      const paths = await writeOneLayerModels(base.path, folder);
+      const paths = await writeOneLayerModels(base.path, folder.path);
       for (const [layer, path] of paths.entries()) {
         const model = DirectModel.load(library, path, threads);
         const isLast = layer === paths.length - 1;
@@ -52,7 +50,7 @@ export class LayerChain {
       closeAll(links);
       throw error;
     } finally {
-      await rm(folder, { recursive: true, force: true });
+      await folder.remove();
     }
   }
 
