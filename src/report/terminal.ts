@@ -1,9 +1,10 @@
+import { defined } from "../assert.js";
 import { oneLine, paint } from "./paint.js";
 import type { SweepResult } from "../run/result.js";
 import { isFullEntry, nameIn } from "../run/entry-names.js";
 import { subjectOf } from "./subject.js";
 import { curveChart } from "./chart.js";
-import { confirmationTitle, pOf } from "./figures.js";
+import { confirmationTitle, labelOf, metricsOf, pOf, thousands } from "./figures.js";
 import { leftOut, selectionTitle } from "./left-out.js";
 import { points, signed, signedRange } from "../choice/format-points.js";
 import { plainTable } from "./table.js";
@@ -29,23 +30,24 @@ export function sweepReport(result: SweepResult): string {
 }
 
 /** The curve, where there is an axis: masks of which none is part of another have none. */
-function curve({ candidates, strategy, metric, labels }: SweepResult): string[] {
+function curve(result: SweepResult): string[] {
+  const { candidates, strategy, metric } = result;
   if (strategy && !strategy.nested) return [];
   const points = candidates.flatMap(({ boundary, selection }) => {
     const value = selection?.scores[metric]?.value;
     return value === undefined ? [] : [{ boundary, value }];
   });
   const axis = strategy ? "the number of layers kept" : "K";
-  const title = `${labels[metric] ?? metric} against ${axis} (selection)`;
+  const title = `${labelOf(result, metric)} against ${axis} (selection)`;
   return [curveChart(points, title, strategy ? "layers" : "K"), ""];
 }
 
 function selectionTable(result: SweepResult): string {
-  const metrics = metricNames(result);
+  const metrics = metricsOf(result);
   const table = plainTable([
     subjectOf(result).head,
     ...(result.strategy ? ["keeps"] : []),
-    ...metrics.map((metric) => result.labels[metric] ?? metric),
+    ...metrics.map((metric) => labelOf(result, metric)),
     "tokens/answer",
     "prefill tok/s",
     "decode tok/s",
@@ -71,7 +73,7 @@ function selectionTable(result: SweepResult): string {
 }
 
 function confirmationTable(result: SweepResult): string {
-  const { comparisons } = result.confirmation;
+  const byMetric = new Map(result.confirmation.comparisons.map((comparison) => [comparison.metric, comparison]));
   const table = plainTable([
     "metric",
     "base",
@@ -82,9 +84,15 @@ function confirmationTable(result: SweepResult): string {
     "p",
     "better/worse",
   ]);
-  for (const { label, base, full, chosen, chosenMinusFull: paired } of comparisons) {
+  for (const metric of metricsOf(result)) {
+    const {
+      base,
+      full,
+      chosen,
+      chosenMinusFull: paired,
+    } = defined(byMetric.get(metric), `the comparison in ${metric}`);
     table.push([
-      label,
+      labelOf(result, metric),
       points(base),
       points(full),
       points(chosen),
@@ -99,7 +107,7 @@ function confirmationTable(result: SweepResult): string {
 
 /** Base, full and chosen in each group, by the primary metric; on the holdout where there is one. */
 function groupTable(result: SweepResult): string[] {
-  const { metric, labels, choice, data } = result;
+  const { metric, choice, data } = result;
   const part = data.holdout.length > 0 ? "holdout" : "selection";
   const columns = result.candidates.filter((candidate) => {
     const isEnd = candidate.keptModules === 0 || isFullEntry(candidate, result);
@@ -116,11 +124,7 @@ function groupTable(result: SweepResult): string[] {
     const cells = columns.map((candidate) => points(candidate[part]?.groups[group]?.[metric]?.value ?? Number.NaN));
     table.push([group, String(own[metric]?.n ?? 0), ...cells]);
   }
-  return ["", paint.bold(`${labels[metric] ?? metric} by group (${part})`), table.toString()];
-}
-
-function metricNames(result: SweepResult): string[] {
-  return result.confirmation.comparisons.map(({ metric }) => metric);
+  return ["", paint.bold(`${labelOf(result, metric)} by group (${part})`), table.toString()];
 }
 
 function boundaryLabel(candidate: Candidate, result: SweepResult): string {
@@ -137,9 +141,6 @@ function boundaryLabel(candidate: Candidate, result: SweepResult): string {
 }
 
 function scoreCell(part: PartScores, metric: string): string {
-  return part.scores[metric]?.value.toFixed(1) ?? "";
-}
-
-function thousands(value: number): string {
-  return value.toLocaleString("en-US");
+  const value = part.scores[metric]?.value;
+  return value === undefined ? "" : points(value);
 }

@@ -225,7 +225,7 @@ describe("boundary score of a finished run", () => {
 
   it("is shown as a sweep's end is", async () => {
     const { stdout } = await callCli(["score", run(), "--metrics", "contains", "--group-by", "kind"]);
-    expect(stdout).toMatch(/^K +contains +contains \(plain\) +tokens\/answer/m);
+    expect(stdout).toMatch(/^K +contains \(plain\) +contains +tokens\/answer/m);
     expect(stdout).toContain("contains (plain) by group (holdout)");
   });
 

@@ -27,10 +27,10 @@ describe("the report of a sweep", () => {
     const head = words.findIndex(([first]) => first === "K");
     expect(words.slice(head - 1, head + 4)).toEqual([
       ["Selection: 20 samples, every boundary"],
-      ["K", "EM", "contains", "tokens/answer", "prefill tok/s", "decode tok/s", "adapter bytes"],
-      ["0 base", "10.0", "11.0", "3.3", "1000", "51", "0"],
-      ["2 *", "45.0", "46.0", "3.3", "1002", "53", "1,234,567"],
-      ["4 (= 5-6) full", "44.0", "45.0", "3.3", "1004", "55", "2,469,134"],
+      ["K", "contains", "EM", "tokens/answer", "prefill tok/s", "decode tok/s", "adapter bytes"],
+      ["0 base", "11.0", "10.0", "3.3", "1000", "51", "0"],
+      ["2 *", "46.0", "45.0", "3.3", "1002", "53", "1,234,567"],
+      ["4 (= 5-6) full", "45.0", "44.0", "3.3", "1004", "55", "2,469,134"],
     ]);
   });
 
@@ -41,8 +41,8 @@ describe("the report of a sweep", () => {
     expect(words.slice(head - 1, head + 3)).toEqual([
       ["Holdout: 20 samples that chose nothing"],
       ["metric", "base", "full", "chosen (K=2)", "chosen - full", "95 % interval", "p", "better/worse"],
-      ["EM", "10.0", "42.5", "40.0", "-2.5", "-10.0 to +5.0", "0.750", "1/2"],
       ["contains", "10.0", "42.5", "40.0", "-2.5", "-10.0 to +5.0", "0.750", "1/2"],
+      ["EM", "10.0", "42.5", "40.0", "-2.5", "-10.0 to +5.0", "0.750", "1/2"],
     ]);
   });
 
