@@ -55,8 +55,8 @@ export interface Drop {
   /** K of the candidate that decided it. */
   readonly against: number;
   /** The nearest that the predicted difference (`behind`, `floor`) or the lower end of its interval (`passes`) comes to `limit`, in points. */
-  readonly reach?: number;
-  readonly limit?: number;
+  readonly reach?: number | undefined;
+  readonly limit?: number | undefined;
 }
 
 /** The first samples' statistics of a candidate in one metric. */

@@ -48,13 +48,9 @@ export function dropGroups(dropped: RaceEntry["dropped"], nameOf: (boundary: num
   for (const drop of dropped) {
     const last = groups.at(-1);
     const { boundary, samples } = drop;
-    const reason = REASONS[drop.reason](asDrop(drop), nameOf);
+    const reason = REASONS[drop.reason](drop, nameOf);
     if (last?.samples === samples && last.reason === reason) last.boundaries.push(boundary);
     else groups.push({ boundaries: [boundary], samples, reason });
   }
-  return groups.map(({ boundaries, samples, reason }) => ({ boundaries, samples, reason }));
-}
-
-function asDrop({ reach, limit, ...rest }: RaceEntry["dropped"][number]): Drop {
-  return { ...rest, ...(reach === undefined ? {} : { reach }), ...(limit === undefined ? {} : { limit }) };
+  return groups;
 }

@@ -1,6 +1,7 @@
 import { Template } from "@huggingface/jinja";
 import type { ChatModel } from "../tasks/chat.js";
 import { renderTemplate } from "../tasks/render.js";
+import { withThoughtClosed } from "../tasks/thoughts.js";
 import { messageOf } from "../errors.js";
 import { ApiError } from "./api-error.js";
 
@@ -13,9 +14,6 @@ export interface ChatMessage {
 /** Turns a conversation into the text that the model continues. @throws ApiError 400 when the model's template refuses it. */
 export type ConversationFormatter = (messages: readonly ChatMessage[]) => string;
 
-/** A reasoning model's template may leave a thought open for the model to fill. */
-const OPEN_THOUGHT = /<(think|thinking|reasoning)>\s*$/;
-
 /**
  * Puts conversations into the model's own chat template as `chatFormatter` puts a single message: with thinking switched off where
  * the template knows `enable_thinking`, and an opened thought closed where it does not. Undefined for a model without a template.
@@ -27,7 +25,7 @@ export function conversationFormatter(model: ChatModel): ConversationFormatter |
     const values = { add_generation_prompt: true, enable_thinking: false };
     try {
       const tokens = { bos_token: model.bosText, eos_token: model.eosText };
-      return closeThought(renderTemplate(template, { messages, ...values, ...tokens }));
+      return withThoughtClosed(renderTemplate(template, { messages, ...values, ...tokens }));
     } catch (cause) {
       const reason = messageOf(cause);
       throw new ApiError({
@@ -38,9 +36,4 @@ export function conversationFormatter(model: ChatModel): ConversationFormatter |
       });
     }
   };
-}
-
-function closeThought(text: string): string {
-  const tag = OPEN_THOUGHT.exec(text)?.[1];
-  return tag === undefined ? text : `${text.trimEnd()}\n\n</${tag}>\n\n`;
 }

@@ -1,6 +1,7 @@
 import type { Template } from "@huggingface/jinja";
 import { TemplateError, UsageError, messageOf } from "../errors.js";
 import { parseTemplate, renderTemplate } from "./render.js";
+import { withThoughtClosed } from "./thoughts.js";
 
 /** What a model brings for its chat template. */
 export interface ChatModel {
@@ -15,9 +16,6 @@ export type TemplateChoice = "chat" | "raw";
 
 /** Turns a user message into the text to be tokenised. */
 export type ChatFormatter = (userMessage: string) => string;
-
-/** A reasoning model's template may leave a thought open for the model to fill. */
-const OPEN_THOUGHT = /<(think|thinking|reasoning)>\s*$/;
 
 /**
  * Wraps a user message in the model's own chat template, with thinking switched off where the template knows `enable_thinking`
@@ -39,7 +37,7 @@ export function chatFormatter(model: ChatModel, choice: TemplateChoice, system: 
       ...(system === undefined ? [] : [{ role: "system", content: system }]),
       { role: "user", content: user },
     ];
-    return closeThought(render(template, messages, model));
+    return withThoughtClosed(render(template, messages, model));
   };
 }
 
@@ -63,11 +61,6 @@ function render(template: Template, messages: { role: string; content: string }[
   } catch (cause) {
     throw templateError(model.path, "refuses the messages", cause);
   }
-}
-
-function closeThought(text: string): string {
-  const tag = OPEN_THOUGHT.exec(text)?.[1];
-  return tag === undefined ? text : `${text.trimEnd()}\n\n</${tag}>\n\n`;
 }
 
 function templateError(path: string, what: string, cause: unknown): TemplateError {

@@ -53,6 +53,13 @@ export function withoutThoughts(output: string, marks: readonly ThoughtMarks[] =
   return stripThoughts(output, marks).trim();
 }
 
+/** A prompt whose last words open a thought for the model to fill, with that thought closed at once. Any other as it is. */
+export function withThoughtClosed(prompt: string): string {
+  const text = prompt.trimEnd();
+  const marks = thoughtMarks.find(({ open }) => text.endsWith(open));
+  return marks === undefined ? prompt : `${text}\n\n${marks.close}\n\n`;
+}
+
 /** Linear in the length of the text, whatever marks it holds. */
 function withoutComplete(text: string, open: string, close: string): string {
   let kept = "";

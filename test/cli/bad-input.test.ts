@@ -348,7 +348,7 @@ describe("output", () => {
     const { code, stdout, stderr } = await runCli(sweepArguments(fixture, at("table"), "--boundaries", "0-full:2"));
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /K\s+EM\s+F1\s+contains\s+contains \(plain\)\s+tokens\/answer\s+prefill tok\/s\s+decode tok\/s\s+adapter bytes/,
+      /K\s+contains \(plain\)\s+EM\s+F1\s+contains\s+tokens\/answer\s+prefill tok\/s\s+decode tok\/s\s+adapter bytes/,
     );
     expect(stdout).toContain("contains (plain) against K (selection)");
     expect(stdout).toMatch(/metric\s+base\s+full\s+chosen \(K=4\)\s+chosen - full\s+95 % interval\s+p\s+better\/worse/);

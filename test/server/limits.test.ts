@@ -348,8 +348,9 @@ describe("under load", () => {
     await expect(fetch(`${url}/health`)).rejects.toThrow();
     const ends = await Promise.all(streams.map(async (answer) => (await answer.text()).split("\n\n").slice(-3)));
     for (const [last, done] of ends) {
+      // Sampled without a seed: an answer may also end by itself.
       expect(last).toMatch(
-        /"finish_reason":"length"|^data: \{"error":\{"message":".+","type":"server_error",.*"draining"/,
+        /"finish_reason":"(?:length|stop)"|^data: \{"error":\{"message":".+","type":"server_error",.*"draining"/,
       );
       expect(done).toBe("data: [DONE]");
     }

@@ -132,7 +132,9 @@ describe("scoring a finished run again", () => {
     const metric = await failureOf(UsageError, () => rescore(at("confirmed"), { metric: "contians" }));
     expect(metric.message).toContain("Did you mean contains?");
     const rule = await failureOf(UsageError, () => rescore(at("confirmed"), { rule: "luck" }));
-    expect(rule.message).toMatch(/unknown rule: found "luck", expected one of best, one-se, no-worse, paper\. Did you mean/);
+    expect(rule.message).toMatch(
+      /unknown rule: found "luck", expected one of best, one-se, no-worse, paper\. Did you mean/,
+    );
     const field = await failureOf(UsageError, () => rescore(at("confirmed"), { groupBy: "knd" }));
     expect(field.message).toContain("Did you mean kind?");
   });

@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { stripThoughts, thoughtMarks, thoughtMarksOf, withoutThoughts } from "../../src/tasks/thoughts.js";
+import {
+  stripThoughts,
+  thoughtMarks,
+  thoughtMarksOf,
+  withoutThoughts,
+  withThoughtClosed,
+} from "../../src/tasks/thoughts.js";
 
 describe("an answer without thoughts", () => {
   const cases: [what: string, output: string, answer: string][] = [
@@ -65,4 +71,13 @@ describe("the thoughts of a model", () => {
     expect(namesOf("{% set content = content.split('</think>')[-1] %}")).toEqual(["<think>"]);
     expect(namesOf("{{ '[THINK]' + message.reasoning + '[/THINK]' }}")).toEqual(["[THINK]"]);
   });
+});
+
+it.each([
+  ["user: hi\nassistant: <think>\n", "user: hi\nassistant: <think>\n\n</think>\n\n"],
+  ["hi [THINK]", "hi [THINK]\n\n[/THINK]\n\n"],
+  ["hi <|START_THINKING|>\n\n", "hi <|START_THINKING|>\n\n<|END_THINKING|>\n\n"],
+  ["say <think> aloud ", "say <think> aloud "],
+])("a thought that a prompt leaves open is closed, whatever its marks: %j", (prompt, closed) => {
+  expect(withThoughtClosed(prompt)).toBe(closed);
 });

@@ -130,13 +130,8 @@ export function raceEntry({ dropped, blocks, error, cost }: RaceOutcome): RaceEn
     error,
     blocks: [...blocks],
     ...cost,
-    dropped: dropped.map(({ boundary, reason, samples, against, reach, limit }) => ({
-      boundary,
-      reason,
-      samples,
-      against,
-      ...(reach === undefined ? {} : { reach }),
-      ...(limit === undefined ? {} : { limit }),
-    })),
+    dropped: dropped.map(({ boundary, reason, samples, against, reach, limit }) => {
+      return { boundary, reason, samples, against, reach, limit };
+    }),
   };
 }
