@@ -1,7 +1,9 @@
 // One sweep over the embedded demo on a queue with a key and two workers, attacked by a client that knows the password of Redis but not the key: forged,
 // changed, repeated and removed jobs, answers, announcements and content of every kind. It must end in the result file of a local sweep.
 //
-//   node eval/bench/queue-attack.mjs [ATTACKS] [SEED]
+//   node eval/bench/queue-attack.mjs [ATTACKS] [SEED] [HURRY]
+//
+// HURRY makes the waits of the queue shorter by that factor.
 import {
   existsSync,
   mkdirSync,
@@ -29,7 +31,7 @@ import {
 } from "./queue-parts.mjs";
 import { seededRandom } from "./seeded-random.mjs";
 
-const [attacks = "500", seed = "1"] = process.argv.slice(2);
+const [attacks = "500", seed = "1", hurry = "1"] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), "boundary-attack-"));
 const port = await freePort();
 const url = `redis://:the-password@127.0.0.1:${port}`;
@@ -56,6 +58,7 @@ const redis = await redisServer(join(folder, "redis"), port, {
 const startWorker = (name) =>
   boundary([...demoWorker(name, join(folder, "cache"), 3), "--redis", url, "--cache-size", String(CACHE_BYTES)], {
     env,
+    hurry: Number(hurry),
   });
 const workers = ["a", "b"].map((name) => ({ name, process: startWorker(name), restarts: 0 }));
 process.on("exit", () => {
@@ -67,7 +70,7 @@ const attacker = new Attacker(url, draw);
 attacker.watch();
 while (!(await attacker.findQueue())) await pause(100);
 
-const coordinator = boundary(sweepArguments("remote", "--redis"), { env });
+const coordinator = boundary(sweepArguments("remote", "--redis"), { env, hurry: Number(hurry) });
 const started = performance.now();
 const memory = new Map();
 const watching = setInterval(() => {

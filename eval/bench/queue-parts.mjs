@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const cli = join(root, "dist/cli/main.js");
+const hurried = join(root, "eval/bench/hurried-queue.mjs");
 export const demo = join(root, "eval/demo");
 
 export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -34,7 +35,9 @@ export function start(command, args, { prefix = [], env = {} } = {}) {
   return started;
 }
 
-export const boundary = (args, options) => start(process.execPath, [cli, ...args], options);
+/** `boundary` with these arguments. `hurry` makes the waits of the queue shorter by that factor. */
+export const boundary = (args, { hurry = 1, ...options } = {}) =>
+  start(process.execPath, [...(hurry === 1 ? [cli] : [hurried, String(hurry)]), ...args], options);
 
 /** Writes the demo's samples several times over, each time with another day in front, so that a sweep outlasts the faults. */
 export function writeDemoSamples(path, copies) {

@@ -18,15 +18,10 @@ import { ResultReader } from "./result-stream.js";
 import type { Seal } from "./seal.js";
 import type { ChosenWorker } from "./worker-choice.js";
 import { withinTime } from "./within-time.js";
+import { queueTimes } from "./times.js";
 
-/** Between two looks at the workers and at jobs that fell silent, in milliseconds. */
-const LOOK_MS = 2_000;
 /** Most time for tidying up at the end, in milliseconds. */
 const CLOSE_MS = 10_000;
-/** Between two tellings of what each worker does, in milliseconds. */
-const TELL_MS = 30_000;
-/** Jobs are out, and nothing comes for so long, in milliseconds: that is told, and what may keep workers from taking jobs is undone. */
-const SILENT_MS = 60_000;
 /** So many looks in a row may fail by what Redis answers. */
 const MOST_FAILED_LOOKS = 10;
 
@@ -108,7 +103,7 @@ export class Dispatcher {
     }
     await this.look();
     this.following = this.reader.follow();
-    this.timer = setInterval(() => void this.look(), LOOK_MS);
+    this.timer = setInterval(() => void this.look(), queueTimes.look);
   }
 
   /** Hands asks out. @throws QueueError, EngineError where they cannot be answered; InterruptedError when it is closed. */
@@ -195,7 +190,7 @@ export class Dispatcher {
   private async breakSilence(): Promise<void> {
     const silent = performance.now() - this.heard;
     if (this.flights.size === 0 || this.workers.length === 0) this.heard = performance.now();
-    else if (silent > SILENT_MS) {
+    else if (silent > queueTimes.silent) {
       this.heard = performance.now();
       this.options.onNote(
         `no answer for ${Math.round(silent / 1000)} s: ${this.flights.size} jobs are out, ${this.workers.length} workers are there`,
@@ -205,7 +200,7 @@ export class Dispatcher {
   }
 
   private tell(): void {
-    if (performance.now() - this.told < TELL_MS) return;
+    if (performance.now() - this.told < queueTimes.tell) return;
     this.told = performance.now();
     for (const line of this.answers.tallyLines()) this.options.onNote(line);
   }

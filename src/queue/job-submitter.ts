@@ -13,9 +13,8 @@ import type { WorkerQueues } from "./worker-queues.js";
 import type { Job } from "./messages.js";
 import type { RedisAddress } from "./redis-address.js";
 import { Rounds } from "./rounds.js";
+import { queueTimes } from "./times.js";
 
-/** Between two looks for a worker that can make a call, in milliseconds. */
-const WAIT_MS = 2_000;
 /** So often asks may be handed out without coming back whole. */
 const MOST_TRIES = 8;
 /** Jobs put into queues at once: each waits for Redis some times. */
@@ -118,7 +117,7 @@ export class JobSubmitter {
     for (;;) {
       const lane = this.parts.lanes.leastBusy;
       if (lane) return lane;
-      await sleep(WAIT_MS);
+      await sleep(queueTimes.anyWorker);
       if (this.failure) throw this.failure;
     }
   }

@@ -14,11 +14,7 @@ import { RedisAddress } from "./redis-address.js";
 import { RemoteEngine } from "./remote-engine.js";
 import { KEY_VARIABLE, sealFor } from "./seal.js";
 import { classOf, markOf, WorkerChoice } from "./worker-choice.js";
-
-/** Between two looks for a first worker, in milliseconds. */
-const WAIT_MS = 1_000;
-/** So long a worker with the right key is waited for where others are there, in milliseconds. */
-const OTHER_KEY_MS = 15_000;
+import { queueTimes } from "./times.js";
 
 /** What a remote engine is opened for. */
 export interface RemoteOptions {
@@ -89,13 +85,13 @@ async function waitForLeader(
   for (let isWaiting = false; ; isWaiting = true) {
     const leader = await choice.leader();
     if (leader) return leader;
-    if (choice.unsealed && performance.now() - started > OTHER_KEY_MS) throw otherKey(choice.unsealed);
+    if (choice.unsealed && performance.now() - started > queueTimes.otherKey) throw otherKey(choice.unsealed);
     if (!isWaiting) {
       onNote(
         `no worker at ${address.shown} fits yet; waiting for one (boundary worker --redis URL --model FILE on any machine)`,
       );
     }
-    await sleep(WAIT_MS, undefined, signal ? { signal } : {}).catch(() => {
+    await sleep(queueTimes.fittingWorker, undefined, signal ? { signal } : {}).catch(() => {
       throw new InterruptedError({ what: "stopped" });
     });
   }

@@ -20,6 +20,7 @@ import { putEntry } from "./result-stream.js";
 import type { Seal } from "./seal.js";
 import { withinTime } from "./within-time.js";
 import { withoutPaths } from "./without-paths.js";
+import { queueTimes } from "./times.js";
 
 /** So often a job may lose its worker before it is given up. */
 const MOST_STALLS = 20;
@@ -29,8 +30,6 @@ const MOST_ADAPTERS = 4;
 const CLOSE_MS = 10_000;
 /** Jobs that are remembered when they are done: whoever can write to Redis can put them there again. */
 const MOST_FINISHED = 10_000;
-/** A job that this worker may not do waits so long for another one, in milliseconds. */
-const NOT_MINE_MS = 500;
 /** Weight of the newest job in the tokens a second that a worker announces. */
 const NEWEST_JOB = 0.3;
 
@@ -131,7 +130,7 @@ export class QueueWorker {
     const id = defined(queued.id, "the id of a job");
     const job = this.opened(id, queued.data);
     if (job.except?.includes(announcement.id)) {
-      await queued.moveToDelayed(Date.now() + NOT_MINE_MS, token);
+      await queued.moveToDelayed(Date.now() + queueTimes.notMine, token);
       throw new DelayedError();
     }
     if (this.finished.has(id)) {

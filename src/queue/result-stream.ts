@@ -7,16 +7,13 @@ import { keys } from "./keys.js";
 import { entryText, LIMITS, parseEntry, type Entry } from "./messages.js";
 import { READ_ENTRIES } from "./scripts.js";
 import type { Seal } from "./seal.js";
+import { queueTimes } from "./times.js";
 
 /** How long results stay in Redis that nobody fetches, in seconds. */
 const KEPT_SECONDS = 24 * 3600;
 /** Entries and bytes fetched at once. */
 const READ_COUNT = 100;
 const READ_BYTES = 4 * LIMITS.entry;
-/** Pause after a look that found nothing, in milliseconds. A read that blocks in Redis instead could not be bounded in bytes. */
-const PAUSE_MS = 100;
-/** Pause after an error of Redis, in milliseconds. */
-const ERROR_PAUSE_MS = 1_000;
 
 const replySchema = z.array(z.tuple([z.string()]).or(z.tuple([z.string(), z.string()])));
 
@@ -56,11 +53,11 @@ export class ResultReader {
   async follow(): Promise<void> {
     while (!this.isStopped()) {
       try {
-        if ((await this.take()) === 0) await sleep(PAUSE_MS);
+        if ((await this.take()) === 0) await sleep(queueTimes.noResult);
       } catch (error) {
         if (this.isStopped()) return;
         this.onError(error);
-        await sleep(ERROR_PAUSE_MS);
+        await sleep(queueTimes.afterError);
       }
     }
   }

@@ -6,6 +6,7 @@ import { Redis } from "ioredis";
 import { presentWorkers } from "../../src/queue/presence.js";
 import { Seal } from "../../src/queue/seal.js";
 import { killGroup, startCli } from "../support/cli.js";
+import { HURRY, hurriedEntry } from "./hurried.js";
 
 const demo = fileURLToPath(new URL("../../eval/demo", import.meta.url));
 export const demoModel = join(demo, "model.gguf");
@@ -19,6 +20,11 @@ export interface StartedWorker {
   kill(): void;
 }
 
+/** Starts `boundary` as the tests of the queue run it. */
+export function startHurried(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
+  return startCli(args, env, [hurriedEntry, String(HURRY)]);
+}
+
 /** Starts `boundary worker` on the demo's model. */
 export function startWorker(
   url: string,
@@ -28,7 +34,7 @@ export function startWorker(
 ): StartedWorker {
   const fixed = ["--gpu", "off", "--threads", "1", "--cache", cache, "--lock-seconds", "3"];
   const model = more.includes("--model") ? [] : ["--model", demoModel];
-  const child = startCli(["worker", "--redis", url, ...model, "--name", name, ...fixed, ...more], env);
+  const child = startHurried(["worker", "--redis", url, ...model, "--name", name, ...fixed, ...more], env);
   let output = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (output += text));
   child.stdout?.resume();
@@ -41,10 +47,18 @@ export function startWorker(
   };
 }
 
-/** Arguments of a sweep over the demo that any machine repeats: K = 0, 2, ... of 8, or the masks of another strategy, on 24 samples. */
+/** Arguments of a sweep over the demo that any machine repeats: K = 0, 2, ... of 8, or the masks of another strategy, on 24 samples or `--limit`. */
 export function demoSweep(out: string, ...more: string[]): string[] {
   const files = ["--model", demoModel, "--adapter", demoAdapter, "--data", join(demo, "validation.jsonl")];
-  const fixed = ["--gpu", "off", "--threads", "1", "--rule", "best", "--limit", "24"];
+  const fixed = [
+    "--gpu",
+    "off",
+    "--threads",
+    "1",
+    "--rule",
+    "best",
+    ...(more.includes("--limit") ? [] : ["--limit", "24"]),
+  ];
   const boundaries = more.includes("--strategy") ? [] : ["--boundaries", "0-8:2"];
   return ["sweep", ...files, ...fixed, ...boundaries, "--out", out, ...more];
 }

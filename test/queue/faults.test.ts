@@ -7,11 +7,21 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { keys, PREFIX } from "../../src/queue/keys.js";
 import { presentWorkers } from "../../src/queue/presence.js";
 import { Seal } from "../../src/queue/seal.js";
-import { finished, killGroup, runCli, startCli } from "../support/cli.js";
+import { finished, killGroup } from "../support/cli.js";
+import { callCli } from "../support/command.js";
 import { ENGINE_START_MS } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyModel } from "../support/tiny-model.js";
-import { demoSweep, pause, resultOf, startWorker, until, workersThere, type StartedWorker } from "./demo.js";
+import {
+  demoSweep,
+  pause,
+  resultOf,
+  startHurried,
+  startWorker,
+  until,
+  workersThere,
+  type StartedWorker,
+} from "./demo.js";
 import { hasRedis, skippedWithoutRedis, startRedis, type RedisServer } from "./redis-server.js";
 
 const folder = temporaryFolder();
@@ -53,7 +63,7 @@ describe.skipIf(!hasRedis)(`a queue in which something goes wrong ${skippedWitho
     client.on("error", () => undefined);
     begin("a");
     begin("b");
-    const { code, stderr } = await runCli(demoSweep(join(folder.path, "local"), "--fixed-batch", "--quiet"));
+    const { code, stderr } = await callCli(demoSweep(join(folder.path, "local"), "--fixed-batch", "--quiet"));
     expect(code, stderr).toBe(0);
     local = await resultOf(join(folder.path, "local"));
   }, ENGINE_START_MS);
@@ -70,8 +80,7 @@ describe.skipIf(!hasRedis)(`a queue in which something goes wrong ${skippedWitho
   });
 
   it("a worker killed in mid-job: another takes the job", async () => {
-    const sweep = startCli(remote());
-    const ended = finished(sweep);
+    const ended = callCli(remote());
     await until(async () => (await answered()) > 0);
     workers.get("a")?.kill();
     begin("a");
@@ -81,8 +90,7 @@ describe.skipIf(!hasRedis)(`a queue in which something goes wrong ${skippedWitho
   });
 
   it("a worker that hangs: its job is taken back, and what it says later changes nothing", async () => {
-    const sweep = startCli(remote());
-    const ended = finished(sweep);
+    const ended = callCli(remote());
     await until(async () => (await answered()) > 0);
     const { pid } = workers.get("b")?.child ?? {};
     if (pid === undefined) throw new Error("no worker");
@@ -94,12 +102,12 @@ describe.skipIf(!hasRedis)(`a queue in which something goes wrong ${skippedWitho
   });
 
   it("the coordinator killed: the same command goes on", async () => {
-    const sweep = startCli(remote());
+    const sweep = startHurried(remote());
     await until(async () => (await answered()) > 10);
     killGroup(sweep);
     await finished(sweep);
     expect(existsSync(join(out, "result.json"))).toBe(false);
-    const { code, stderr } = await runCli(remote());
+    const { code, stderr } = await callCli(remote());
     expect(code, stderr).toBe(0);
     expect(await resultOf(out)).toEqual(local);
     const { timings } = JSON.parse(await readFile(join(out, "result.json"), "utf8")) as {
@@ -109,8 +117,7 @@ describe.skipIf(!hasRedis)(`a queue in which something goes wrong ${skippedWitho
   });
 
   it("Redis killed and started again with its append-only file", async () => {
-    const sweep = startCli(remote());
-    const ended = finished(sweep);
+    const ended = callCli(remote());
     await until(async () => (await answered()) > 0);
     await redis.kill();
     await redis.restart();
@@ -121,8 +128,7 @@ describe.skipIf(!hasRedis)(`a queue in which something goes wrong ${skippedWitho
   });
 
   it("a Redis that forgets everything", async () => {
-    const sweep = startCli(remote());
-    const ended = finished(sweep);
+    const ended = callCli(remote());
     await until(async () => (await answered()) > 0);
     await client.flushall();
     const { code, stderr } = await ended;
@@ -131,8 +137,7 @@ describe.skipIf(!hasRedis)(`a queue in which something goes wrong ${skippedWitho
   });
 
   it("a worker that is told to stop gives its job back, also without Redis it ends", async () => {
-    const sweep = startCli(remote());
-    const ended = finished(sweep);
+    const ended = callCli(remote());
     await until(async () => (await answered()) > 0);
     const worker = workers.get("a");
     if (worker?.child.pid === undefined) throw new Error("no worker");
@@ -155,7 +160,7 @@ describe.skipIf(!hasRedis)(`a queue in which something goes wrong ${skippedWitho
   });
 
   it("poisoned payloads: that job fails, worker and coordinator say why and go on", async () => {
-    const ended = finished(startCli(remote()));
+    const ended = callCli(remote());
     await until(async () => (await answered()) > 0);
     for (const stream of await client.keys(`${PREFIX}:results:*`)) {
       const run = stream.slice(keys.results("").length);
@@ -195,25 +200,25 @@ describe.skipIf(!hasRedis)(`a queue in which something goes wrong ${skippedWitho
   });
 
   it("a Redis that fills up in mid-sweep", async () => {
-    const ended = finished(startCli(remote()));
+    const ended = callCli(remote());
     await until(async () => (await answered()) > 0);
     await client.config("SET", "maxmemory", "1mb");
     const full = await Promise.race([ended, pause(5000)]);
     await client.config("SET", "maxmemory", "0");
     if (full) expect(full).toMatchObject({ code: 1, stderr: expect.stringMatching(/maxmemory: raise it/) as string });
     // Who had handed everything out already only waits until there is room again.
-    const { code, stderr } = full ? await runCli(remote()) : await ended;
+    const { code, stderr } = full ? await callCli(remote()) : await ended;
     expect(code, stderr).toBe(0);
     expect(await resultOf(out)).toEqual(local);
   });
 
   it("a full Redis: a clear error, and the same command goes on when there is room", async () => {
     await client.config("SET", "maxmemory", "1mb");
-    const full = await runCli(remote());
+    const full = await callCli(remote());
     expect(full.code).toBe(1);
     expect(full.stderr).toMatch(/maxmemory: raise it.*then run the same command again/);
     await client.config("SET", "maxmemory", "0");
-    const { code, stderr } = await runCli(remote());
+    const { code, stderr } = await callCli(remote());
     expect(code, stderr).toBe(0);
     expect(await resultOf(out)).toEqual(local);
   });
@@ -222,7 +227,7 @@ describe.skipIf(!hasRedis)(`a queue in which something goes wrong ${skippedWitho
     const model = await writeTinyModel(folder.path, "other.gguf", { architecture: "llama" });
     const stranger = begin("stranger", ["--model", model]);
     await until(async () => (await presentWorkers(client, Seal.none)).some(({ name }) => name === "stranger"));
-    const { code, stderr } = await runCli(remote());
+    const { code, stderr } = await callCli(remote());
     stranger.kill();
     expect(code, stderr).toBe(0);
     expect(await resultOf(out)).toEqual(local);
@@ -246,7 +251,7 @@ describe.skipIf(!hasRedis)(`who may ask whom ${skippedWithoutRedis}`, () => {
 
   it("without the password nobody gets in, and no secret is shown", async () => {
     for (const url of [redis.url, redis.url.replace("//", "//:wr0ng@")]) {
-      const { code, stderr } = await runCli(["workers", "--redis", url]);
+      const { code, stderr } = await callCli(["workers", "--redis", url]);
       expect(code).toBe(1);
       expect(stderr).toMatch(/cannot be used: found (NOAUTH|WRONGPASS).*Check user and password/);
       expect(stderr).not.toContain("wr0ng");
@@ -259,7 +264,7 @@ describe.skipIf(!hasRedis)(`who may ask whom ${skippedWithoutRedis}`, () => {
     const cache = join(folder.path, "cache-2");
     started.push(startWorker(url, "strict", cache, { more: ["--allow", "0".repeat(64)] }));
     await workersThere(url, 1);
-    const waiting = startCli(demoSweep(join(folder.path, "allowed"), "--redis"), env);
+    const waiting = startHurried(demoSweep(join(folder.path, "allowed"), "--redis"), env);
     let said = "";
     waiting.stderr?.setEncoding("utf8").on("data", (text: string) => (said += text));
     const ended = finished(waiting);

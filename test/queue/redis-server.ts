@@ -13,6 +13,8 @@ export const skippedWithoutRedis = hasRedis ? "" : `(skipped: no ${executable}; 
 export interface RedisServer {
   readonly port: number;
   readonly url: string;
+  /** The same server through TLS, where flags give it a certificate. */
+  readonly tlsUrl: string;
   /** Ends it as `kill -9` does. */
   kill(): Promise<void>;
   /** Starts it again on the same port, with what its append-only file kept. */
@@ -25,10 +27,11 @@ export interface RedisServer {
  * @param flags more of its settings.
  */
 export async function startRedis(folder: string, flags: readonly string[] = []): Promise<RedisServer> {
-  const port = await freePort();
-  const plain = flags.includes("--tls-port") ? [] : ["--port", String(port)];
-  const tls = flags.flatMap((flag) => (flag === "--tls-port" ? [flag, String(port)] : [flag]));
+  const [port, tlsPort] = [await freePort(), await freePort()];
+  const tls = flags.includes("--tls-cert-file") ? ["--tls-port", String(tlsPort)] : [];
   const fixed = [
+    "--port",
+    String(port),
     "--bind",
     "127.0.0.1",
     "--save",
@@ -41,7 +44,7 @@ export async function startRedis(folder: string, flags: readonly string[] = []):
     "always",
   ];
   const start = async (): Promise<ChildProcess> => {
-    const server = spawn(executable, [...plain, ...fixed, ...tls], { stdio: ["ignore", "pipe", "inherit"] });
+    const server = spawn(executable, [...fixed, ...tls, ...flags], { stdio: ["ignore", "pipe", "inherit"] });
     await new Promise<void>((resolve, reject) => {
       let log = "";
       server.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -64,6 +67,7 @@ export async function startRedis(folder: string, flags: readonly string[] = []):
   return {
     port,
     url: `redis://127.0.0.1:${port}`,
+    tlsUrl: `rediss://localhost:${tlsPort}`,
     kill,
     restart: async () => {
       await kill();

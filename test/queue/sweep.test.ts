@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { runCli } from "../support/cli.js";
+import { callCli } from "../support/command.js";
 import { ENGINE_START_MS } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { demoSweep, resultOf, startWorker, workersThere, type StartedWorker } from "./demo.js";
@@ -17,7 +17,7 @@ describe.skipIf(!hasRedis)(`a sweep on a queue with three workers ${skippedWitho
   beforeAll(async () => {
     redis = await startRedis(folder.path);
     workers = ["a", "b", "c"].map((name) => startWorker(redis.url, name, join(folder.path, "cache")));
-    const { code, stderr } = await runCli(demoSweep(join(folder.path, "local"), "--quiet"));
+    const { code, stderr } = await callCli(demoSweep(join(folder.path, "local"), "--quiet"));
     expect(code, stderr).toBe(0);
     local = await resultOf(join(folder.path, "local"));
     await workersThere(redis.url, 3);
@@ -30,7 +30,7 @@ describe.skipIf(!hasRedis)(`a sweep on a queue with three workers ${skippedWitho
 
   it("ends in the local run's result, and every worker had a part in it", async () => {
     const out = join(folder.path, "remote");
-    const { code, stderr } = await runCli(demoSweep(out, "--redis", redis.url));
+    const { code, stderr } = await callCli(demoSweep(out, "--redis", redis.url));
     expect(code, stderr).toBe(0);
     expect(await resultOf(out)).toEqual(local);
     for (const worker of workers) expect(worker.output()).toMatch(/prompts, \d masks?/);
@@ -38,7 +38,7 @@ describe.skipIf(!hasRedis)(`a sweep on a queue with three workers ${skippedWitho
 
   it("goes on where a local run was, and a local run where it was", async () => {
     const out = join(folder.path, "local");
-    const { code, stderr } = await runCli(demoSweep(out, "--redis", redis.url, "--quiet"));
+    const { code, stderr } = await callCli(demoSweep(out, "--redis", redis.url, "--quiet"));
     expect(code, stderr).toBe(0);
     const { timings } = JSON.parse(await readFile(join(out, "result.json"), "utf8")) as {
       timings: { answersGenerated: number };

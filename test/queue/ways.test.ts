@@ -2,10 +2,11 @@ import { spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { runCli } from "../support/cli.js";
+import { finished } from "../support/cli.js";
+import { callCli } from "../support/command.js";
 import { ENGINE_START_MS } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
-import { demoModel, demoSweep, resultOf, startWorker, type StartedWorker } from "./demo.js";
+import { demoModel, demoSweep, resultOf, startHurried, startWorker, workersThere, type StartedWorker } from "./demo.js";
 import { hasRedis, skippedWithoutRedis, startRedis, type RedisServer } from "./redis-server.js";
 
 const folder = temporaryFolder();
@@ -29,9 +30,10 @@ describe.skipIf(!hasRedis || !hasOpenssl)(`ways to sweep on a queue ${skipped}`,
       { encoding: "utf8" },
     );
     expect(made.status, made.stderr).toBe(0);
-    const tls = ["--tls-port", "--tls-cert-file", certificate, "--tls-key-file", key, "--tls-auth-clients", "no"];
-    redis = await startRedis(folder.path, ["--port", "0", ...tls]);
-    env["BOUNDARY_REDIS"] = redis.url.replace("redis://127.0.0.1", "rediss://localhost");
+    redis = await startRedis(folder.path, [
+      ...["--tls-cert-file", certificate, "--tls-key-file", key, "--tls-auth-clients", "no"],
+    ]);
+    env["BOUNDARY_REDIS"] = redis.tlsUrl;
     env["NODE_EXTRA_CA_CERTS"] = certificate;
     for (const name of ["a", "b"]) {
       workers.push(
@@ -46,30 +48,38 @@ describe.skipIf(!hasRedis || !hasOpenssl)(`ways to sweep on a queue ${skipped}`,
     await redis.kill();
   });
 
-  const workersHere = async (count: number): Promise<void> => {
-    const present = async (): Promise<number> => {
-      const { code, stdout, stderr } = await runCli(["workers", "--json"], env);
-      expect(code, stderr).toBe(0);
-      return (JSON.parse(stdout) as unknown[]).length;
-    };
-    while ((await present()) < count) await new Promise((resolve) => setTimeout(resolve, 200));
+  const workersHere = (count: number): Promise<void> => workersThere(redis.url, count);
+
+  it("a command in a process of its own finds the workers and sweeps through TLS", async () => {
+    const listed = await finished(startHurried(["workers", "--json"], env));
+    expect(listed.code, listed.stderr).toBe(0);
+    expect((JSON.parse(listed.stdout) as { name: string }[]).map(({ name }) => name)).toEqual(["a", "b"]);
+    const out = join(folder.path, "tls");
+    const there = await finished(startHurried(demoSweep(out, "--quiet", "--limit", "10", "--redis"), env));
+    expect(there.code, there.stderr).toBe(0);
+    await endsAsHere("tls", "--limit", "10");
+  });
+
+  /** Compares a sweep on the queue with the same on this machine. */
+  const endsAsHere = async (name: string, ...flags: string[]): Promise<void> => {
+    const local = join(folder.path, `${name}, local`);
+    const here = await callCli(demoSweep(local, "--quiet", ...flags.filter((flag) => flag !== "--full-hash")));
+    expect(here.code, here.stderr).toBe(0);
+    expect(await resultOf(join(folder.path, name))).toEqual(await resultOf(local));
   };
 
   it.each([
     ["racing and screening", ["--race", "--screen", "nll"]],
-    ["waves whose answers depend on each other", ["--sequences", "3"]],
+    ["waves whose answers depend on each other", ["--sequences", "3", "--limit", "10"]],
     ["layers ranked by what goes through them", ["--strategy", "top:2-6:4:cka", "--holdout", "0"]],
-    ["layers ranked by energy", ["--strategy", "top:4:energy"]],
-    ["layers that are scaled", ["--strategy", "scale:0.5", "--holdout", "0"]],
-    ["with whole hashes", ["--full-hash", "--holdout", "0"]],
-  ])("%s, through TLS, end as on one machine", async (title, flags) => {
-    const [local, remote] = ["local", "remote"].map((name) => join(folder.path, `${name} ${title}`));
-    const own = flags.filter((flag) => flag !== "--full-hash");
-    const here = await runCli(demoSweep(local ?? "", "--quiet", ...own));
-    expect(here.code, here.stderr).toBe(0);
-    const there = await runCli(demoSweep(remote ?? "", "--quiet", "--redis", ...flags), env);
+    ["layers ranked by energy", ["--strategy", "top:4:energy", "--limit", "10"]],
+    ["layers that are scaled", ["--strategy", "scale:0.5", "--holdout", "0", "--limit", "10"]],
+    ["with whole hashes", ["--full-hash", "--holdout", "0", "--limit", "10"]],
+  ])("%s, by workers that come through TLS, end as on one machine", async (title, flags) => {
+    const out = join(folder.path, title);
+    const there = await callCli(demoSweep(out, "--quiet", "--redis", redis.url, ...flags));
     expect(there.code, there.stderr).toBe(0);
-    expect(await resultOf(remote ?? "")).toEqual(await resultOf(local ?? ""));
+    await endsAsHere(title, ...flags);
   });
 
   it("--mixed takes a worker with another engine, and every row says whose it is", async () => {
@@ -79,11 +89,11 @@ describe.skipIf(!hasRedis || !hasOpenssl)(`ways to sweep on a queue ${skipped}`,
     });
     workers.push(other);
     await workersHere(3);
-    const strict = await runCli(demoSweep(join(folder.path, "strict"), "--redis", "--limit", "8"), env);
+    const strict = await callCli(demoSweep(join(folder.path, "strict"), "--redis", redis.url, "--limit", "8"));
     expect(strict.code, strict.stderr).toBe(0);
     expect(strict.stderr).toMatch(/worker other gets no jobs: 2 threads instead of 1/);
     const out = join(folder.path, "mixed");
-    const { code, stderr } = await runCli(demoSweep(out, "--redis", "--mixed", "--limit", "40"), env);
+    const { code, stderr } = await callCli(demoSweep(out, "--redis", redis.url, "--mixed", "--limit", "40"));
     expect(code, stderr).toBe(0);
     const rows = (await readFile(join(out, "journal.jsonl"), "utf8")).trim().split("\n");
     const names = rows.map((row) => /^\w+ \(cpu, llama.cpp/.exec((JSON.parse(row) as { worker: string }).worker)?.[0]);
