@@ -73,7 +73,7 @@ export function compareCommand(signal: AbortSignal): Command {
 
 /** A line on stderr for each system, and one now and then. */
 function showProgress(): (progress: { system: string; done: number; total: number }) => void {
-  let last = 0;
+  let last = performance.now();
   return ({ system, done, total }) => {
     const now = performance.now();
     if (done < total && now - last < 10_000) return;

@@ -87,7 +87,7 @@ function parseBudget(text: string): Budget {
 
 /** A line on stderr for each strategy, and one now and then. */
 function showProgress(): (progress: { strategy: string; done: number; total: number }) => void {
-  let last = 0;
+  let last = performance.now();
   return ({ strategy, done, total }) => {
     const now = performance.now();
     if (done < total && now - last < 10_000) return;
