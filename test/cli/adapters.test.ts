@@ -1,19 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
 import { loadPeftAdapter } from "../../src/adapter/load-peft-adapter.js";
 import { exists } from "../../src/files/atomic-file.js";
 import { writeFile } from "node:fs/promises";
-import { runCli } from "../support/cli.js";
 import { callCli } from "../support/command.js";
-import { sampleLines, sweepArguments } from "../support/sweep-fixture.js";
+import { sampleLines, sweepArguments, writePrompt } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
-
-vi.mock("../../src/engine/process-engine.js", async (original) =>
-  (await import("../support/pooled-engine.js")).pooledEngines(await original()),
-);
 
 const folder = temporaryFolder();
 const at = (name: string): string => join(folder.path, name);
@@ -39,7 +34,7 @@ describe("boundary inspect", () => {
   });
 
   it("ends with exit code 1 and names what is refused", async () => {
-    const { code, stdout } = await runCli(["inspect", fixture("refused/dora")]);
+    const { code, stdout } = await callCli(["inspect", fixture("refused/dora")]);
     expect(code).toBe(1);
     expect(stdout).toMatch(/error: DoRA/);
     const nan = await callCli(["inspect", fixture("refused/nan-in-b")]);
@@ -147,10 +142,11 @@ describe("boundary trim on a PEFT folder", () => {
 it("a sweep takes a PEFT folder and gives the trimmed adapter in both forms", async () => {
   const data = at("validation.jsonl");
   await writeFile(data, sampleLines(8));
+  const prompt = await writePrompt(folder.path);
   const out = at("sweep");
   const flags = ["--boundaries", "1-3", "--rule", "paper", "--holdout", "0", "--template", "raw", "--json"];
   const { code, stdout, stderr } = await callCli(
-    sweepArguments({ model: base, adapter: fixture("rslora"), data }, out, ...flags),
+    sweepArguments({ model: base, adapter: fixture("rslora"), data, prompt }, out, ...flags),
   );
   expect(stderr).toBe("");
   expect(code).toBe(0);

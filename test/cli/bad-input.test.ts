@@ -1,7 +1,7 @@
 import { cp, mkdir, readdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { exists } from "../../src/files/atomic-file.js";
 import { RESULT_SCHEMA_VERSION } from "../../src/run/result.js";
 import { runCli, type CliResult } from "../support/cli.js";
@@ -9,10 +9,6 @@ import { callCli } from "../support/command.js";
 import { sampleLines, sweepArguments, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyAdapter, writeTinyModel } from "../support/tiny-model.js";
-
-vi.mock("../../src/engine/process-engine.js", async (original) =>
-  (await import("../support/pooled-engine.js")).pooledEngines(await original()),
-);
 
 const folder = temporaryFolder();
 let fixture: SweepFixture;
@@ -61,7 +57,7 @@ describe("as a process of its own, with its exit code", () => {
   });
 
   it("unknown flags and commands are 2, and are said", async () => {
-    const unknown = await runCli(["sweep", "--modle", "x"]);
+    const unknown = await callCli(["sweep", "--modle", "x"]);
     expect([unknown.code, unknown.stdout]).toEqual([2, ""]);
     expect(unknown.stderr).toContain("(Did you mean --model?)");
     const command = await runCli(["swep"]);
@@ -345,7 +341,7 @@ describe("output", () => {
   });
 
   it("no other format than the table's, a chart and words at the end", async () => {
-    const { code, stdout, stderr } = await runCli(sweepArguments(fixture, at("table"), "--boundaries", "0-full:2"));
+    const { code, stdout, stderr } = await callCli(sweepArguments(fixture, at("table"), "--boundaries", "0-full:2"));
     expect(code).toBe(0);
     expect(stdout).toMatch(
       /K\s+contains \(plain\)\s+EM\s+F1\s+contains\s+tokens\/answer\s+prefill tok\/s\s+decode tok\/s\s+adapter bytes/,
@@ -356,7 +352,7 @@ describe("output", () => {
     expect(stdout).toMatch(/^No smaller boundary is shown to be as good: keep everything \(K=4\)\.$/m);
     expect(stdout).toContain("6 samples cannot show it");
     expect(stderr).toContain("jsonl");
-    expect(stderr).toMatch(/\d+\/\d+ answers, selection K=/);
+    expect(stderr).toMatch(/\d+\/\d+ answers, holdout K=/);
     expect(stdout).not.toContain("\u001b");
   });
 });

@@ -1,16 +1,11 @@
 import { join } from "node:path";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { comparisonSchema } from "../../src/compare/result.js";
 import { sweep } from "../../src/sweep/sweep.js";
-import { runCli } from "../support/cli.js";
 import { callCli } from "../support/command.js";
 import { ENGINE_START_MS, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { tinySweep } from "../support/tiny-sweep.js";
-
-vi.mock("../../src/engine/process-engine.js", async (original) =>
-  (await import("../support/pooled-engine.js")).pooledEngines(await original()),
-);
 
 const folder = temporaryFolder();
 let fixture: SweepFixture;
@@ -69,7 +64,7 @@ describe("boundary compare", () => {
 
   it("exits with 1, as a process does, when a condition of --fail-if holds, and says which", async () => {
     const flags = ["--fail-if", "em <= run#full + 0", "--fail-if", "em > 100"];
-    const failing = await runCli(args(...flags));
+    const failing = await callCli(args(...flags));
     expect(failing.code).toBe(1);
     expect(
       failing.stdout

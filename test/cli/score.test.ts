@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { sha256File } from "../../src/files/file-source.js";
 import { rescore } from "../../src/sweep/rescore.js";
 import { sweepResultSchema } from "../../src/run/result.js";
@@ -10,10 +10,6 @@ import { callCli } from "../support/command.js";
 import { ENGINE_START_MS, writeSweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { tinySweep } from "../support/tiny-sweep.js";
-
-vi.mock("../../src/engine/process-engine.js", async (original) =>
-  (await import("../support/pooled-engine.js")).pooledEngines(await original()),
-);
 
 const folder = temporaryFolder();
 const at = (name: string): string => join(folder.path, name);

@@ -1,17 +1,13 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { adviseConfigSchema, type AdviseConfig } from "../../src/probe/advise-config.js";
 import { advise, planAdvice, type Advice } from "../../src/probe/advise.js";
 import { resolveSettings } from "../../src/settings.js";
 import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
-import { runCli } from "../support/cli.js";
+import { callCli } from "../support/command.js";
 import { ENGINE_START_MS, sampleLines, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
-
-vi.mock("../../src/engine/process-engine.js", async (original) =>
-  (await import("../support/pooled-engine.js")).pooledEngines(await original()),
-);
 
 describe.skipIf(!hasDirectCalls)(`advice for a tiny model ${skippedWithoutDirectCalls}`, () => {
   const folder = temporaryFolder();
@@ -80,15 +76,15 @@ describe.skipIf(!hasDirectCalls)(`advice for a tiny model ${skippedWithoutDirect
     async () => {
       const { model, data } = fixture;
       const fixed = ["advise", "-m", model, "-d", data, "--gpu", "off", "--threads", "1"];
-      const { code, stdout, stderr } = await runCli([...fixed, "--objective", "cost", "--top", "2"]);
+      const { code, stdout, stderr } = await callCli([...fixed, "--objective", "cost", "--top", "2"]);
       expect([code, stderr]).toEqual([0, expect.stringContaining("24 samples, 3 passes")]);
       expect(stdout).toMatch(/^Adapt 2 of \d layers in the next training run \(cost: /);
       expect(stdout).toMatch(/^\d +importance \(1 - CKA\) 0\.\d{4}, rank \d of \d/m);
       for (const words of ["LoraConfig(", "lora_target: >-", "FastLanguageModel.get_peft_model("])
         expect(stdout).toContain(words);
-      const json = await runCli([...fixed, "--json", "--objective", "inference", "--top", "2"]);
+      const json = await callCli([...fixed, "--json", "--objective", "inference", "--top", "2"]);
       expect((JSON.parse(json.stdout) as Advice).choice.layers.map(({ layer }) => layer)).toEqual([0, 1]);
-      const wrong = await runCli([...fixed, "--top", "2", "--layers-share", "50%"]);
+      const wrong = await callCli([...fixed, "--top", "2", "--layers-share", "50%"]);
       expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("exclude each other")]);
     },
     6 * ENGINE_START_MS,

@@ -1,21 +1,17 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import type { CardRow, LayerCard } from "../../src/probe/card.js";
 import type { CardSettings } from "../../src/probe/card-plan.js";
 import type { ProbeSettings } from "../../src/probe/lay-out.js";
 import { planProbe, probe, type ProbeResult } from "../../src/probe/probe.js";
 import { sweep } from "../../src/sweep/sweep.js";
 import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
-import { runCli } from "../support/cli.js";
+import { callCli } from "../support/command.js";
 import { ENGINE_START_MS, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyAdapter } from "../support/tiny-model.js";
 import { tinySweep } from "../support/tiny-sweep.js";
-
-vi.mock("../../src/engine/process-engine.js", async (original) =>
-  (await import("../support/pooled-engine.js")).pooledEngines(await original()),
-);
 
 const card: CardSettings = { parts: ["nll", "coupling", "metric", "gradient"], pairs: "adjacent", directions: 2 };
 const settings: ProbeSettings = {
@@ -138,10 +134,25 @@ describe.skipIf(!hasDirectCalls)(`a layer card of a tiny model ${skippedWithoutD
   it(
     "is a page in the terminal, in JSON and in SVG",
     async () => {
-      const { model, adapter, data } = fixture;
+      const { model, adapter, data, prompt } = fixture;
       const out = join(folder.path, "card");
-      const fixed = ["-m", model, "-a", adapter, "-d", data, "--gpu", "off", "--threads", "1", "--holdout", "0.25"];
-      const { code, stdout } = await runCli(["probe", ...fixed, "--card-with", "nll,coupling", "--out", out]);
+      const fixed = [
+        "-m",
+        model,
+        "-a",
+        adapter,
+        "-d",
+        data,
+        "--prompt",
+        prompt,
+        "--gpu",
+        "off",
+        "--threads",
+        "1",
+        "--holdout",
+        "0.25",
+      ];
+      const { code, stdout } = await callCli(["probe", ...fixed, "--card-with", "nll,coupling", "--out", out]);
       expect(code).toBe(0);
       expect(stdout).toMatch(/^layer +parameters +bytes +adapter +adapter bytes +activation/m);
       expect(stdout).toMatch(/^1 +9\.28K +37\.1K +- +- .* - +- +-$/m);
@@ -151,11 +162,11 @@ describe.skipIf(!hasDirectCalls)(`a layer card of a tiny model ${skippedWithoutD
       const image = await readFile(join(out, "card.svg"), "utf8");
       expect(image).toMatch(/^<svg xmlns=.*<\/svg>\n$/s);
       expect(image).toContain("loss without the layer, minus full (nats a token)");
-      const plan = await runCli(["probe", ...fixed, "--card", "--plan"]);
+      const plan = await callCli(["probe", ...fixed, "--card", "--plan"]);
       expect(plan.stdout).toMatch(
         /^[89] samples, 5 passes of \d+ tokens each; of these for the card: energy 2, time 2\n$/,
       );
-      expect((await runCli(["probe", ...fixed, "--card-with", "gradients"])).code).toBe(2);
+      expect((await callCli(["probe", ...fixed, "--card-with", "gradients"])).code).toBe(2);
     },
     6 * ENGINE_START_MS,
   );

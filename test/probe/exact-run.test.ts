@@ -1,6 +1,6 @@
 import { reading } from "../../src/engine/layer-reader.js";
 import { join } from "node:path";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { readBaseModel, type BaseModel } from "../../src/adapter/base-model.js";
 import { f32CopyBytes, hasF32Layers, writeF32Copy } from "../../src/adapter/f32-copy.js";
 import type { Engine } from "../../src/engine/engine.js";
@@ -14,10 +14,6 @@ import { residualNorms } from "../../src/probe/residual-norm.js";
 import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyModel } from "../support/tiny-model.js";
-
-vi.mock("../../src/engine/process-engine.js", async (original) =>
-  (await import("../support/pooled-engine.js")).pooledEngines(await original()),
-);
 
 describe("derivatives of a quantised model", () => {
   const folder = temporaryFolder();

@@ -6,7 +6,7 @@ import { openEngine } from "../../src/engine/process-engine.js";
 import type { ProbeSettings } from "../../src/probe/lay-out.js";
 import { probe, type ProbeResult } from "../../src/probe/probe.js";
 import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
-import { runCli } from "../support/cli.js";
+import { callCli } from "../support/command.js";
 import { ENGINE_START_MS, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { tinySweep } from "../support/tiny-sweep.js";
@@ -110,7 +110,7 @@ describe.skipIf(!hasDirectCalls)(`a probe of a tiny model ${skippedWithoutDirect
   it(
     "prints a chart, writes JSON and images, and tells its cost beforehand",
     async () => {
-      const { model, adapter, data } = fixture;
+      const { model, adapter, data, prompt } = fixture;
       const out = join(folder.path, "probe");
       const args = [
         "probe",
@@ -120,6 +120,8 @@ describe.skipIf(!hasDirectCalls)(`a probe of a tiny model ${skippedWithoutDirect
         adapter,
         "-d",
         data,
+        "--prompt",
+        prompt,
         "--gpu",
         "off",
         "--threads",
@@ -127,7 +129,7 @@ describe.skipIf(!hasDirectCalls)(`a probe of a tiny model ${skippedWithoutDirect
         "--holdout",
         "0.25",
       ];
-      const { code, stdout, stderr } = await runCli([...args, "--difference", "1", "--out", out]);
+      const { code, stdout, stderr } = await callCli([...args, "--difference", "1", "--out", out]);
       expect([code, stderr]).toEqual([0, expect.stringContaining(`${result.samples} samples, 2 passes`)]);
       expect(stdout).toContain("probability (%) of the reference's token 1 after each layer");
       const written = JSON.parse(await readFile(join(out, "probe.json"), "utf8")) as ProbeResult;
@@ -135,9 +137,9 @@ describe.skipIf(!hasDirectCalls)(`a probe of a tiny model ${skippedWithoutDirect
       for (const name of ["truth.svg", "difference-1.svg"]) {
         expect(await readFile(join(out, name), "utf8")).toMatch(/^<svg xmlns=.*<\/svg>\n$/s);
       }
-      const plan = await runCli([...args, "--cka", "--confidence", "1,2", "--plan"]);
+      const plan = await callCli([...args, "--cka", "--confidence", "1,2", "--plan"]);
       expect(plan.stdout).toMatch(/^2[34] samples, 4 passes of \d+ tokens each\n$/);
-      expect((await runCli([...args, "--tokens", "0"])).code).toBe(2);
+      expect((await callCli([...args, "--tokens", "0"])).code).toBe(2);
     },
     6 * ENGINE_START_MS,
   );

@@ -10,9 +10,13 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-/** Starts `boundary` with these arguments, in a process group of its own. */
-export function startCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
-  return spawn(process.execPath, [entry, ...args], { env: { ...process.env, NO_COLOR: "1", ...env }, detached: true });
+/** Starts `boundary` with these arguments, in a process group of its own. @param by another script that does so. */
+export function startCli(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  by: readonly string[] = [entry],
+): ChildProcess {
+  return spawn(process.execPath, [...by, ...args], { env: { ...process.env, NO_COLOR: "1", ...env }, detached: true });
 }
 
 /** Runs `boundary` with these arguments to its end. */
