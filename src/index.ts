@@ -28,7 +28,7 @@ export { trimPeftAdapter } from "./adapter/trim-peft.js";
 export { trimAdapter, type Provenance, type TrimReport } from "./adapter/trim.js";
 export type { Adapter, AdapterModule } from "./adapter/adapter.js";
 
-export { openEngine } from "./engine/process-engine.js";
+export { keepIdleEngines, openEngine } from "./engine/process-engine.js";
 export type {
   Engine,
   EngineInfo,

@@ -18,6 +18,7 @@ import type {
   EngineInfo,
   GenerateRequest,
   Generation,
+  GpuChoice,
   Likelihood,
   LikelihoodRequest,
   LogitsRequest,
@@ -178,6 +179,13 @@ export class HostSession {
     return this.current;
   }
 
+  /** Frees the model with all contexts and adapters of it. */
+  async close(): Promise<void> {
+    await this.closeContext();
+    this.direct?.release();
+    await this.model.dispose();
+  }
+
   private async closeContext(): Promise<void> {
     await this.current?.close();
     this.current = undefined;
@@ -250,8 +258,17 @@ async function describeBackend(llama: Llama): Promise<BackendInfo> {
   };
 }
 
+/** llama.cpp as it was opened, by backend: a process that opens one model after the other loads it once. */
+const opened = new Map<GpuChoice, Promise<Llama>>();
+
 /** Opens the prebuilt llama.cpp; never builds or downloads one. */
-async function loadLlama(gpu: HostCalls["open"]["params"]["gpu"]): Promise<Llama> {
+async function loadLlama(gpu: GpuChoice): Promise<Llama> {
+  const llama = opened.get(gpu) ?? prebuiltLlama(gpu);
+  opened.set(gpu, llama);
+  return llama;
+}
+
+async function prebuiltLlama(gpu: GpuChoice): Promise<Llama> {
   return getLlama({
     build: "never",
     gpu: gpu === "off" ? false : gpu,

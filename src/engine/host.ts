@@ -56,6 +56,11 @@ async function answer(request: HostRequest): Promise<Extract<HostReply, { result
     return session.info;
   }
   if (request.method === "probe") return probeBackend(request.params);
+  if (request.method === "release") {
+    await session?.close();
+    [session, serving] = [undefined, undefined];
+    return null;
+  }
   if (!session) throw new Error("no model is open");
   if (isEngineCall(request)) {
     const { id, method, params } = request;

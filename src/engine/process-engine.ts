@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from "node:child_process";
+import { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { EngineCrashError, EngineError, MemoryError, type BoundaryError } from "../errors.js";
 import type { BackendInfo, Engine, EngineOptions, GpuChoice } from "./engine.js";
@@ -29,7 +30,7 @@ interface PendingCall {
  */
 export async function openEngine(options: EngineOptions): Promise<Engine & Partial<LayerReader>> {
   const gpu = await resolveGpu(options.gpu);
-  const host = new HostProcess();
+  const host = HostProcess.forModel(gpu);
   try {
     const asked = { ...options, gpu, usableCores: usableCores() };
     const info = await host.call("open", asked, `loading ${options.givenPath ?? options.modelPath}`);
@@ -38,9 +39,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine & Parti
       ...(info.calls === "direct" ? proxyOf(host, layerMethods) : {}),
     };
     // The tables have an entry for every method of these types, with its request's type.
-    return { info, close: () => host.close(), ...proxies } as Engine & Partial<LayerReader>;
+    return { info, close: () => host.release(), ...proxies } as Engine & Partial<LayerReader>;
   } catch (error) {
-    await host.close();
+    await host.release();
     throw error;
   }
 }
@@ -62,11 +63,11 @@ export async function resolveGpu(gpu: GpuChoice): Promise<GpuChoice> {
 }
 
 async function probe(gpu: GpuChoice): Promise<BackendInfo> {
-  const host = new HostProcess();
+  const host = HostProcess.forModel(gpu);
   try {
     return await host.call("probe", gpu, `loading the backend ${gpu}`);
   } finally {
-    await host.close();
+    await host.release();
   }
 }
 
@@ -85,6 +86,19 @@ process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
+/** Processes whose engine was closed, by what they were started with. */
+const idle = new Map<string, HostProcess[]>();
+let mostIdle = 0;
+
+/**
+ * Keeps so many processes of closed engines for those opened next: to start one takes longer than loading a small model. None are kept
+ * otherwise, so that what a process held is given back for certain.
+ */
+export async function keepIdleEngines(count: number): Promise<void> {
+  mostIdle = count;
+  await Promise.all([...idle.values()].flatMap((kept) => kept.splice(count).map((host) => host.close())));
+}
+
 /** The engine's process and the calls under way in it. */
 export class HostProcess {
   /** Resolves when the process has ended, whatever ended it. */
@@ -95,7 +109,7 @@ export class HostProcess {
   private nextId = 1;
   private closing = false;
 
-  constructor() {
+  private constructor(private readonly kind: string) {
     this.child = fork(hostFile(), [], {
       serialization: "advanced",
       execArgv: ["--expose-gc"],
@@ -145,10 +159,44 @@ export class HostProcess {
     });
   }
 
+  /** A process for one model on a backend: one that was kept, or a new one. */
+  static forModel(gpu: GpuChoice): HostProcess {
+    const kind = JSON.stringify([gpu, process.env]);
+    for (let kept = idle.get(kind)?.pop(); kept; kept = idle.get(kind)?.pop()) {
+      if (!kept.child.connected) continue;
+      for (const handle of kept.handles) handle?.ref();
+      return kept;
+    }
+    return new HostProcess(kind);
+  }
+
   async close(): Promise<void> {
     this.closing = true;
     this.child.kill("SIGKILL");
     await this.ended;
+  }
+
+  /** Ends the process, or keeps it for the next model where there is room. */
+  async release(): Promise<void> {
+    const kept = idle.get(this.kind) ?? [];
+    idle.set(this.kind, kept);
+    if (kept.length >= mostIdle || this.pending.size > 0 || this.closing) {
+      await this.close();
+      return;
+    }
+    try {
+      await this.call("release", null, "closing the model");
+      for (const handle of this.handles) handle?.unref();
+      kept.push(this);
+    } catch {
+      await this.close();
+    }
+  }
+
+  /** What keeps this process waiting for that one. */
+  private get handles(): ({ ref(): unknown; unref(): unknown } | null | undefined)[] {
+    const { child } = this;
+    return [child, child.channel, child.stderr instanceof Socket ? child.stderr : undefined];
   }
 
   private receive(reply: HostReply): void {

@@ -12,6 +12,8 @@ export interface HostCalls extends EngineCalls {
   answer: { params: ServingRequest; event: ServingDelta; result: ServedAnswer };
   cancel: { params: string; event: never; result: null };
   servingStatus: { params: null; event: never; result: ServingStatus };
+  /** Frees the model and all that was made of it; another may be opened then. */
+  release: { params: null; event: never; result: null };
 }
 
 /** Calls that are served at once, whatever else is under way; all others wait for the one before them. */

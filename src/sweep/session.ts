@@ -2,7 +2,6 @@ import { resolve } from "node:path";
 import type { Engine } from "../engine/engine.js";
 import { openEngine } from "../engine/process-engine.js";
 import { EngineCrashError, InterruptedError, UsageError } from "../errors.js";
-import { openRemoteEngine } from "../queue/open-remote.js";
 import type { InputFiles } from "../files/input-files.js";
 import type { SweepConfig } from "./config.js";
 import { loadBaseInputs, type BaseConfig, type BaseInputs } from "./inputs/base-inputs.js";
@@ -56,7 +55,7 @@ function assertHasQueue({ redis, mixed, fullHash }: SweepConfig): void {
   });
 }
 
-function openFor(
+async function openFor(
   config: SweepConfig,
   inputs: SweepInputs,
   signal: AbortSignal | undefined,
@@ -68,6 +67,8 @@ function openFor(
   const threads = config.threads === undefined ? {} : { threads: config.threads };
   const identity = hash([resolve(out), samples.map(({ part, sample, text }) => [part, sample.id, text])]);
   const engine = { gpu, gpuLayers, ...threads };
+  // Who sweeps on this machine need not wait until the queue's client is loaded.
+  const { openRemoteEngine } = await import("../queue/open-remote.js");
   return openRemoteEngine({ ...engine, redis, model, adapter, fullHash, mixed, identity, signal, onNote });
 }
 

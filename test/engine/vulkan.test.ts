@@ -42,7 +42,7 @@ describe.skipIf(!vulkan)(`the demo model on a GPU ${title}`, () => {
     const adapter = await loadGgufAdapter(demo("adapter.gguf"));
     masks = boundaries.map((boundary) => boundaryMask(adapter.modules, 8, boundary));
     pieces = await writePieces(adapter, masks, folder.path);
-    cpu = await openEngine({ modelPath: demo("model.gguf"), gpu: "off", gpuLayers: 0 });
+    cpu = await openEngine({ modelPath: demo("model.gguf"), gpu: "off", gpuLayers: 0, threads: 1 });
     gpu = await openEngine({ modelPath: demo("model.gguf"), gpu: "vulkan", gpuLayers: "max" });
   });
   afterAll(async () => {

@@ -14,7 +14,7 @@ it("the examples of docs/library.md run as they stand, in a folder that has noth
   await mkdir(at("node_modules/.bin"), { recursive: true });
   await symlink(root, at("node_modules/lora-boundary"));
   await symlink(join(root, "dist/cli/main.js"), at("node_modules/.bin/boundary"));
-  const { status, stdout } = spawnSync(process.execPath, [join(root, "eval/library-examples.mjs"), folder.path], {
+  const { status, stdout } = spawnSync(process.execPath, [join(root, "eval/library-examples.mjs"), folder.path, "1"], {
     encoding: "utf8",
   });
   expect(status, stdout).toBe(0);

@@ -110,7 +110,13 @@ export class DirectSession {
     };
   }
 
-  close(): void {
+  /** Frees the model and all that is open of it. */
+  release(): void {
+    this.close();
+    this.model.close();
+  }
+
+  private close(): void {
     if (this.open?.kind === "mask") this.open.context.close();
     else this.open?.layers.close();
     this.open = undefined;

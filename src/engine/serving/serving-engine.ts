@@ -13,7 +13,7 @@ export async function openServingEngine(
   serving: (info: EngineInfo) => ServingOptions,
 ): Promise<ServingEngine> {
   const gpu = await resolveGpu(options.gpu);
-  const host = new HostProcess();
+  const host = HostProcess.forModel(gpu);
   try {
     const info = await host.call(
       "open",
@@ -81,6 +81,6 @@ class ProcessServingEngine implements ServingEngine {
   }
 
   close(): Promise<void> {
-    return this.host.close();
+    return this.host.release();
   }
 }
