@@ -1,25 +1,26 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 const common = {
   testTimeout: 60_000,
   hookTimeout: 120_000,
   globalSetup: ["test/support/current-build.ts"],
-  setupFiles: ["test/support/flag-names.ts"],
+  setupFiles: ["test/support/flag-names.ts", "test/support/idle-engines.ts"],
   // What the tests find out about adapters is kept from the user's own cache folder, and from the next run.
-  env: { XDG_CACHE_HOME: join(tmpdir(), `boundary-tests-${process.pid}`) },
+  env: {
+    XDG_CACHE_HOME: join(tmpdir(), `boundary-tests-${process.pid}`),
+    // The software GPU takes longer to compile its shaders than to do its tests: they outlast a run.
+    MESA_SHADER_CACHE_DIR: fileURLToPath(new URL("node_modules/.cache/mesa", import.meta.url)),
+  },
 };
 
 /** They replace modules, change the environment or register names, so each gets a process of its own. */
 const alone = [
-  "test/cli/{adapters,bad-input,compare,resume,score}.test.ts",
-  "test/compare/{compare,strategies}.test.ts",
   "test/library/**/*.test.ts",
-  "test/probe/{advise,card,exact-run}.test.ts",
-  "test/report/{html-command,paint,terminal}.test.ts",
-  "test/sweep/{changed-inputs,config,nothing-twice,rescore,strategies,sweep,sweep-choice,sweep-race,tasks}.test.ts",
-  "test/vote/page/serve-votes.test.ts",
+  "test/report/{paint,terminal}.test.ts",
+  "test/sweep/{config,nothing-twice}.test.ts",
 ];
 /** They want a Redis server or a browser, and skip without. */
 const queue = ["test/queue/**/*.test.ts"];
@@ -31,7 +32,15 @@ export default defineConfig({
     // Engines of the tests take one thread each, so two files at a time fit two cores; more would starve llama.cpp's spinning threads.
     maxWorkers: 2,
     projects: [
-      { test: { name: "queue", include: queue, ...common } },
+      {
+        test: {
+          name: "queue",
+          include: queue,
+          isolate: false,
+          ...common,
+          setupFiles: [...common.setupFiles, "test/queue/hurried.ts"],
+        },
+      },
       { test: { name: "alone", include: alone, ...common } },
       {
         test: {
@@ -42,7 +51,7 @@ export default defineConfig({
           ...common,
         },
       },
-      { test: { name: "browser", include: browser, ...common } },
+      { test: { name: "browser", include: browser, isolate: false, ...common } },
       { test: { name: "model", include: ["test/model/**/*.test.ts"], ...common, testTimeout: 1_800_000 } },
     ],
   },

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { compare } from "../../src/compare/compare.js";
 import { compareConfigSchema } from "../../src/compare/config.js";
 import { comparisonSchema, type ComparisonResult } from "../../src/compare/result.js";
@@ -11,15 +11,11 @@ import type { SweepResult } from "../../src/run/result.js";
 import { sweep } from "../../src/sweep/sweep.js";
 import { tangoWithoutLosses } from "../support/closed-forms.js";
 import { failureOf } from "../support/failure.js";
-import { answersAsked } from "../support/pooled-engine.js";
+import { answersAsked } from "../support/answers-asked.js";
 import { ENGINE_START_MS, sampleLines, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyAdapter } from "../support/tiny-model.js";
 import { fixtureRow, meanOf, outputsOf, tinySweep, valuesOf } from "../support/tiny-sweep.js";
-
-vi.mock("../../src/engine/process-engine.js", async (original) =>
-  (await import("../support/pooled-engine.js")).pooledEngines(await original()),
-);
 
 const SAMPLES = 12;
 const folder = temporaryFolder();

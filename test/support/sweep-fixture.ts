@@ -9,6 +9,7 @@ export interface SweepFixture {
   readonly model: string;
   readonly adapter: string;
   readonly data: string;
+  readonly prompt: string;
 }
 
 const topics = [
@@ -26,13 +27,23 @@ const topics = [
   "window",
 ];
 
-/** A tiny random model, a random adapter and twelve samples whose references its outputs sometimes contain. */
+/**
+ * A tiny random model, a random adapter, twelve samples whose references its outputs sometimes contain, and a short prompt: most of a tiny
+ * model's time goes into attention over the prompt.
+ */
 export async function writeSweepFixture(folder: string, options: { samples?: number } = {}): Promise<SweepFixture> {
   const model = await writeTinyModel(folder, "base.gguf", { architecture: "llama" });
   const adapter = await writeTinyAdapter(folder, "lora.gguf", { architecture: "llama" });
   const data = join(folder, "validation.jsonl");
   await writeFile(data, sampleLines(options.samples ?? topics.length));
-  return { model, adapter, data };
+  return { model, adapter, data, prompt: await writePrompt(folder) };
+}
+
+/** A prompt of nothing but a sample's own words. */
+export async function writePrompt(folder: string): Promise<string> {
+  const prompt = join(folder, "prompt.jinja");
+  await writeFile(prompt, "Q: {{ question }} {{ context }}");
+  return prompt;
 }
 
 /** JSONL samples about made-up things; references are single letters, so that random outputs score between 0 and 100 in contains-plain. */
@@ -51,7 +62,11 @@ function letters(start: number): string[] {
 }
 
 /** Flags of a sweep over the fixture that any machine repeats. */
-export function sweepArguments({ model, adapter, data }: SweepFixture, out: string, ...more: string[]): string[] {
+export function sweepArguments(
+  { model, adapter, data, prompt }: SweepFixture,
+  out: string,
+  ...more: string[]
+): string[] {
   const fixed = [
     "--gpu",
     "off",
@@ -64,5 +79,19 @@ export function sweepArguments({ model, adapter, data }: SweepFixture, out: stri
     "--metric",
     "contains-plain",
   ];
-  return ["sweep", "--model", model, "--adapter", adapter, "--data", data, "--out", out, ...fixed, ...more];
+  return [
+    "sweep",
+    "--model",
+    model,
+    "--adapter",
+    adapter,
+    "--data",
+    data,
+    "--prompt",
+    prompt,
+    "--out",
+    out,
+    ...fixed,
+    ...more,
+  ];
 }

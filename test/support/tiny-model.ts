@@ -45,9 +45,9 @@ export interface TinyAdapterOptions extends TinyModelOptions {
 export type AdapterType = "F32" | "F16" | "BF16" | "Q8_0";
 
 const D = 32;
-const HEADS = 4;
-const KV_HEADS = 2;
-const HEAD_SIZE = 8;
+const HEADS = 2;
+const KV_HEADS = 1;
+const HEAD_SIZE = 16;
 const FF = 64;
 const LAYERS = 4;
 

@@ -10,7 +10,13 @@ import type { SweepResult } from "../../src/run/result.js";
 import { callCli } from "../support/command.js";
 import { failureOf } from "../support/failure.js";
 import { writeUpdates } from "../support/random-updates.js";
-import { ENGINE_START_MS, sweepArguments, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
+import {
+  ENGINE_START_MS,
+  sweepArguments,
+  writePrompt,
+  writeSweepFixture,
+  type SweepFixture,
+} from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeUnusualModel, type UnusualArchitecture } from "../support/tiny-architectures.js";
 import { tinySweep } from "../support/tiny-sweep.js";
@@ -36,7 +42,7 @@ async function fixtureOf(
     return strength === undefined ? [] : [{ name: weight, rank: 2, strength }];
   });
   await writeUpdates(adapter, base, updates, 7);
-  return { model, adapter, data };
+  return { model, adapter, data, prompt: await writePrompt(folder.path) };
 }
 
 const IGNORED = "attn_q_a (4 modules) has no effect: llama.cpp v0.5.0 does not apply LoRA there on deepseek2";

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
 import { boundaryOf } from "../../src/run/entry-names.js";
 import { RunFolderError, UsageError } from "../../src/errors.js";
@@ -25,10 +25,6 @@ interface OutputRow {
   part: string;
   tokens: number[];
 }
-
-vi.mock("../../src/engine/process-engine.js", async (original) =>
-  (await import("../support/pooled-engine.js")).pooledEngines(await original()),
-);
 
 const folder = temporaryFolder();
 let fixture: SweepFixture;

@@ -1,19 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { UsageError } from "../../src/errors.js";
 import type { SweepResult } from "../../src/run/result.js";
 import { assignFolds } from "../../src/choice/cross-validate.js";
 import { sweep } from "../../src/sweep/sweep.js";
 import { failureOf } from "../support/failure.js";
-import { answersAsked } from "../support/pooled-engine.js";
+import { answersAsked } from "../support/answers-asked.js";
 import { writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { fixtureRow, meanOf, outputsOf, rowsOf, tinySweep, valuesOf } from "../support/tiny-sweep.js";
-
-vi.mock("../../src/engine/process-engine.js", async (original) =>
-  (await import("../support/pooled-engine.js")).pooledEngines(await original()),
-);
 
 const folder = temporaryFolder();
 let fixture: SweepFixture;

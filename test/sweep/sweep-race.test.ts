@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { UsageError } from "../../src/errors.js";
 import { sweepReport } from "../../src/report/terminal.js";
 import { reportMarkdown } from "../../src/report/markdown.js";
@@ -10,14 +10,10 @@ import { rescore } from "../../src/sweep/rescore.js";
 import type { SweepResult } from "../../src/run/result.js";
 import { sweep } from "../../src/sweep/sweep.js";
 import { failureOf } from "../support/failure.js";
-import { answersAsked } from "../support/pooled-engine.js";
+import { answersAsked } from "../support/answers-asked.js";
 import { ENGINE_START_MS, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { outputsOf, tinySweep } from "../support/tiny-sweep.js";
-
-vi.mock("../../src/engine/process-engine.js", async (original) =>
-  (await import("../support/pooled-engine.js")).pooledEngines(await original()),
-);
 
 const folder = temporaryFolder();
 const at = (name: string): string => join(folder.path, name);

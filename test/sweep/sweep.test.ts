@@ -1,13 +1,13 @@
 import { readFile, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
 import { readGgufHeader } from "../../src/formats/gguf-reader.js";
 import { openEngine } from "../../src/engine/process-engine.js";
 import { parseConfig, type SweepConfig } from "../../src/sweep/config.js";
 import { sweepResultSchema, type SweepResult } from "../../src/run/result.js";
 import { planOnly, sweep } from "../../src/sweep/sweep.js";
-import { closeEngines } from "../support/pooled-engine.js";
+import { keepIdleEngines } from "../../src/engine/process-engine.js";
 import { ENGINE_START_MS, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyAdapter } from "../support/tiny-model.js";
@@ -19,10 +19,6 @@ interface OutputRow {
   output: string;
   tokens: number[];
 }
-
-vi.mock("../../src/engine/process-engine.js", async (original) =>
-  (await import("../support/pooled-engine.js")).pooledEngines(await original()),
-);
 
 const folder = temporaryFolder();
 let fixture: SweepFixture;
@@ -83,8 +79,9 @@ describe("a sweep on a tiny model", () => {
   });
 
   it("gives the same result file again, timings apart, by another process of the engine", async () => {
-    await closeEngines();
+    await keepIdleEngines(0);
     const again = await sweep(configFor("again"));
+    await keepIdleEngines(4);
     expect(withoutTimings(again)).toEqual(withoutTimings(result));
     expect(again.timings.answersGenerated).toBeGreaterThan(0);
   });

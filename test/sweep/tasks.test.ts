@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { SampleError, UsageError } from "../../src/errors.js";
 import { score } from "../../src/metrics/metric.js";
 import { metricByName } from "../../src/metrics/registry.js";
@@ -13,10 +13,6 @@ import { failureOf } from "../support/failure.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyAdapter, writeTinyModel } from "../support/tiny-model.js";
 import { outputsOf, rowsOf } from "../support/tiny-sweep.js";
-
-vi.mock("../../src/engine/process-engine.js", async (original) =>
-  (await import("../support/pooled-engine.js")).pooledEngines(await original()),
-);
 
 const folder = temporaryFolder();
 let model: string;
