@@ -7,6 +7,7 @@ import { adviceReport } from "../report/advice.js";
 import { resolveSettings, type GivenSettings } from "../settings.js";
 import { print } from "./output.js";
 import { PassBar } from "./pass-bar.js";
+import { withDataFlags } from "./scoring-flags.js";
 import { wholeNumber } from "./values.js";
 
 interface AdviseFlags extends GivenSettings {
@@ -16,7 +17,7 @@ interface AdviseFlags extends GivenSettings {
 
 /** `boundary advise`: which layers to adapt in the next training run. */
 export function adviseCommand(signal: AbortSignal): Command {
-  return new Command("advise")
+  const command = new Command("advise")
     .description("measure a base model on a task and say which layers the next LoRA training run should adapt")
     .addOption(flag("-m, --model <gguf>", "model"))
     .addOption(flag("-d, --data <file>", "data"))
@@ -33,10 +34,6 @@ export function adviseCommand(signal: AbortSignal): Command {
     .addOption(flag("--threads <n>", "threads").argParser(wholeNumber))
     .addOption(flag("--context-size <n>", "contextSize").argParser(wholeNumber))
     .addOption(flag("--on-overflow <what>", "onOverflow").choices(["fail", "skip"]))
-    .addOption(flag("--prompt <file>", "prompt"))
-    .addOption(flag("--system <text>", "system"))
-    .addOption(flag("--template <kind>", "template").choices(["chat", "raw"]))
-    .addOption(flag("--map <fields>", "map"))
     .option("--plan", "print what it would cost, do nothing")
     .option("--json", "one JSON document on stdout, nothing else")
     .action(async ({ plan, json, ...flags }: AdviseFlags) => {
@@ -62,6 +59,7 @@ export function adviseCommand(signal: AbortSignal): Command {
         bar.end();
       }
     });
+  return withDataFlags(command);
 }
 
 /** An option that is a setting: its description is the setting's. */

@@ -7,7 +7,7 @@ import { comparisonMarkdown, comparisonReport } from "../report/comparison.js";
 import { resolveSettings, type GivenSettings } from "../settings.js";
 import { takesImports } from "./import-modules.js";
 import { print, say } from "./output.js";
-import { settingFlag } from "./scoring-flags.js";
+import { settingFlag, withDataFlags } from "./scoring-flags.js";
 import { numberOrText, wholeNumber } from "./values.js";
 
 interface CompareFlags extends GivenSettings {
@@ -21,7 +21,7 @@ export function compareCommand(signal: AbortSignal): Command {
   const ofCompare = (flags: string, name: "against" | "failIf" | "out" | "show"): Option =>
     new Option(flags, compareConfigSchema.shape[name].description ?? "");
   const collect = (value: string, earlier: readonly string[] = []): string[] => [...earlier, value];
-  return takesImports(new Command("compare"))
+  const command = takesImports(new Command("compare"))
     .description("compare base, full, a boundary, other adapters or finished runs on the same samples, paired")
     .addOption(settingFlag("-m, --model <gguf>", "model"))
     .addOption(settingFlag("-a, --adapter <gguf>", "adapter"))
@@ -47,10 +47,6 @@ export function compareCommand(signal: AbortSignal): Command {
     .addOption(settingFlag("--threads <n>", "threads").argParser(wholeNumber))
     .addOption(settingFlag("--context-size <n>", "contextSize").argParser(wholeNumber))
     .addOption(settingFlag("--sequences <n|auto>", "sequences").argParser(numberOrText))
-    .addOption(settingFlag("--prompt <file>", "prompt"))
-    .addOption(settingFlag("--system <text>", "system"))
-    .addOption(settingFlag("--template <kind>", "template").choices(["chat", "raw"]))
-    .addOption(settingFlag("--map <fields>", "map"))
     .addOption(settingFlag("--source-language <tag>", "sourceLanguage"))
     .addOption(settingFlag("--target-language <tag>", "targetLanguage"))
     .addOption(settingFlag("--context <paragraphs>", "context").choices(["supporting", "all"]))
@@ -69,6 +65,7 @@ export function compareCommand(signal: AbortSignal): Command {
       print(text);
       if (result.failures.length > 0) process.exitCode = 1;
     });
+  return withDataFlags(command);
 }
 
 /** A line on stderr for each system, and one now and then. */

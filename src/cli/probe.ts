@@ -13,7 +13,7 @@ import { parseConfig } from "../sweep/config.js";
 import { type GivenSettings } from "../settings.js";
 import { print } from "./output.js";
 import { PassBar } from "./pass-bar.js";
-import { settingFlag } from "./scoring-flags.js";
+import { settingFlag, withDataFlags } from "./scoring-flags.js";
 import { numberOrText, wholeNumber } from "./values.js";
 
 interface ProbeFlags extends Omit<GivenSettings, "out"> {
@@ -34,7 +34,7 @@ interface ProbeFlags extends Omit<GivenSettings, "out"> {
 
 /** `boundary probe`: what the layers would say, where the reference emerges, and how much each layer changes. */
 export function probeCommand(signal: AbortSignal): Command {
-  return new Command("probe")
+  const command = new Command("probe")
     .description(
       "look into the layers instead of at answers: where the reference emerges, and the boundary that suggests",
     )
@@ -74,10 +74,6 @@ export function probeCommand(signal: AbortSignal): Command {
     .addOption(settingFlag("--holdout <file|fraction>", "holdout").argParser(numberOrText))
     .addOption(settingFlag("--gpu <backend>", "gpu").choices(gpuChoices))
     .addOption(settingFlag("--threads <n>", "threads").argParser(wholeNumber))
-    .addOption(settingFlag("--prompt <file>", "prompt"))
-    .addOption(settingFlag("--system <text>", "system"))
-    .addOption(settingFlag("--template <kind>", "template").choices(["chat", "raw"]))
-    .addOption(settingFlag("--map <fields>", "map"))
     .option("--plan", "print what it would cost, do nothing")
     .option("--json", "one JSON document on stdout, nothing else")
     .action(async (given: ProbeFlags) => {
@@ -105,6 +101,7 @@ export function probeCommand(signal: AbortSignal): Command {
         bar.end();
       }
     });
+  return withDataFlags(command);
 }
 
 function settingsOf({

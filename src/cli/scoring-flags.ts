@@ -1,4 +1,5 @@
-import { Option } from "commander";
+import { Option, type Command } from "commander";
+import { chatLayoutNames } from "../samples/chat/chat-layouts.js";
 import { sweepConfigSchema, type SweepConfig } from "../sweep/config.js";
 import { numberOrText } from "./values.js";
 
@@ -40,4 +41,20 @@ export function scoringFlags(): Option[] {
     settingFlag("--qa-script <script>", "qaScript").choices(["auto", "squad", "squad2", "hotpotqa"]),
     settingFlag("--target-language <tag>", "targetLanguage"),
   ];
+}
+
+/** Adds the options that say how training data is read and put into words, the same for every command that asks a model. */
+export function withDataFlags(command: Command): Command {
+  const options = [
+    settingFlag("--layout <name>", "layout").choices(["auto", "rows", ...chatLayoutNames]),
+    settingFlag("--turns <which>", "turns").choices(["last", "all"]),
+    settingFlag("--on-bad-row <what>", "onBadRow").choices(["fail", "skip"]),
+    settingFlag("--prompt <file>", "prompt"),
+    settingFlag("--system <text>", "system"),
+    settingFlag("--template <kind>", "template").choices(["chat", "raw"]),
+    settingFlag("--chat-template <name|file>", "chatTemplate"),
+    settingFlag("--map <fields>", "map"),
+  ];
+  for (const option of options) command.addOption(option);
+  return command;
 }

@@ -8,7 +8,7 @@ import { parseConfig } from "../sweep/config.js";
 import { type GivenSettings } from "../settings.js";
 import { takesImports } from "./import-modules.js";
 import { print, say } from "./output.js";
-import { scoringFlags, settingFlag } from "./scoring-flags.js";
+import { scoringFlags, settingFlag, withDataFlags } from "./scoring-flags.js";
 import { numberOrText, wholeNumber } from "./values.js";
 
 interface StrategiesFlags extends GivenSettings {
@@ -52,14 +52,10 @@ export function strategiesCommand(signal: AbortSignal): Command {
     .addOption(settingFlag("--gpu <backend>", "gpu").choices(gpuChoices))
     .addOption(settingFlag("--gpu-layers <n|auto|max>", "gpuLayers").argParser(numberOrText))
     .addOption(settingFlag("--threads <n>", "threads").argParser(wholeNumber))
-    .addOption(settingFlag("--prompt <file>", "prompt"))
-    .addOption(settingFlag("--system <text>", "system"))
-    .addOption(settingFlag("--template <kind>", "template").choices(["chat", "raw"]))
-    .addOption(settingFlag("--map <fields>", "map"))
     .option("--json", "one JSON document on stdout, nothing else")
     .option("--quiet", "no progress");
   for (const option of scoringFlags()) command.addOption(option);
-  return takesImports(command).action(
+  return takesImports(withDataFlags(command)).action(
     async (strategies: string[], { budget, json, quiet, ...flags }: StrategiesFlags) => {
       const config = parseConfig(flags);
       const asked = strategies.length > 0 ? strategies : DEFAULT_STRATEGIES;

@@ -13,7 +13,7 @@ import { importModules, takesImports } from "./import-modules.js";
 import { print } from "./output.js";
 import { followSweep } from "./progress.js";
 import { hidePassword } from "./redis-flag.js";
-import { scoringFlags, settingFlag } from "./scoring-flags.js";
+import { scoringFlags, settingFlag, withDataFlags } from "./scoring-flags.js";
 import { numberOrText, wholeNumber } from "./values.js";
 
 interface SweepFlags extends GivenSettings {
@@ -54,10 +54,6 @@ export function sweepCommand(signal: AbortSignal): Command {
     .addOption(settingFlag("--context-size <n>", "contextSize").argParser(wholeNumber))
     .addOption(settingFlag("--sequences <n|auto>", "sequences").argParser(numberOrText))
     .addOption(settingFlag("--fixed-batch", "fixedBatch"))
-    .addOption(settingFlag("--prompt <file>", "prompt"))
-    .addOption(settingFlag("--system <text>", "system"))
-    .addOption(settingFlag("--template <kind>", "template").choices(["chat", "raw"]))
-    .addOption(settingFlag("--map <fields>", "map"))
     .addOption(settingFlag("--source-language <tag>", "sourceLanguage"))
     .addOption(settingFlag("--context <paragraphs>", "context").choices(["supporting", "all"]))
     .addOption(settingFlag("--on-overflow <what>", "onOverflow").choices(["fail", "skip"]))
@@ -67,19 +63,21 @@ export function sweepCommand(signal: AbortSignal): Command {
     .option("--quiet", "no progress, no tables: only the answer in words")
     .option("--fresh", "delete an earlier run in the folder first");
   for (const option of scoringFlags()) command.addOption(option);
-  return takesImports(command).action(async ({ config: file, plan, json, quiet, fresh, ...given }: SweepFlags) => {
-    const settings = file === undefined ? {} : settingsFromFile(await readYaml(file), file);
-    const { import: modules } = settings;
-    if (modules !== undefined) await importModules([modules].flat().map(String));
-    const flags = { ...given, ...redisSetting(given) };
-    hidePassword();
-    const output = { json: json ?? false, quiet: quiet ?? false };
-    const config = parseConfig(flags, settings, ...(plan ? [{ out: "unused" }] : []));
-    // An address that cannot be read is told before the model is.
-    if (config.redis !== undefined) RedisAddress.parse(config.redis);
-    if (plan) await printPlan(config, output, signal);
-    else await runSweep(config, output, { fresh: fresh ?? false, signal });
-  });
+  return takesImports(withDataFlags(command)).action(
+    async ({ config: file, plan, json, quiet, fresh, ...given }: SweepFlags) => {
+      const settings = file === undefined ? {} : settingsFromFile(await readYaml(file), file);
+      const { import: modules } = settings;
+      if (modules !== undefined) await importModules([modules].flat().map(String));
+      const flags = { ...given, ...redisSetting(given) };
+      hidePassword();
+      const output = { json: json ?? false, quiet: quiet ?? false };
+      const config = parseConfig(flags, settings, ...(plan ? [{ out: "unused" }] : []));
+      // An address that cannot be read is told before the model is.
+      if (config.redis !== undefined) RedisAddress.parse(config.redis);
+      if (plan) await printPlan(config, output, signal);
+      else await runSweep(config, output, { fresh: fresh ?? false, signal });
+    },
+  );
 }
 
 /** `--redis` without an address takes that of the environment: a password in it is in no list of processes. */

@@ -124,7 +124,7 @@ function runFingerprint(jobs: readonly Job[]): Record<string, string> {
     data: inputs.data.sha256,
     generation: JSON.stringify(decidingSettings(plan.generation)),
     model: inputs.model.sha256,
-    prompt: hash(inputs.prompt.source),
+    prompt: hash(inputs.askedBy),
   };
 }
 

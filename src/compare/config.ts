@@ -31,7 +31,6 @@ export function asSweep(config: CompareConfig, inputs: Pick<SweepConfig, "model"
   return {
     ...shared,
     ...inputs,
-    task: config.task ?? "qa",
     out: config.out ?? "",
     boundaries: "0",
     rule: "best",

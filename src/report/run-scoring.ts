@@ -13,5 +13,5 @@ export function runScoring({ result, folder }: Pick<FinishedRun, "result" | "fol
   const config = resolveSettings(sweepConfigSchema, "report", [own, { out: folder }]);
   const { format, targetLanguage } = result.data;
   const data = { format, thoughts: thoughtsOfRun(result), ...(targetLanguage === undefined ? {} : { targetLanguage }) };
-  return scoringOf(config, taskByName(config.task), data);
+  return scoringOf(config, taskByName(config.task ?? "qa"), data);
 }

@@ -15,6 +15,7 @@ const sampleSchema = z.object({
   variables: z.record(z.string(), z.unknown()),
   references: z.array(z.string()).min(1),
   group: z.record(z.string(), z.string()).optional(),
+  conversation: z.string().optional(),
   prompt: z.string(),
 });
 
@@ -106,8 +107,12 @@ function parseResult(folder: string, text: string): SweepResult {
 
 function parseSample(folder: string, line: string, number: number): RunSample {
   try {
-    const { part, prompt, group, ...sample } = sampleSchema.parse(JSON.parse(line));
-    return { part, prompt, sample: { ...sample, ...(group === undefined ? {} : { group }) } };
+    const { part, prompt, group, conversation, ...sample } = sampleSchema.parse(JSON.parse(line));
+    const optional = {
+      ...(group === undefined ? {} : { group }),
+      ...(conversation === undefined ? {} : { conversation }),
+    };
+    return { part, prompt, sample: { ...sample, ...optional } };
   } catch (cause) {
     throw new RunFolderError(folder, {
       what: `${folder}/samples.jsonl is damaged in line ${number}`,

@@ -1,8 +1,8 @@
 import { closest, distance } from "fastest-levenshtein";
 import { UsageError } from "../errors.js";
+import { roleOf } from "./chat/message.js";
 import { mayStandFor, roleOfOurs } from "./field-roles.js";
 import { isRecord, placedError, shownFields, type Place } from "./place.js";
-import { speakerOf } from "./turns.js";
 
 /** Our field names to the file's, as `--map` gives them. */
 export type FieldMap = Readonly<Record<string, string>>;
@@ -117,7 +117,7 @@ function nearName(
 
 /** What the assistant says is never the question, and what the user says never the answer, whatever row the turns are counted in. */
 function assertSpeaker(place: Place, turn: Readonly<Record<string, unknown>>, ours: string, theirs: string): void {
-  const speaker = speakerOf(turn);
+  const speaker = roleOf(turn);
   const role = roleOfOurs(ours);
   if (!(role === "question" && speaker === "assistant") && !(role === "reference" && speaker === "user")) return;
   throw placedError(

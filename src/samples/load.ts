@@ -1,4 +1,6 @@
-import { SampleError, UsageError } from "../errors.js";
+import { UsageError } from "../errors.js";
+import { chatLayoutOf, type ChatLayoutName } from "./chat/chat-layouts.js";
+import { readChat } from "./chat/read-chat.js";
 import { readCustom } from "./custom.js";
 import { parseDocument, type SampleDocument } from "./document.js";
 import { isHotpotRow, sampleFromHotpot } from "./hotpot.js";
@@ -8,7 +10,6 @@ import { readMath } from "./math.js";
 import { loadParallel } from "./parallel.js";
 import { isRecord, placedError, shown, type PlacedRow } from "./place.js";
 import { assertNotKnownFile } from "./known-files.js";
-import { layoutError } from "./layouts.js";
 import { otherTextError } from "./other-files.js";
 import type { LoadedSamples, LoadOptions, Sample, SampleKind } from "./sample.js";
 import { samplesFromSquad } from "./squad.js";
@@ -17,6 +18,9 @@ import { readTextFile, type TextFile } from "./text-file.js";
 import { readTranslations, readTranslationTable } from "./translation.js";
 import { isTable } from "./tsv.js";
 import { readYesNo, readYesNoTable } from "./yes-no.js";
+
+/** So many rows show the layout of a file. */
+const ROWS_LOOKED_AT = 20;
 
 /**
  * Reads and checks a file of samples, or parallel files where `references` are given. The format is detected from the content;
@@ -62,16 +66,8 @@ function readSamples(
   const { rows } = document;
   if (rows.length === 1) assertNotKnownFile(path, rows[0]?.value);
   if (isHotpot(rows[0]?.value, kind, map)) return readHotpot(rows, context);
-  try {
-    const read = readRows(path, rows, kind, options);
-    return { ...read, notes: [...(document.notes ?? []), ...(read.notes ?? [])] };
-  } catch (cause) {
-    // Where not even the first row can be read, the file may be in a layout that is known and only not read by itself.
-    const [first] = rows;
-    const isFirst =
-      cause instanceof SampleError && first && cause.parts.what.startsWith(`${path}, ${first.place.label}:`);
-    throw (isFirst ? layoutError(path, rows, kind, cause) : undefined) ?? cause;
-  }
+  const read = readRows(path, rows, kind, options);
+  return { ...read, notes: [...(document.notes ?? []), ...(read.notes ?? [])] };
 }
 
 /** @throws SampleError where a function of the user's own gave something else than samples. */
@@ -105,9 +101,11 @@ function readRows(
   kind: SampleKind,
   options: LoadOptions & Required<Pick<LoadOptions, "map">>,
 ): ReadSamples {
-  const { map } = options;
+  const { map, layout = Object.keys(map).length > 0 ? "rows" : layoutOfRows(rows) } = options;
+  if (layout !== "rows") return readChat(rows, { ...options, layout });
   switch (kind) {
     case "qa":
+    case "chat":
       return {
         format: "jsonl",
         placed: rows.map((row) => ({ place: row.place, sample: sampleFromRow(row, map) })),
@@ -125,8 +123,19 @@ function readRows(
   }
 }
 
+/** The layout of most of the first rows: some may be wrong. */
+function layoutOfRows(rows: readonly PlacedRow[]): ChatLayoutName | "rows" {
+  const counts = new Map<ChatLayoutName | "rows", number>();
+  for (const { value } of rows.slice(0, ROWS_LOOKED_AT)) {
+    const layout = chatLayoutOf(value) ?? "rows";
+    counts.set(layout, (counts.get(layout) ?? 0) + 1);
+  }
+  const [most] = [...counts].sort(([, a], [, b]) => b - a);
+  return most?.[0] ?? "rows";
+}
+
 function assertReadsSquad(path: string, kind: SampleKind, map: object): void {
-  const isQuestionAnswering = kind === "qa" || kind === "custom";
+  const isQuestionAnswering = kind === "qa" || kind === "chat" || kind === "custom";
   if (isQuestionAnswering && Object.keys(map).length === 0) return;
   throw new UsageError({
     what: `${isQuestionAnswering ? "--map" : `--task ${kind}`} does not go with this file`,
@@ -141,7 +150,7 @@ function assertReadsSquad(path: string, kind: SampleKind, map: object): void {
 /** A custom task takes rows of any layout, so only what cannot be anything else is HotpotQA there. */
 function isHotpot(row: unknown, kind: SampleKind, map: object): boolean {
   if (Object.keys(map).length > 0) return false;
-  if (kind === "qa") return isHotpotRow(row);
+  if (kind === "qa" || kind === "chat") return isHotpotRow(row);
   return kind === "custom" && isRecord(row) && "supporting_facts" in row && "context" in row && isHotpotRow(row);
 }
 

@@ -4,6 +4,7 @@ import { redact } from "../files/redact.js";
 import { shellWord } from "../files/shell-word.js";
 import { engineSettings } from "../engine/engine-settings.js";
 import { UsageError } from "../errors.js";
+import { chatLayoutNames } from "../samples/chat/chat-layouts.js";
 import { strategyForms } from "../strategy/strategy.js";
 import { ruleByName } from "../choice/rules.js";
 import { camelCase, kebabCase, resolveSettings, type GivenSettings } from "../settings.js";
@@ -16,10 +17,19 @@ export const sweepConfigSchema = z.strictObject({
   model: text.describe("base model: path of a GGUF file, or a model URI such as hf:user/repo:Q4_K_M"),
   adapter: text.describe("LoRA adapter: path of a GGUF file, or a model URI"),
   data: text.describe(
-    "validation samples: JSONL, or a published format of the task (SQuAD, HotpotQA, GSM8K, SAMSum, ...)",
+    "validation samples: training data (chat, Alpaca, prompt and completion, ...), JSONL, or a published format of the task",
   ),
   references: text.optional().describe("translation: text file(s) with the references, line for line with --data"),
-  task: text.default("qa").describe("what is asked of the model"),
+  layout: z
+    .enum(["auto", "rows", ...chatLayoutNames])
+    .default("auto")
+    .describe("layout of training data; rows: fields of our own names"),
+  turns: z
+    .enum(["last", "all"])
+    .default("last")
+    .describe("conversations: the last answer is the reference, or every one with what was said before it"),
+  onBadRow: z.enum(["fail", "skip"]).default("fail").describe("training data: when a row cannot be read"),
+  task: text.optional().describe("what is asked of the model (default: chat for training data, else qa)"),
   out: text.describe("folder of the run; the same command run again resumes it"),
   strategy: text
     .optional()
@@ -87,6 +97,11 @@ export const sweepConfigSchema = z.strictObject({
     .enum(["chat", "raw"])
     .optional()
     .describe("wrap prompts in the model's chat template, or not (default: chat if it has one)"),
+  chatTemplate: text
+    .optional()
+    .describe(
+      "the chat template that the adapter was trained on, where it is not the model's: a jinja file, or alpaca, chatml, gemma, ...",
+    ),
   metric: text.optional().describe("metric that chooses the boundary (default: the task's)"),
   metrics: text.optional().describe("metrics to report, such as em,f1,bleu:tok=zh (default: the task's)"),
   groupBy: text.optional().describe("break scores down by this field of the samples; length:FIELD for buckets"),

@@ -132,7 +132,7 @@ export function layOutSweep(
     const isSingle = invariantTokens === 0 && !shortcuts.sharedLayers;
     const generation: GenerationSettings = {
       maxTokens,
-      stop: task.stop[inputs.template],
+      stop: inputs.stop,
       context: isSingle ? { ...context, sequences: 1 } : context,
       invariantTokens,
     };

@@ -114,7 +114,7 @@ async function writeTrimmed(record: SweepRecord, folder: RunFolder): Promise<Swe
     sourceSha256: inputs.peft ? peftSha256(inputs.peft, inputs.adapter.sources) : inputs.adapter.sha256,
     boundary: inputs.strategy.kind === "prefix" ? chosen.number : undefined,
     layers: plan.layerCount,
-    command: recipe(config),
+    command: recipe({ ...config, ...inputs.decided }),
     scores: JSON.stringify(Object.fromEntries(scores)),
   };
   await trimAdapter(inputs.adapter, chosen.mask, path, provenance, { overwrite: true });
@@ -138,8 +138,8 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
   return {
     schemaVersion: RESULT_SCHEMA_VERSION,
     tool: { name: "boundary", version },
-    command: recipe(config),
-    config: redactedConfig(config),
+    command: recipe({ ...config, ...inputs.decided }),
+    config: redactedConfig({ ...config, ...inputs.decided }),
     engine: {
       backend: info.backend,
       calls: info.calls,
@@ -155,7 +155,7 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
       maxTokens,
       stop: [...stop],
       template: inputs.template,
-      thoughts: thoughtMarksOf(inputs.model.chatTemplate).map(({ open }) => open),
+      thoughts: thoughtMarksOf(inputs.chatTemplate).map(({ open }) => open),
       key: plan.generationKey,
     },
     model: {
@@ -182,7 +182,7 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
       format: data.format,
       ...(data.targetLanguage === undefined ? {} : { targetLanguage: data.targetLanguage }),
       ...(holdoutData ? { holdoutPath: redact(holdoutData.path), holdoutSha256: holdoutData.sha256 } : {}),
-      promptSha256: hash(inputs.prompt.source),
+      promptSha256: hash(inputs.askedBy),
       selection: plan.selection.map(({ sample }) => sample.id),
       holdout: plan.holdout.map(({ sample }) => sample.id),
       skipped: [...plan.skipped],

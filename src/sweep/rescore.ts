@@ -35,7 +35,7 @@ export async function rescore(folder: string, flags: GivenSettings): Promise<Swe
   ]);
   const { format, targetLanguage } = result.data;
   const data = { format, thoughts: thoughtsOfRun(result), ...(targetLanguage === undefined ? {} : { targetLanguage }) };
-  const scoring = { ...scoringOf(config, taskByName(config.task), data), groupBy: config.groupBy };
+  const scoring = { ...scoringOf(config, taskByName(config.task ?? "qa"), data), groupBy: config.groupBy };
   const settings = ruleSettings(config, scoring, {
     strategy: parseStrategy(config.strategy ?? "prefix", result.choice.layers),
     layerCount: result.choice.layers,

@@ -30,7 +30,7 @@ export function runFingerprint(
     generation: JSON.stringify(decidingSettings(plan.generation)),
     holdout: inputs.holdoutData?.sha256 ?? String(config.holdout),
     model: inputs.model.sha256,
-    prompt: hash(inputs.prompt.source),
+    prompt: hash(inputs.askedBy),
     prompts: hash(asked),
   };
 }

@@ -36,6 +36,12 @@ export function bundledPrompt(name: string): string {
   return fileURLToPath(new URL(`../../prompts/${name}`, import.meta.url));
 }
 
+/** What a template ends in behind its last variable; undefined where nothing stands there. */
+export function markAtEnd({ source }: PromptTemplate): string | undefined {
+  const end = source.slice(Math.max(source.lastIndexOf("}}"), source.lastIndexOf("%}")) + 2).replace(/\n$/, "");
+  return source.includes("}}") && end.trim() !== "" ? end : undefined;
+}
+
 /**
  * The user message for a sample.
  * @throws SampleError when the template fails on it or gives an empty message.

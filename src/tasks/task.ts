@@ -68,6 +68,14 @@ const builtIn: Readonly<Record<SampleKind, Omit<Task, "name" | "kind">>> = {
     metrics: ["accuracy", "over-long"],
     primary: "accuracy",
   },
+  /** Training data: prompts as the file and the chat template give them. The metrics follow the references. */
+  chat: {
+    promptPath: bundledPrompt("chat.jinja"),
+    maxTokens: 256,
+    stop: { chat: [], raw: [] },
+    metrics: ["rougeL", "chrf", "f1", "contains"],
+    primary: "rougeL",
+  },
   /** Whatever the user's own prompt file asks. */
   custom: {
     promptPath: undefined,

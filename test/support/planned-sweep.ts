@@ -2,7 +2,6 @@ import type { HashedBaseModel } from "../../src/adapter/base-model.js";
 import type { EngineInfo, Shortcuts } from "../../src/engine/engine.js";
 import { InputFiles } from "../../src/files/input-files.js";
 import { metricByName } from "../../src/metrics/registry.js";
-import { Template } from "@huggingface/jinja";
 import { parseConfig, type SweepConfig } from "../../src/sweep/config.js";
 import type { SweepInputs } from "../../src/sweep/inputs/inputs.js";
 import type { PromptedSample } from "../../src/sweep/inputs/base-inputs.js";
@@ -74,8 +73,11 @@ export function inputsWith(parts: { selection?: number; holdout?: number } = {})
     floors: [],
     reading: { thoughts: [], extract: undefined, trim: true },
     groupBy: undefined,
-    prompt: { path: "qa.jinja", source: "{{ question }}", template: new Template("{{ question }}") },
+    askedBy: "{{ question }}",
+    decided: { task: "qa" },
     template: "raw",
+    chatTemplate: undefined,
+    stop: task.stop.raw,
     data: { format: "jsonl", path: "v.jsonl", samples: samples.map(({ sample }) => sample), sha256: "da7a", notes: [] },
     holdoutData: undefined,
     boundaries: Array.from({ length: LAYERS + 1 }, (_, boundary) => boundary),

@@ -172,7 +172,7 @@ describe("waves", () => {
     ["another adapter", planWith({ ...inputs, adapter: { ...inputs.adapter, sha256: "other" } }, settings)],
     ["more tokens", planWith(inputs, { ...settings, maxTokens: 9 })],
     ["another context size", planWith(inputs, { ...settings, contextSize: 300 })],
-    ["other stop strings", planWith({ ...inputs, template: "chat" }, settings)],
+    ["other stop strings", planWith({ ...inputs, stop: ["x"] }, settings)],
     ["more sequences", planWith(inputs, { ...settings, sequences: 3 })],
     [
       "other threads",

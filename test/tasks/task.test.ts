@@ -52,7 +52,9 @@ describe("tasks", () => {
 
   it.each(["qq", "QA", "", "constructor", "toString", "__proto__"])("refuses %j with a near name", async (name) => {
     const error = await failureOf(UsageError, () => taskByName(name));
-    expect(error.message).toContain(`unknown task: found ${JSON.stringify(name)}, expected one of custom, math, qa`);
+    expect(error.message).toContain(
+      `unknown task: found ${JSON.stringify(name)}, expected one of chat, custom, math, qa`,
+    );
     expect(error.message).toMatch(/Did you mean [a-z-]+\?/);
     expect(error.exitCode).toBe(2);
   });

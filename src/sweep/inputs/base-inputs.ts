@@ -1,4 +1,4 @@
-import { readBaseModel, withSha256, type BaseModel, type HashedBaseModel } from "../../adapter/base-model.js";
+import { readBaseModel, withSha256, type HashedBaseModel } from "../../adapter/base-model.js";
 import { InputFiles } from "../../files/input-files.js";
 import { resolveModelPath } from "../../engine/resolve-model.js";
 import { parseMap } from "../../samples/field-map.js";
@@ -6,8 +6,10 @@ import { groupOf, groupSamples } from "../../samples/grouping.js";
 import { loadSamples } from "../../samples/load.js";
 import type { LoadedSamples, LoadOptions, Sample } from "../../samples/sample.js";
 import { assertDisjoint, splitSamples, type Part } from "../../samples/split.js";
-import { chatFormatter, type TemplateChoice } from "../../tasks/chat.js";
-import { loadPrompt, renderPrompt, type PromptTemplate } from "../../tasks/prompt.js";
+import { conversationFormatter, type ConversationFormatter, type TemplateChoice } from "../../tasks/chat.js";
+import { chatTemplateBy } from "../../tasks/chat-templates.js";
+import { chatMetrics } from "../../tasks/chat-metrics.js";
+import { loadPrompt, markAtEnd, renderPrompt, type PromptTemplate } from "../../tasks/prompt.js";
 import { taskByName, type Task } from "../../tasks/task.js";
 import { thoughtMarksOf } from "../../tasks/thoughts.js";
 import { UsageError } from "../../errors.js";
@@ -24,6 +26,9 @@ export interface PromptedSample {
   readonly text: string;
 }
 
+/** What the data decides where the user does not. */
+export type DecidedSettings = Pick<BaseConfig, "task" | "metrics" | "metric">;
+
 /** A base model and what it is asked, checked before the engine starts. */
 export interface BaseInputs extends Scoring {
   /** Field of the samples that scores are broken down by. */
@@ -32,8 +37,15 @@ export interface BaseInputs extends Scoring {
   /** The files of the model, and of the adapter where there is one. */
   readonly files: InputFiles;
   readonly task: Task;
-  readonly prompt: PromptTemplate;
+  /** Settings that were not given, as the data decided them. */
+  readonly decided: DecidedSettings;
+  /** Source of the template that asks: the prompt file's, or the chat template's where the data brings its own prompts. */
+  readonly askedBy: string;
   readonly template: TemplateChoice;
+  /** Jinja source of the chat template in use, the model's own or another. */
+  readonly chatTemplate: string | undefined;
+  /** What ends an answer. */
+  readonly stop: readonly string[];
   readonly data: LoadedSamples;
   readonly holdoutData: LoadedSamples | undefined;
   /** Selection first, each part in the order of its file. */
@@ -47,8 +59,6 @@ export interface BaseInputs extends Scoring {
  * @throws a BoundaryError that names the first thing that is wrong.
  */
 export async function loadBaseInputs(config: BaseConfig): Promise<BaseInputs> {
-  const task = taskByName(config.task);
-  const prompt = await loadPrompt(config.prompt ?? promptOf(task));
   if (config.references !== undefined && typeof config.holdout === "string") {
     throw new UsageError({
       what: "--references belongs to --data, and a --holdout file of plain text has none",
@@ -61,20 +71,27 @@ export async function loadBaseInputs(config: BaseConfig): Promise<BaseInputs> {
       fix: "Cross-validation is for where there is no holdout: leave one of the two out.",
     });
   }
-  const options = loadOptions(config, task);
+  const asked = taskByName(config.task ?? "qa");
+  const promptPath = config.prompt ?? asked.promptPath;
+  const given = promptPath === undefined ? undefined : await loadPrompt(promptPath);
+  const options = loadOptions(config, asked, given);
   const limited = config.limit === undefined ? options : { ...options, limit: config.limit };
   const data = await loadSamples(config.data, limited);
   const holdoutData = typeof config.holdout === "string" ? await loadSamples(config.holdout, options) : undefined;
+  const isChat = [data, holdoutData].every((file) => file?.samples.every(({ prompt }) => prompt !== undefined) ?? true);
+  const task = config.task === undefined && isChat ? taskByName("chat") : asked;
+  const bringsPrompts = isChat && config.prompt === undefined;
+  const prompt = bringsPrompts ? undefined : (given ?? noPrompt(task));
+  const { reason, ...metrics } = isChat && task.name === "chat" ? chatMetricsFor(config, data) : {};
+  const decided = { task: task.name, ...metrics };
   const base = await readBaseModel(await resolveModelPath(config.model));
-  const scoring = scoringOf(config, task, { ...data, thoughts: thoughtMarksOf(base.chatTemplate) });
+  const override = config.chatTemplate === undefined ? undefined : await chatTemplateBy(config.chatTemplate);
+  const chatTemplate = override?.source ?? base.chatTemplate;
+  const scoring = scoringOf({ ...config, ...decided }, task, { ...data, thoughts: thoughtMarksOf(chatTemplate) });
   const model = await withSha256(base);
-  const template = config.template ?? (model.chatTemplate === undefined ? "raw" : "chat");
-  const samples = promptSamples(config, {
-    data,
-    holdoutData,
-    prompt,
-    format: chatFormatter(model, template, config.system),
-  });
+  const template = config.template ?? (chatTemplate === undefined ? "raw" : "chat");
+  const format = conversationFormatter({ ...model, chatTemplate }, template, config.system);
+  const samples = promptSamples(config, { data, holdoutData, ask: asking(prompt, format) });
   if (config.groupBy !== undefined) assertGroups(samples, config.groupBy);
   return {
     model,
@@ -82,13 +99,32 @@ export async function loadBaseInputs(config: BaseConfig): Promise<BaseInputs> {
     task,
     ...scoring,
     groupBy: config.groupBy,
-    prompt,
+    decided,
+    askedBy: prompt?.source ?? `messages\n${chatTemplate ?? ""}`,
     template,
+    chatTemplate,
+    stop: [...new Set([...task.stop[template], ...(override?.stop ?? []), ...stopsOf(samples)])],
     data,
     holdoutData,
     samples,
-    notes: notesOf(config, model, data, holdoutData, samples),
+    notes: [
+      ...(reason === undefined ? [] : [reason]),
+      ...notesOf(config, { task, chatTemplate }, data, holdoutData, samples),
+    ],
   };
+}
+
+function chatMetricsFor(
+  config: BaseConfig,
+  data: LoadedSamples,
+): Partial<Pick<BaseConfig, "metrics" | "metric">> & { reason?: string } {
+  const { metrics, primary, reason } = chatMetrics(data.samples);
+  if (config.metrics !== undefined) return {};
+  return config.metric === undefined ? { metrics, metric: primary, reason } : { metrics };
+}
+
+function stopsOf(samples: readonly PromptedSample[]): readonly string[] {
+  return samples.flatMap(({ sample: { prompt } }) => (prompt?.kind === "text" ? prompt.stop : []));
 }
 
 /** @throws UsageError where a part has no sample with that field: found out here, before anything is generated. */
@@ -99,8 +135,7 @@ function assertGroups(samples: readonly PromptedSample[], field: string): void {
   }
 }
 
-function promptOf({ name, promptPath }: Task): string {
-  if (promptPath !== undefined) return promptPath;
+function noPrompt({ name }: Task): never {
   throw new UsageError({
     what: `--task ${name} has no prompt of its own`,
     expected: "--prompt FILE, a jinja template with the fields of your data",
@@ -108,12 +143,17 @@ function promptOf({ name, promptPath }: Task): string {
   });
 }
 
-function loadOptions(config: BaseConfig, task: Task): LoadOptions {
-  const { context, map, references, sourceLanguage, targetLanguage } = config;
+function loadOptions(config: BaseConfig, task: Task, prompt: PromptTemplate | undefined): LoadOptions {
+  const { context, map, references, sourceLanguage, targetLanguage, layout, turns, onBadRow } = config;
+  const answerMark = config.prompt === undefined || !prompt ? undefined : markAtEnd(prompt);
   return {
     kind: task.kind,
     ...(task.readSamples ? { readSamples: task.readSamples } : {}),
     context,
+    turns,
+    onBadRow,
+    ...(layout === "auto" ? {} : { layout }),
+    ...(answerMark === undefined ? {} : { answerMark }),
     ...(map === undefined ? {} : { map: parseMap(map) }),
     ...(references === undefined ? {} : { references: references.split(",").map((path) => path.trim()) }),
     ...(sourceLanguage === undefined ? {} : { sourceLanguage }),
@@ -121,39 +161,73 @@ function loadOptions(config: BaseConfig, task: Task): LoadOptions {
   };
 }
 
+/** How a sample is asked. */
+interface Asking {
+  /** The text that the model continues. */
+  text(sample: Sample, path: string): string;
+  /** The sample with its references as the model is to write them. */
+  sample(sample: Sample): Sample;
+  /** What makes two samples the same. */
+  content(sample: Sample, path: string): string;
+}
+
+/** By the words of a prompt file, or as the data says by itself. */
+function asking(prompt: PromptTemplate | undefined, format: ConversationFormatter): Asking {
+  if (prompt) {
+    const content = (sample: Sample, path: string): string => renderPrompt(prompt, sample, path);
+    const user = (text: string) => ({ messages: [{ role: "user", content: text } as const], answer: NO_ANSWER });
+    return { content, sample: (sample) => sample, text: (sample, path) => format.prompt(user(content(sample, path))) };
+  }
+  const text = ({ prompt: own }: Sample): string => {
+    if (own === undefined) throw new RangeError("a sample without a prompt");
+    return own.kind === "text" ? own.text : format.prompt(own);
+  };
+  return {
+    text,
+    content: text,
+    sample: (sample) => {
+      const { prompt: own, references } = sample;
+      return own?.kind === "messages" && references.length === 1
+        ? { ...sample, references: [format.answer(own)] }
+        : sample;
+    },
+  };
+}
+
+const NO_ANSWER = { role: "assistant", content: "" } as const;
+
 interface PromptingInputs {
   readonly data: LoadedSamples;
   readonly holdoutData: LoadedSamples | undefined;
-  readonly prompt: PromptTemplate;
-  readonly format: (userMessage: string) => string;
+  readonly ask: Asking;
 }
 
-function promptSamples(config: BaseConfig, { data, holdoutData, prompt, format }: PromptingInputs): PromptedSample[] {
+function promptSamples(config: BaseConfig, { data, holdoutData, ask }: PromptingInputs): PromptedSample[] {
   const render = (source: LoadedSamples, part: Part) => {
     return (sample: Sample): PromptedSample => ({
       part,
-      sample,
-      text: format(renderPrompt(prompt, sample, source.path)),
+      sample: ask.sample(sample),
+      text: ask.text(sample, source.path),
     });
   };
   if (holdoutData) {
     const selection = data.samples.map(render(data, "selection"));
     const holdout = holdoutData.samples.map(render(holdoutData, "holdout"));
-    assertDisjoint(data.samples, holdoutData.samples, (sample) => renderPrompt(prompt, sample, data.path));
+    assertDisjoint(data.samples, holdoutData.samples, (sample) => ask.content(sample, data.path));
     return [...selection, ...holdout];
   }
   const fraction = typeof config.holdout === "number" && config.folds === undefined ? config.holdout : 0;
   const split = splitSamples(data.samples, {
     fraction,
     seed: config.seed,
-    contentOf: (sample) => renderPrompt(prompt, sample, data.path),
+    contentOf: (sample) => ask.content(sample, data.path),
   });
   return [...split.selection.map(render(data, "selection")), ...split.holdout.map(render(data, "holdout"))];
 }
 
 function notesOf(
   config: BaseConfig,
-  model: BaseModel,
+  { task, chatTemplate }: { readonly task: Task; readonly chatTemplate: string | undefined },
   data: LoadedSamples,
   holdoutData: LoadedSamples | undefined,
   samples: readonly PromptedSample[],
@@ -162,12 +236,12 @@ function notesOf(
   const isOfKnownLanguage =
     (data.targetLanguage ?? config.targetLanguage) !== undefined ||
     samples.some(({ sample }) => groupOf(sample, "target_language") !== undefined);
-  if (config.task === "translation" && !isOfKnownLanguage) {
+  if (task.name === "translation" && !isOfKnownLanguage) {
     notes.push(
       "The language of the references is not known, so BLEU splits them by 13a, which is wrong for Chinese: --target-language names it.",
     );
   }
-  if (config.template === undefined && model.chatTemplate === undefined) {
+  if (config.template === undefined && chatTemplate === undefined) {
     notes.push(
       `The model has no chat template: prompts go in as they are, and an answer ends at its first line break.`,
     );
