@@ -187,7 +187,7 @@ export async function sha256File(path: string): Promise<string> {
 
 function hashInThread(path: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(HASHING, { eval: true, workerData: { path, step: STREAM_BYTES } });
+    const worker = new Worker(HASHING, { eval: true, execArgv: [], workerData: { path, step: STREAM_BYTES } });
     worker.once("message", (digest) => {
       resolve(String(digest));
     });

@@ -1,4 +1,5 @@
 import { UsageError } from "../errors.js";
+import { columnarKind, readColumnar, type ColumnarFile } from "./columnar.js";
 import { chatLayoutOf, type ChatLayoutName } from "./chat/chat-layouts.js";
 import { readChat } from "./chat/read-chat.js";
 import { readCustom } from "./custom.js";
@@ -14,8 +15,9 @@ import { otherTextError } from "./other-files.js";
 import type { LoadedSamples, LoadOptions, Sample, SampleKind } from "./sample.js";
 import { samplesFromSquad } from "./squad.js";
 import { readSummaries } from "./summary.js";
-import { readTextFile, type TextFile } from "./text-file.js";
+import { headOf, readTextFile, type TextFile } from "./text-file.js";
 import { readTranslations, readTranslationTable } from "./translation.js";
+import { readTable } from "./table.js";
 import { isTable } from "./tsv.js";
 import { readYesNo, readYesNoTable } from "./yes-no.js";
 
@@ -43,21 +45,29 @@ export async function loadSamples(path: string, options: LoadOptions = {}): Prom
     }
     return loadParallel(path, references, options);
   }
-  const file = await readTextFile(path);
-  return loadedSamples([file], readSamples(file, kind, { ...options, map }), limit);
+  const own = options.readSamples ? undefined : columnarKind(await headOf(path));
+  // Some rows may give no sample, so that more of them are read until there are enough.
+  for (let most = limit ?? Number.POSITIVE_INFINITY; ; most *= 4) {
+    const file = own ? await readColumnar(path, own, most) : await readTextFile(path, undefined, most);
+    const read = readSamples(file, kind, { ...options, map });
+    if (file.isWhole || read.placed.length >= (limit ?? 0)) return loadedSamples([file], read, limit);
+  }
 }
 
 function readSamples(
-  { path, text }: TextFile,
+  file: TextFile | ColumnarFile,
   kind: SampleKind,
   options: LoadOptions & Required<Pick<LoadOptions, "map">>,
 ): ReadSamples {
   const { map, context = "supporting" } = options;
+  const { path } = file;
+  if ("rows" in file) return readRows(path, file.rows, kind, options);
+  const { text } = file;
   if (options.readSamples) return readByFunction(path, options.readSamples(text, path));
-  const table = /\.csv$/i.test(path) ? otherTextError(path, text) : undefined;
-  if (table) throw table;
   if (kind === "yes-no" && isTable(path, text)) return readYesNoTable(path, text, map);
   if (kind === "translation" && isTable(path, text)) return readTranslationTable(path, text, options);
+  const table = readTable(file);
+  if (table) return readRows(path, table, kind, options);
   const document = parseJson(path, text);
   if (document.kind === "squad") {
     assertReadsSquad(path, kind, map);

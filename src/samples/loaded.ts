@@ -19,6 +19,9 @@ export interface ReadSamples {
   readonly targetLanguage?: string | undefined;
 }
 
+/** A file as far as results name it. */
+type FileOfSamples = Pick<TextFile, "path" | "sha256">;
+
 /** Throws {@link UsageError} for a limit of samples that is not a whole number from 1. */
 export function assertLimit(limit: number | undefined): void {
   if (limit === undefined || (Number.isInteger(limit) && limit >= 1)) return;
@@ -34,7 +37,7 @@ export function assertLimit(limit: number | undefined): void {
  * Throws {@link SampleError} when two samples have one id.
  */
 export function loadedSamples(
-  [file, ...referenceFiles]: readonly [TextFile, ...TextFile[]],
+  [file, ...referenceFiles]: readonly [FileOfSamples, ...FileOfSamples[]],
   { format, placed, notes = [], sourceLanguage, targetLanguage }: ReadSamples,
   limit: number | undefined,
 ): LoadedSamples {
@@ -53,7 +56,7 @@ export function loadedSamples(
 }
 
 /** Of the files' own hashes in hexadecimal, a line each, in order. */
-export function jointSha256(files: readonly TextFile[]): string {
+export function jointSha256(files: readonly FileOfSamples[]): string {
   const hashes = files.map(({ sha256 }) => `${sha256}\n`).join("");
   return digest(hashes);
 }

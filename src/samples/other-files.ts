@@ -1,4 +1,3 @@
-import { basename, extname } from "node:path";
 import { SampleError } from "../errors.js";
 import { shellWord } from "../files/shell-word.js";
 import { pythonConversion } from "./convert-command.js";
@@ -18,14 +17,6 @@ const notData = (): string => "Give a file with samples.";
 
 /** By their first bytes, in hexadecimal. Sources: the specifications of the formats. */
 const binaries: readonly OtherFile[] = [
-  { magic: "50415231", what: "a Parquet file", fix: pandas("read_parquet") },
-  { magic: "4152524f5731", what: "an Arrow file", fix: pandas("read_feather") },
-  {
-    magic: "ffffffff",
-    what: "an Arrow file (of a saved Hugging Face data set)",
-    fix: (path) => convert(path, "from datasets import Dataset;Dataset.from_file(i).to_json(o,force_ascii=False)"),
-  },
-  { magic: "1f8b", what: "compressed with gzip", fix: unpack("gunzip --keep") },
   { magic: "28b52ffd", what: "compressed with zstd", fix: unpack("zstd --decompress") },
   { magic: "fd377a585a00", what: "compressed with xz", fix: unpack("xz --decompress --keep") },
   { magic: "425a68", what: "compressed with bzip2", fix: unpack("bunzip2 --keep") },
@@ -34,8 +25,6 @@ const binaries: readonly OtherFile[] = [
     what: "a ZIP archive",
     fix: (path) => (/\.xlsx$/i.test(path) ? pandas("read_excel")(path) : unpack("unzip")(path)),
   },
-  { magic: "fffe", what: "a text file in UTF-16", fix: (path) => recode(path) },
-  { magic: "feff", what: "a text file in UTF-16", fix: (path) => recode(path) },
   { magic: "47475546", what: "a GGUF file", fix: notData },
   { magic: "53514c69746520666f726d6174203300", what: "an SQLite data base", fix: notData },
   { magic: "25504446", what: "a PDF file", fix: notData },
@@ -61,7 +50,7 @@ export function assertNotBinary(path: string, bytes: Uint8Array, expected: strin
  * is not known.
  */
 export function otherTextError(path: string, text: string): SampleError | undefined {
-  const [first = "", second = ""] = text.trimStart().split(/\r?\n/, 2);
+  const [first = ""] = text.trimStart().split(/\r?\n/, 1);
   if (/^version https:\/\/git-lfs/.test(first)) {
     return notSamples(path, "a pointer of Git LFS, not the file itself", "Fetch the file: `git lfs pull`.");
   }
@@ -77,29 +66,7 @@ export function otherTextError(path: string, text: string): SampleError | undefi
       "import ast,json;open(o,'w').write(''.join(json.dumps(ast.literal_eval(l))+chr(10) for l in open(i) if l.strip()))";
     return notSamples(path, "rows as Python prints them, in single quotes", convert(path, program));
   }
-  if (/^\s*[[{]/.test(first)) return undefined;
-  const delimiter = delimiterOf(path, first, second);
-  if (delimiter !== undefined) {
-    const what = `a table of ${delimiter === "\t" ? "tab" : delimiter === ";" ? "semicolon" : "comma"}-separated values`;
-    const character = delimiter === "\t" ? "chr(9)" : `'${delimiter}'`;
-    const reader = `csv.DictReader(open(i,encoding='utf-8-sig',newline=''),delimiter=${character})`;
-    const program = `import csv,json;open(o,'w').write(''.join(json.dumps(row)+chr(10) for row in ${reader}))`;
-    return notSamples(path, what, convert(path, program));
-  }
   return undefined;
-}
-
-/** The character between the columns: the extension says it, or the two first lines have it as often as each other. */
-function delimiterOf(path: string, first: string, second: string): string | undefined {
-  const count = (line: string, character: string): number => line.split(character).length - 1;
-  const isCsv = /\.csv$/i.test(path);
-  const candidates = /\.(tsv|tab)$/i.test(path) ? ["\t"] : isCsv ? [",", ";", "\t"] : ["\t", ",", ";"];
-  const used = candidates.filter((character) => count(first, character) > 0);
-  if (isCsv || candidates.length === 1) return used[0];
-  const isHeader = first.length <= 200 && !/[.!?]\s/.test(first);
-  return isHeader
-    ? used.find((character) => character === "\t" && count(second, character) === count(first, character))
-    : undefined;
 }
 
 function notSamples(path: string, what: string, fix: string): SampleError {
@@ -110,9 +77,4 @@ function notSamples(path: string, what: string, fix: string): SampleError {
 function convert(path: string, program: string): string {
   const { command, output } = pythonConversion(path, program);
   return `Convert it: \`${command}\`, then give \`--data ${output}\`.`;
-}
-
-function recode(path: string): string {
-  const output = `utf-8-${basename(path, extname(path))}${extname(path)}`;
-  return `Convert it: \`iconv -f UTF-16 -t UTF-8 ${shellWord(path)} > ${shellWord(output)}\`, then give \`--data ${shellWord(output)}\`.`;
 }

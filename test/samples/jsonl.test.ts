@@ -184,7 +184,7 @@ describe("faults of JSONL", () => {
   });
 
   it("bytes that are no text, and files that are not there", async () => {
-    const path = await file("packed.jsonl", new Uint8Array([0x1f, 0x8b, 8, 0, 0xff]));
+    const path = await file("packed.jsonl", new Uint8Array([0x80, 0x8b, 8, 0, 0xff]));
     await expect(loadSamples(path)).rejects.toThrow(/not a text file in UTF-8/);
     await expect(loadSamples(`${path}.none`)).rejects.toThrow(FileError);
     await expect(loadSamples(`${path}.none`)).rejects.toThrow(/no such file/);

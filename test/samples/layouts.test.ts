@@ -1,7 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { parseMap } from "../../src/samples/field-map.js";
 import { loadSamples } from "../../src/samples/load.js";
@@ -13,8 +11,6 @@ const file = temporaryFiles();
 const ASKED = ['What is "blue", $5 or `x`?', "Où est la lampe ?\nDis-le!"];
 const ANSWERED = ["the sky", "à l'étage"];
 const at = (list: readonly string[], index: number): string => list[index] ?? "";
-const each = (row: (question: string, answer: string, index: number) => unknown): string =>
-  jsonl(row(at(ASKED, 0), at(ANSWERED, 0), 0), row(at(ASKED, 1), at(ANSWERED, 1), 1));
 const user = (content: unknown) => ({ role: "user", content });
 const assistant = (content: unknown) => ({ role: "assistant", content });
 
@@ -108,38 +104,12 @@ describe("files that are not JSON", () => {
       return false;
     }
   })();
-  const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`;
-  const table = (separator: string): string =>
-    [["question", "answer"], ...ASKED.map((asked, i) => [quoted(asked), quoted(at(ANSWERED, i))])]
-      .map((cells) => cells.join(separator))
-      .join("\n");
-
-  it.skipIf(!hasPython).each([
-    ["comma.csv", ","],
-    ["semicolon.csv", ";"],
-    ["tabs.tsv", "\t"],
-  ])("tables are named, and the advice converts them: %s", async (name, separator) => {
-    const { samples } = await followed(await file(name, `\uFEFF${table(separator)}\n`), "qa");
-    expect(samples.map(({ variables }) => variables["question"])).toEqual(ASKED);
-    expect(samples.map(({ references }) => references)).toEqual(ANSWERED.map((answer) => [answer]));
-  });
-
   it.skipIf(!hasPython)("rows as Python prints them are named, and the advice converts them", async () => {
     const { samples } = await followed(await file("repr.jsonl", "{'question': 'a', 'answer': 'b'}\n"), "qa");
     expect(samples).toEqual([{ id: "line-1", variables: { question: "a" }, references: ["b"] }]);
   });
 
-  it.skipIf(process.platform === "win32")("compressed files are named, and the advice unpacks them", async () => {
-    const path = await file("packed.jsonl.gz", gzipSync(each((question, answer) => ({ question, answer }))));
-    const { said, samples } = await followed(path, "qa");
-    expect(said).toMatch(/is not a text file in UTF-8.*compressed with gzip/);
-    expect(samples).toHaveLength(2);
-    expect((await readFile(path)).length).toBeGreaterThan(0);
-  });
-
   it.each([
-    ["PAR1\u0015\u0004", /a Parquet file.*read_parquet/],
-    ["ARROW1\u0000\u0000", /an Arrow file.*read_feather/],
     ["GGUF\u0003", /a GGUF file/],
     ["version https://git-lfs.github.com/spec/v1\noid sha256:0\n", /pointer of Git LFS.*git lfs pull/],
     ["<!DOCTYPE html>\n<html></html>\n", /a page of a web site/],

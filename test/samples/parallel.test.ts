@@ -153,7 +153,7 @@ describe("parallel text files", () => {
     await expect(loadParallel(source, [])).rejects.toThrow(/has no references.*--references FILE/);
     await expect(loadParallel(await file("none.en", ""), [source])).rejects.toThrow(/holds no samples/);
     const packed = await file("packed.gz", new Uint8Array([0x1f, 0x8b, 8, 0, 0xff]));
-    await expect(loadParallel(source, [packed])).rejects.toThrow(/is not a text file in UTF-8: expected lines of text/);
+    await expect(loadParallel(source, [packed])).rejects.toThrow(/is packed with gzip and cannot be unpacked/);
     await expect(loadSamples(source, { references: [source] })).rejects.toThrow(
       /--references does not go with --task qa/,
     );
