@@ -15,6 +15,7 @@ const commands: Readonly<Record<string, { ending: Ending; make: (signal: AbortSi
     ending: "stops",
     make: async (signal) => (await import("./strategies.js")).strategiesCommand(signal),
   },
+  data: { ending: "stops", make: async (signal) => (await import("./data.js")).dataCommand(signal) },
   compare: { ending: "stops", make: async (signal) => (await import("./compare.js")).compareCommand(signal) },
   score: { ending: "dies", make: async () => (await import("./score.js")).scoreCommand() },
   serve: { ending: "drains", make: async (signal) => (await import("./serve.js")).serveCommand(signal) },

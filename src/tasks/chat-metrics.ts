@@ -20,11 +20,15 @@ export function chatMetrics(samples: readonly Pick<Sample, "references">[]): Cha
     ? {
         metrics: "em,f1,contains",
         primary: "contains",
-        reason: `K is chosen by contains: half of the references have ${middle} words or fewer, and such answers can be met word for word (--metric takes another).`,
+        reason: `K is chosen by contains: half of the references have at most ${wordsOf(middle)}, and such answers can be met word for word (--metric takes another).`,
       }
     : {
         metrics: "rougeL,chrf,f1,contains",
         primary: "rougeL",
-        reason: `K is chosen by rougeL: half of the references have ${middle} words or more, and such answers are seldom met word for word (--metric takes another).`,
+        reason: `K is chosen by rougeL: half of the references have at least ${wordsOf(middle)}, and such answers are seldom met word for word (--metric takes another).`,
       };
+}
+
+function wordsOf(count: number): string {
+  return count === 1 ? "1 word" : `${count} words`;
 }

@@ -44,7 +44,7 @@ describe("a sweep over training data", () => {
   it("is of the task chat; short references are met word for word", async () => {
     const { result, samples } = await run("short", talks("a"));
     expect(asked(result)).toEqual(["chat", "contains", "em,f1,contains"]);
-    expect(result.notes[0]).toMatch(/^K is chosen by contains: half of the references have 2 words or fewer/);
+    expect(result.notes[0]).toMatch(/^K is chosen by contains: half of the references have at most 2 words,/);
     expect(result.data.format).toBe("openai");
     expect(samples.find(({ id }) => id === "line-1")?.prompt).toBe(
       "<|im_start|>user\nWhat is 0?<|im_end|>\n<|im_start|>assistant\n",
@@ -55,7 +55,7 @@ describe("a sweep over training data", () => {
   it("long references are not", async () => {
     const { result } = await run("long", talks("one two three four five six seven eight nine"));
     expect(asked(result)).toEqual(["chat", "rougeL", "rougeL,chrf,f1,contains"]);
-    expect(result.notes[0]).toMatch(/^K is chosen by rougeL: half of the references have 10 words or more/);
+    expect(result.notes[0]).toMatch(/^K is chosen by rougeL: half of the references have at least 10 words,/);
   });
 
   it("keeps the metric and the task that were asked for, and the file's own prompts", async () => {

@@ -101,6 +101,10 @@ export const chatLayouts: Readonly<Record<ChatLayoutName, ChatLayout>> = {
   },
 };
 
+export function isChatLayoutName(name: string): name is ChatLayoutName {
+  return (chatLayoutNames as readonly string[]).includes(name);
+}
+
 /** The layout of a row, by what it holds; undefined for a row of none. */
 export function chatLayoutOf(row: unknown): ChatLayoutName | undefined {
   if (!isRecord(row)) return undefined;

@@ -71,17 +71,7 @@ export async function loadBaseInputs(config: BaseConfig): Promise<BaseInputs> {
       fix: "Cross-validation is for where there is no holdout: leave one of the two out.",
     });
   }
-  const asked = taskByName(config.task ?? "qa");
-  const promptPath = config.prompt ?? asked.promptPath;
-  const given = promptPath === undefined ? undefined : await loadPrompt(promptPath);
-  const options = loadOptions(config, asked, given);
-  const limited = config.limit === undefined ? options : { ...options, limit: config.limit };
-  const data = await loadSamples(config.data, limited);
-  const holdoutData = typeof config.holdout === "string" ? await loadSamples(config.holdout, options) : undefined;
-  const isChat = [data, holdoutData].every((file) => file?.samples.every(({ prompt }) => prompt !== undefined) ?? true);
-  const task = config.task === undefined && isChat ? taskByName("chat") : asked;
-  const bringsPrompts = isChat && config.prompt === undefined;
-  const prompt = bringsPrompts ? undefined : (given ?? noPrompt(task));
+  const { data, holdoutData, task, prompt, isChat } = await loadData(config);
   const { reason, ...metrics } = isChat && task.name === "chat" ? chatMetricsFor(config, data) : {};
   const decided = { task: task.name, ...metrics };
   const base = await readBaseModel(await resolveModelPath(config.model));
@@ -114,6 +104,32 @@ export async function loadBaseInputs(config: BaseConfig): Promise<BaseInputs> {
   };
 }
 
+/** The samples, and what asks them. */
+interface LoadedData {
+  readonly data: LoadedSamples;
+  readonly holdoutData: LoadedSamples | undefined;
+  readonly task: Task;
+  /** Undefined where the data brings its own prompts. */
+  readonly prompt: PromptTemplate | undefined;
+  /** Whether all samples are of training data, with prompts of their own. */
+  readonly isChat: boolean;
+}
+
+/** @throws what {@link loadSamples} and {@link loadPrompt} throw; UsageError for a task that needs a prompt file. */
+export async function loadData(config: Omit<BaseConfig, "model">): Promise<LoadedData> {
+  const asked = taskByName(config.task ?? "qa");
+  const promptPath = config.prompt ?? asked.promptPath;
+  const given = promptPath === undefined ? undefined : await loadPrompt(promptPath);
+  const options = loadOptions(config, asked, given);
+  const limited = config.limit === undefined ? options : { ...options, limit: config.limit };
+  const data = await loadSamples(config.data, limited);
+  const holdoutData = typeof config.holdout === "string" ? await loadSamples(config.holdout, options) : undefined;
+  const isChat = [data, holdoutData].every((file) => file?.samples.every(({ prompt }) => prompt !== undefined) ?? true);
+  const task = config.task === undefined && isChat ? taskByName("chat") : asked;
+  const prompt = isChat && config.prompt === undefined ? undefined : (given ?? noPrompt(task));
+  return { data, holdoutData, task, prompt, isChat };
+}
+
 function chatMetricsFor(
   config: BaseConfig,
   data: LoadedSamples,
@@ -143,7 +159,7 @@ function noPrompt({ name }: Task): never {
   });
 }
 
-function loadOptions(config: BaseConfig, task: Task, prompt: PromptTemplate | undefined): LoadOptions {
+function loadOptions(config: Omit<BaseConfig, "model">, task: Task, prompt: PromptTemplate | undefined): LoadOptions {
   const { context, map, references, sourceLanguage, targetLanguage, layout, turns, onBadRow } = config;
   const answerMark = config.prompt === undefined || !prompt ? undefined : markAtEnd(prompt);
   return {
