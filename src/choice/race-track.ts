@@ -60,7 +60,7 @@ export interface Drop {
 }
 
 /** The first samples' statistics of a candidate in one metric. */
-type Seen = Pick<Score, "isBinary" | "corpusValue"> & { readonly statistics: (readonly number[])[] };
+type Seen = Pick<Score, "isBinary" | "isUnbounded" | "corpusValue"> & { readonly statistics: (readonly number[])[] };
 
 /** Who has answered what, and what follows from it for all samples. Candidates are named by their place, by ascending K; full is the last. */
 export class RaceTrack {
@@ -114,13 +114,16 @@ export class RaceTrack {
   }
 
   /** Takes the scores of a candidate's next block, by metric. */
-  record(at: number, scores: ReadonlyMap<string, Pick<Score, "isBinary" | "corpusValue" | "statistics">>): void {
+  record(
+    at: number,
+    scores: ReadonlyMap<string, Pick<Score, "isBinary" | "isUnbounded" | "corpusValue" | "statistics">>,
+  ): void {
     const own = this.seen[at];
     if (!own) throw new RangeError(`no candidate at ${at}`);
-    for (const [metric, { isBinary, corpusValue, statistics }] of scores) {
+    for (const [metric, { statistics, ...score }] of scores) {
       const known = own.get(metric);
       if (known) known.statistics.push(...statistics);
-      else own.set(metric, { isBinary, corpusValue, statistics: [...statistics] });
+      else own.set(metric, { ...score, statistics: [...statistics] });
     }
     this.answered[at] = this.blocks(at) + 1;
   }

@@ -1,5 +1,13 @@
 import type { Candidate } from "../adapter/mask.js";
-import { score, subsetScore, type Metric, type Score } from "../metrics/metric.js";
+import {
+  score,
+  scoreOfStatistics,
+  subsetScore,
+  type Metric,
+  type Score,
+  type TokenLikelihood,
+} from "../metrics/metric.js";
+import { UsageError } from "../errors.js";
 import { endsInLoop } from "../metrics/repetition.js";
 import { groupSamples } from "../samples/grouping.js";
 import type { Sample } from "../samples/sample.js";
@@ -12,6 +20,10 @@ export interface Answer {
   /** Generated token ids, without the end-of-generation token. */
   readonly tokens: readonly number[];
   readonly stop: StopReason;
+  /** How probable the first reference is, where that was weighed. */
+  readonly likelihood?: TokenLikelihood | undefined;
+  /** Whether nothing was generated, so that there is no output. */
+  readonly isWeighed?: true | undefined;
 }
 
 /** The answers of one candidate, in the order of the samples. */
@@ -63,17 +75,30 @@ export function scoreAnswers(
   scoring: AnswerScoring,
 ): CandidateScores {
   const texts = rows.map((row) => answerText(row.output, scoring.reading));
-  return { candidate, ...scoreTexts(texts, samples, scoring), answers: answerFacts(rows, texts) };
+  return { candidate, ...scoreTexts(texts, samples, scoring, rows), answers: answerFacts(rows, texts) };
 }
 
-/** Scores texts as they are. @param texts undefined stands for a sample without an answer. @param samples in the order of the texts. */
+/**
+ * Scores texts as they are, with the metrics that can be told from what is there: those of answers where something was generated, those of
+ * likelihoods where references were weighed.
+ * @param texts undefined stands for a sample without an answer. @param samples in the order of the texts. @param answers that the texts are of.
+ */
 export function scoreTexts(
   texts: readonly (string | undefined)[],
   samples: readonly Sample[],
   { metrics, groupBy }: Pick<AnswerScoring, "metrics" | "groupBy">,
+  answers: readonly Answer[] = [],
 ): TextScores {
   const references = samples.map((sample) => sample.references);
-  const scores = new Map(metrics.map((metric) => [metric.name, score(metric, texts, references)]));
+  const likelihoods = answers.flatMap(({ likelihood }) => likelihood ?? []);
+  const isGenerated = !answers.some(({ isWeighed }) => isWeighed);
+  const scores = new Map<string, Score>();
+  for (const metric of metrics) {
+    const { name, ofLikelihood } = metric;
+    if (!ofLikelihood && isGenerated) scores.set(name, score(metric, texts, references));
+    if (!ofLikelihood || likelihoods.length < samples.length) continue;
+    scores.set(name, scoreOfStatistics(metric, likelihoods.map(ofLikelihood), references));
+  }
   return { scores, groups: groupBy === undefined ? new Map() : groupScores(scores, groupSamples(samples, groupBy)) };
 }
 
@@ -84,7 +109,7 @@ export function answerFacts(rows: readonly Answer[], texts: readonly string[]): 
     count,
     meanTokens: rows.reduce((sum, row) => sum + row.tokens.length, 0) / count,
     cutAtLimit: rows.filter((row) => row.stop === "length").length,
-    empty: texts.filter((text) => text.trim() === "").length,
+    empty: texts.filter((text, i) => text.trim() === "" && !rows[i]?.isWeighed).length,
     looping: rows.filter((row) => endsInLoop(row.output)).length,
   };
 }
@@ -105,6 +130,12 @@ export function groupScores(
 /** The score of a metric. @throws RangeError when the candidate was not scored with it. */
 export function scoreOf(scored: CandidateScores, metric: string): Score {
   const found = scored.scores.get(metric);
-  if (!found) throw new RangeError(`no score for ${metric}`);
+  if (!found) {
+    throw new UsageError({
+      what: `there is no score of ${metric}`,
+      actual: `scores of ${[...scored.scores.keys()].join(", ") || "nothing"}`,
+      fix: `Run the same sweep again with --metric ${metric}: what is kept is not computed twice.`,
+    });
+  }
   return found;
 }

@@ -13,6 +13,7 @@ export type ScoringFlags = Partial<
     | "floor"
     | "metric"
     | "metrics"
+    | "confirm"
     | "groupBy"
     | "extract"
     | "stripThoughts"
@@ -31,6 +32,7 @@ export function scoringFlags(): Option[] {
   return [
     settingFlag("--metrics <list>", "metrics"),
     settingFlag("--metric <name>", "metric"),
+    settingFlag("--confirm <list>", "confirm"),
     settingFlag("--rule <name>", "rule"),
     settingFlag("--margin <points>", "margin").argParser(numberOrText),
     settingFlag("--floor <bounds>", "floor"),

@@ -10,6 +10,7 @@ import { resolveModelPath } from "../engine/resolve-model.js";
 import { UsageError } from "../errors.js";
 import type { Sample } from "../samples/sample.js";
 import type { SweepConfig } from "../sweep/config.js";
+import { timesOf } from "../sweep/inputs/scoring.js";
 import { evaluate } from "../sweep/evaluate.js";
 import type { SweepInputs } from "../sweep/inputs/inputs.js";
 import { Journal, type JournalRow } from "../run/journal.js";
@@ -139,13 +140,14 @@ async function answerOne(
   const [answers] = await evaluate(
     {
       plan,
+      inputs,
       engine,
       journal,
       pieces: await writePieces(inputs.adapter, [candidate.mask], folder),
       signal,
       onRow: () => {
         done += 1;
-        onProgress?.({ system: system.name, done, total: plan.selection.length });
+        onProgress?.({ system: system.name, done, total: plan.selection.length * timesOf(inputs.needs.selection) });
       },
     },
     [candidate],

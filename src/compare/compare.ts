@@ -43,7 +43,7 @@ export async function compare(config: CompareConfig, hooks: CompareHooks = {}): 
   const conditions = conditionsOn(scoring.metrics);
   const scored = gathered.answers.map((own) => {
     const texts = own.rows.map(({ output }) => answerText(output, scoring.reading));
-    return { ...own, texts, ...scoreTexts(texts, samples, scoring) };
+    return { ...own, texts, ...scoreTexts(texts, samples, scoring, own.rows) };
   });
   const valueOf = (metric: string, system: string): number =>
     mustGet(

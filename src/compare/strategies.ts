@@ -263,6 +263,7 @@ async function answer(
     {
       // Only the masks of boundaries have a common part below.
       plan: session.inputs.strategy.kind === "prefix" && name !== "final part" ? plan : withoutSharing(plan),
+      inputs: session.inputs,
       engine,
       journal,
       pieces: await piecesFor(session, candidates),

@@ -2,6 +2,14 @@ import { at } from "../assert.js";
 import { BoundaryError } from "../errors.js";
 import { version } from "../version.js";
 
+/** How probable the model finds a reference, put in token by token. */
+export interface TokenLikelihood {
+  /** Natural logarithm, summed over the tokens. */
+  readonly logProbability: number;
+  /** Tokens of the reference, at least 1. */
+  readonly tokens: number;
+}
+
 /** One field of a signature, such as `["tok", "13a"]`. */
 export type SignaturePart = readonly [key: string, value: string];
 
@@ -20,6 +28,8 @@ export interface Metric {
   readonly isBinary: boolean;
   /** True where less is better, as with a share of faults; such a metric cannot choose a boundary. */
   readonly lowerIsBetter?: true;
+  /** True where values leave the 0-100 scale, as log-likelihoods do: their differences have no largest one. */
+  readonly isUnbounded?: true;
   /**
    * The sufficient statistics of one sample, a vector of the same length for every sample. Several references are taken together as the
    * metric's own source does. Throws {@link BoundaryError} without a reference.
@@ -27,6 +37,8 @@ export interface Metric {
   statistics(prediction: string, references: readonly string[]): readonly number[];
   /** The statistics of a sample without an answer, which scores nothing; absent where they are those of the empty answer. */
   readonly missing?: readonly number[];
+  /** Of metrics that read how probable the reference is instead of what was answered: its statistics. */
+  readonly ofLikelihood?: (likelihood: TokenLikelihood) => readonly number[];
   /** The value of one sample from its statistics, 0-1 as far as the metric is bounded. */
   sampleValue(statistics: readonly number[]): number;
   /** The value over samples, on the 0-100 scale, from the sums of their statistics and their count (at least 1). */
@@ -61,6 +73,7 @@ export interface Score {
   readonly label: string;
   readonly isBinary: boolean;
   readonly lowerIsBetter?: true;
+  readonly isUnbounded?: true;
   /** On the 0-100 scale. */
   readonly value: number;
   /** Number of samples, at least 1. */
@@ -96,6 +109,15 @@ export function score(
       ? metric.missing
       : metric.statistics(prediction ?? "", at(references, index)),
   );
+  return scoreOfStatistics(metric, statistics, references);
+}
+
+/** Scores what was found for each sample. @throws BoundaryError without samples. */
+export function scoreOfStatistics(
+  metric: Metric,
+  statistics: readonly (readonly number[])[],
+  references: readonly (readonly string[])[],
+): Score {
   const [first] = statistics;
   if (first === undefined) {
     throw new BoundaryError({
@@ -109,6 +131,7 @@ export function score(
     label: metric.label,
     isBinary: metric.isBinary,
     ...(metric.lowerIsBetter ? { lowerIsBetter: true } : {}),
+    ...(metric.isUnbounded ? { isUnbounded: true } : {}),
     value: metric.corpusValue(sumOf(statistics, first.length), statistics.length),
     n: statistics.length,
     signature: signatureOf(metric, references),

@@ -6,6 +6,7 @@ import { bleuMetric, type BleuSmoothing } from "./bleu.js";
 import { chrfMetric } from "./chrf.js";
 import { gsm8kMetric } from "./gsm8k.js";
 import type { Metric } from "./metric.js";
+import { nllMetric } from "./nll.js";
 import { OptionReader } from "./metric-options.js";
 import { containsMetric, exactMatchMetric, f1Metric, overlapMetric, type QaRules } from "./qa.js";
 import { rougeMetric, rougeTypes, type RougeType } from "./rouge.js";
@@ -54,6 +55,7 @@ const metrics = new Registry<MetricEntry>("metric", [
     { options: ["char-order", "word-order", "beta", "lowercase", "whitespace", "eps-smoothing"], make: makeChrf },
   ],
   ["accuracy", { options: [], make: () => accuracyMetric() }],
+  ["nll", { options: [], make: () => nllMetric() }],
   ["over-long", { options: [], make: () => longerThanLabelMetric() }],
 ]);
 

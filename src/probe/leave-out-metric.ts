@@ -65,7 +65,7 @@ export async function leaveOutMetric({
     const pieces = await writePieces(adapter, masks, folder);
     const journal = await Journal.open(join(folder, "journal.jsonl"));
     try {
-      const evaluation = { plan, engine, journal, pieces, signal, onRow: onAnswer };
+      const evaluation = { plan, inputs, engine, journal, pieces, signal, onRow: onAnswer };
       const answers = await evaluate(evaluation, candidates, plan.selection);
       const samples = plan.selection.map(({ sample }) => sample);
       const [full, ...others] = answers.map((answer) => scoreOf(scoreAnswers(answer, samples, inputs), primary.name));

@@ -1,5 +1,5 @@
 import { defined } from "../assert.js";
-import { score } from "../metrics/metric.js";
+import { scoreTexts } from "../choice/scores.js";
 import type { Sample } from "../samples/sample.js";
 import type { Part } from "../samples/split.js";
 import type { FinishedRun } from "../run/load-run.js";
@@ -69,12 +69,15 @@ export function compareSamples(run: FinishedRun): ComparedSamples | undefined {
   return { part, ends, ...places, samples: compared.sort(byChange(places, run.result.metric)) };
 }
 
+/** Where only the reference was weighed. */
+const NOT_GENERATED = "(not generated)";
+
 function answersOf(run: FinishedRun, boundary: number, part: Part, samples: readonly Sample[]): ComparedAnswer[] {
   const { metrics, reading } = runScoring(run);
-  const outputs = (run.answers(boundary, part) ?? []).map(({ output }) => output);
+  const rows = run.answers(boundary, part) ?? [];
+  const outputs = rows.map(({ output, isWeighed }) => (isWeighed ? NOT_GENERATED : output));
   const texts = outputs.map((output) => answerText(output, reading));
-  const references = samples.map((sample) => sample.references);
-  const scores = metrics.map((metric) => score(metric, texts, references));
+  const scores = [...scoreTexts(texts, samples, { metrics, groupBy: undefined }, rows).scores.values()];
   return texts.map((text, at) => ({
     text,
     ...(text.trim() === outputs[at]?.trim() ? {} : { output: defined(outputs[at], "an output") }),

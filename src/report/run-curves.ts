@@ -1,5 +1,6 @@
 import { at } from "../assert.js";
-import { score, type Score } from "../metrics/metric.js";
+import { scoreTexts } from "../choice/scores.js";
+import type { Score } from "../metrics/metric.js";
 import { differenceInterval } from "../statistics/difference.js";
 import { assertBoundaries, loadRun, type FinishedRun } from "../run/load-run.js";
 import type { SweepResult } from "../run/result.js";
@@ -106,10 +107,13 @@ function relativePoints(run: FinishedRun): RelativePoint[] {
   const { result } = run;
   const full = endsOf(result).find(({ isFull }) => isFull)?.candidate;
   const { primary, reading } = runScoring(run);
-  const references = run.samples.filter(({ part }) => part === "selection").map(({ sample }) => sample.references);
+  const samples = run.samples.filter(({ part }) => part === "selection").map(({ sample }) => sample);
   const scoreAt = (boundary: number): Score | undefined => {
-    const texts = run.answers(boundary, "selection")?.map(({ output }) => answerText(output, reading));
-    return texts && score(primary, texts, references);
+    const rows = run.answers(boundary, "selection");
+    const texts = rows?.map(({ output }) => answerText(output, reading));
+    return (
+      texts && scoreTexts(texts, samples, { metrics: [primary], groupBy: undefined }, rows).scores.get(primary.name)
+    );
   };
   const ofFull = full && scoreAt(full.boundary);
   const fullValue = full?.selection?.scores[result.metric]?.value ?? ofFull?.value;

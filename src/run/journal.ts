@@ -17,6 +17,10 @@ const rowSchema = z.strictObject({
   prefillMs: z.number(),
   decodeMs: z.number(),
   decodedTokens: z.number().int(),
+  /** How probable the first reference is under the candidate. */
+  likelihood: z.strictObject({ logProbability: z.number(), tokens: z.number().int().positive() }).optional(),
+  /** Nothing was generated: the reference was weighed, and that is all. */
+  isWeighed: z.literal(true).optional(),
   /** Who answered, in a run on a queue whose workers may differ. */
   worker: z.string().optional(),
 });
@@ -60,6 +64,13 @@ export class Journal {
   close(): Promise<void> {
     return this.log.close();
   }
+}
+
+/** An answer and the weighed reference of the same sample in one; the later of two of a kind. */
+export function withLikelihood(earlier: JournalRow | undefined, row: JournalRow): JournalRow {
+  if (earlier === undefined || earlier.isWeighed === row.isWeighed) return row;
+  const [generated, weighed] = row.isWeighed ? [earlier, row] : [row, earlier];
+  return { ...generated, likelihood: weighed.likelihood };
 }
 
 function byKey(rows: readonly JournalRow[]): Map<string, JournalRow> {

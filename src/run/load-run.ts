@@ -5,7 +5,7 @@ import { readWholeText } from "../files/read-whole.js";
 import { exists } from "../files/atomic-file.js";
 import type { Sample } from "../samples/sample.js";
 import type { Part } from "../samples/split.js";
-import { Journal, type JournalRow } from "./journal.js";
+import { Journal, withLikelihood, type JournalRow } from "./journal.js";
 import { sweepResultSchema, type SweepResult } from "./result.js";
 import { thoughtMarksNamed, usualThoughtMarks, type ThoughtMarks } from "../tasks/thoughts.js";
 
@@ -54,7 +54,8 @@ export async function loadRun(folder: string): Promise<FinishedRun> {
   const samples = lines.map((line, i) => parseSample(folder, line, i + 1));
   const rows = new Map<string, JournalRow>();
   for (const row of await Journal.read(join(folder, "journal.jsonl"))) {
-    rows.set(answerKey(row.boundary, row.part, row.sampleId), row);
+    const key = answerKey(row.boundary, row.part, row.sampleId);
+    rows.set(key, withLikelihood(rows.get(key), row));
   }
   return {
     folder,

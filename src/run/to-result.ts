@@ -118,3 +118,17 @@ export function confirmationEntry({ comparisons, foldBoundaries, ...rest }: Conf
 export function labelsOf(metrics: readonly Metric[]): Record<string, string> {
   return Object.fromEntries(metrics.map(({ name, label }) => [name, label]));
 }
+
+/** How the note on perplexity begins. */
+export const PERPLEXITY = "Perplexity of the references";
+
+/** What points of nll are in the words that training logs have. */
+export function perplexityNotes({ comparisons, part, samples }: Confirmation, name: string): string[] {
+  const nll = comparisons.find(({ metric }) => metric === "nll");
+  if (!nll) return [];
+  const shown = (value: number): string => `${Math.exp(-value / 100).toFixed(3)} (NLL ${(-value / 100).toFixed(4)})`;
+  const where = part === "holdout" ? `the ${samples} holdout samples` : `${samples} samples`;
+  return [
+    `${PERPLEXITY} on ${where}, and nats a token: base ${shown(nll.base)}, full ${shown(nll.full)}, ${name} ${shown(nll.chosen)}. A point of nll is 0.01 nats: about 1 % of perplexity.`,
+  ];
+}

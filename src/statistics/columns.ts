@@ -19,11 +19,13 @@ export interface Columns {
   readonly corpusValue: Score["corpusValue"];
   /** `binary`: a mean of zeros and ones; `mean`: a mean of values from 0 to 1; `corpus`: any other function of the sums, such as BLEU. */
   readonly kind: "binary" | "mean" | "corpus";
+  /** Largest difference that two values can have, 1 standing for the whole scale. */
+  readonly range: number;
 }
 
 /** Lays a score out by columns. */
-export function columnsOf(score: Pick<Score, "statistics" | "corpusValue" | "isBinary">): Columns {
-  const { statistics, corpusValue, isBinary } = score;
+export function columnsOf(score: Pick<Score, "statistics" | "corpusValue" | "isBinary" | "isUnbounded">): Columns {
+  const { statistics, corpusValue, isBinary, isUnbounded } = score;
   const width = statistics[0]?.length ?? 0;
   const columns = Array.from({ length: width }, () => new Float64Array(statistics.length));
   columns.forEach((column, i) => {
@@ -37,7 +39,8 @@ export function columnsOf(score: Pick<Score, "statistics" | "corpusValue" | "isB
     corpusValue([3], 4) === 75 &&
     only.every((value) => value >= 0 && value <= 1);
   const kind = !isMean ? "corpus" : isBinary && only.every((value) => value === 0 || value === 1) ? "binary" : "mean";
-  return { samples: statistics.length, columns, corpusValue, kind };
+  const range = isUnbounded ? Number.POSITIVE_INFINITY : 1;
+  return { samples: statistics.length, columns, corpusValue, kind, range };
 }
 
 /**

@@ -74,7 +74,7 @@ export function analyticDifference(a: Columns, b: Columns, weights: Weights, lev
     const method = isExtended ? `${BINARY_METHOD}, extended to 0 by exact McNemar` : BINARY_METHOD;
     return { estimate, low: 100 * low, high: 100 * high, p, level, method, allEqual };
   }
-  const { low, high, p } = adjustedEnds(moments, total, seenStep(moments), level);
+  const { low, high, p } = adjustedEnds(moments, total, seenStep(moments), level, Math.max(a.range, b.range));
   const method = kindOf(a, b) === "corpus" ? CORPUS_METHOD : MEAN_METHOD;
   return { estimate, low: 100 * low, high: 100 * high, p, level, method, allEqual };
 }
@@ -114,12 +114,13 @@ function seenStep({ squares, changed }: Moments): number {
   return changed === 0 || squares < 1e-18 ? 1 : Math.sqrt(squares / changed);
 }
 
-/** Student's interval, -1 to 1, and p, after two more samples that change by `step`, one up and one down. */
+/** Student's interval, within `range` (1: the whole scale), and p, after two more samples that change by `step`, one up and one down. */
 function adjustedEnds(
   { sum, squares }: Pick<Moments, "sum" | "squares">,
   total: number,
   step: number,
   level: number,
+  range = 1,
 ): TestedEnds {
   const count = total + 2;
   const center = sum / count;
@@ -128,7 +129,7 @@ function adjustedEnds(
   const freedom = Math.max(1, total - 1);
   const half = studentQuantile((1 + level) / 2, freedom) * error;
   const p = studentTwoSided(center / error, freedom);
-  return testedEnds({ low: Math.max(-1, center - half), high: Math.min(1, center + half) }, p, level);
+  return testedEnds({ low: Math.max(-range, center - half), high: Math.min(range, center + half) }, p, level);
 }
 
 /** {@link momentsOf} for a metric of any kind: by jackknife pseudo-values where it is not a mean over samples. */

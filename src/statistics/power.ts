@@ -24,7 +24,7 @@ export function smallestDetectable(a: Columns, b: Columns): number | undefined {
   const error = differenceStandardError(a, b, once);
   const kind = kindOf(a, b);
   if (kind !== "binary" && error > 1e-12) {
-    return Math.min(100, (normalQuantile(1 - LEVEL / 2) + normalQuantile(POWER)) * error);
+    return Math.min(100 * a.range, (normalQuantile(1 - LEVEL / 2) + normalQuantile(POWER)) * error);
   }
   if (kind === "corpus") return undefined;
   const discordant = kind === "binary" ? momentsOf(a, b, once).changed / a.samples : 0;

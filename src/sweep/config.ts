@@ -103,6 +103,11 @@ export const sweepConfigSchema = z.strictObject({
       "the chat template that the adapter was trained on, where it is not the model's: a jinja file, or alpaca, chatml, gemma, ...",
     ),
   metric: text.optional().describe("metric that chooses the boundary (default: the task's)"),
+  confirm: text
+    .optional()
+    .describe(
+      "with --metric nll: metrics such as f1 for which the holdout alone is answered; the selection only weighs references",
+    ),
   metrics: text.optional().describe("metrics to report, such as em,f1,bleu:tok=zh (default: the task's)"),
   groupBy: text.optional().describe("break scores down by this field of the samples; length:FIELD for buckets"),
   extract: text.optional().describe("regular expression that takes the answer out of an output; the last match counts"),

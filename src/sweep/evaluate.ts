@@ -1,11 +1,13 @@
 import pLimit from "p-limit";
 import { at } from "../assert.js";
-import type { Candidate } from "../adapter/mask.js";
+import { maskKey, type Candidate } from "../adapter/mask.js";
 import { piecesOf, type Piece } from "../adapter/pieces.js";
 import { isBatchInvariant, type Engine, type Generation } from "../engine/engine.js";
-import { EngineCrashError, InterruptedError } from "../errors.js";
-import type { Journal, JournalledAnswers, JournalRow } from "../run/journal.js";
-import { cutWaves, type SweepPlan, type PlannedSample, type Wave } from "./plan.js";
+import { EngineCrashError, InterruptedError, UsageError } from "../errors.js";
+import { withLikelihood, type Journal, type JournalledAnswers, type JournalRow } from "../run/journal.js";
+import type { SweepInputs } from "./inputs/inputs.js";
+import { continuedPrompts } from "./ranking/continuations.js";
+import { contextSizeFor, cutWaves, hash, type SweepPlan, type PlannedSample, type Wave } from "./plan.js";
 import { sharedMasks, sharesLayers } from "./shortcuts.js";
 
 /** Waves handed to an engine at once that does not say otherwise: the next waits at its door while this process writes down the one before. */
@@ -18,8 +20,87 @@ export interface Evaluation {
   readonly journal: Journal;
   readonly pieces: readonly Piece[];
   readonly signal: AbortSignal | undefined;
+  /** What the metrics take of each part, and the texts that references are put behind. */
+  readonly inputs: Pick<SweepInputs, "samples" | "template" | "needs">;
   /** Called for each answer that is in the journal, whether generated now or in an earlier run. */
   readonly onRow: (row: JournalRow, candidate: Candidate, generatedNow: boolean) => void;
+}
+
+/**
+ * Has every candidate do on the samples what the metrics take: answer them, weigh their references, or both. Nothing that is in the journal is
+ * done again.
+ * @param samples of one part.
+ * @throws UsageError for a sample whose reference has no token, where references are weighed; as {@link evaluateAnswers}.
+ */
+export async function evaluate(
+  evaluation: Evaluation,
+  candidates: readonly Candidate[],
+  samples: readonly PlannedSample[],
+): Promise<JournalledAnswers[]> {
+  const part = samples[0]?.part ?? "selection";
+  const needs = evaluation.inputs.needs[part];
+  if (!needs.likelihoods) return evaluateAnswers(evaluation, candidates, samples);
+  const weighed = await weighReferences(evaluation, candidates, samples);
+  if (!needs.answers) return weighed;
+  const answered = await evaluateAnswers(evaluation, candidates, samples);
+  return answered.map(({ candidate, rows }, i) => {
+    return { candidate, rows: rows.map((row, place) => withLikelihood(at(at(weighed, i).rows, place), row)) };
+  });
+}
+
+/** References weighed between two looks at the signal. */
+const WEIGHED_AT_ONCE = 16;
+
+async function weighReferences(
+  evaluation: Evaluation,
+  candidates: readonly Candidate[],
+  samples: readonly PlannedSample[],
+): Promise<JournalledAnswers[]> {
+  const { plan, engine, journal, inputs, pieces, signal, onRow } = evaluation;
+  const prompts = await continuedPrompts(engine, inputs, samples);
+  const byId = new Map(prompts.map((prompt) => [prompt.id, prompt]));
+  const lacking = samples.find(({ prompt }) => !byId.has(prompt.id));
+  if (lacking) {
+    throw new UsageError({
+      what: `nll weighs the reference of each sample, and that of ${lacking.prompt.id} has no token`,
+      fix: "Take the sample out, or choose by another metric.",
+    });
+  }
+  const longest = Math.max(...prompts.map(({ tokens, continuation }) => tokens.length + continuation.length));
+  const context = { ...plan.generation.context, sequences: 1, contextSize: contextSizeFor(longest) };
+  const answers: JournalledAnswers[] = [];
+  for (const candidate of candidates) {
+    const mask = maskKey(candidate.mask);
+    const keys = prompts.map(({ tokens, continuation }) =>
+      hash(["likelihood", plan.generationKey, context, mask, tokens, continuation]),
+    );
+    for (const key of keys) {
+      const row = journal.get(key);
+      if (row) onRow(row, candidate, false);
+    }
+    const missing = prompts.filter((_, i) => !journal.get(at(keys, i)));
+    for (let start = 0; start < missing.length; start += WEIGHED_AT_ONCE) {
+      if (signal?.aborted) throw interrupted();
+      const some = missing.slice(start, start + WEIGHED_AT_ONCE);
+      const request = { pieces: piecesOf(candidate.mask, pieces), context, prompts: some };
+      const found = await engine.logLikelihoods(request).catch((error: unknown) => {
+        throw isInterrupted(error, signal) ? interrupted() : error;
+      });
+      for (const { id, logProbability, tokens } of found) {
+        const place = prompts.findIndex((prompt) => prompt.id === id);
+        const row: JournalRow = {
+          ...{ key: at(keys, place), boundary: candidate.number, sampleId: id, part: at(samples, place).part },
+          ...{ output: "", tokens: [], stop: "eog", prefillMs: 0, decodeMs: 0, decodedTokens: 0, isWeighed: true },
+          promptTokens: at(prompts, place).tokens.length + tokens,
+          likelihood: { logProbability, tokens },
+        };
+        await journal.append(row);
+        onRow(row, candidate, true);
+      }
+    }
+    answers.push({ candidate, rows: keys.map((key) => mustGet(journal, key)) });
+  }
+  return answers;
 }
 
 /**
@@ -27,7 +108,7 @@ export interface Evaluation {
  * it, a wave of which some are missing is generated whole.
  * @throws InterruptedError when the signal fires; whatever the engine throws.
  */
-export async function evaluate(
+async function evaluateAnswers(
   evaluation: Evaluation,
   candidates: readonly Candidate[],
   samples: readonly PlannedSample[],

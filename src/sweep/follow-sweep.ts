@@ -65,7 +65,11 @@ export class AnswerCounter {
     const key = `${row.part}\0${candidate.number}`;
     const tally = this.running.get(key) ?? { sums: [], count: 0 };
     const expected = this.references.get(`${row.part}\0${row.sampleId}`) ?? [""];
-    const statistics = primary.statistics(answerText(row.output, reading), expected);
+    const { likelihood } = row;
+    const weighed = likelihood && primary.ofLikelihood?.(likelihood);
+    // Of an answer and a weighed reference, one tells nothing of the metric.
+    if (weighed === undefined && (row.isWeighed || primary.ofLikelihood)) return;
+    const statistics = weighed ?? primary.statistics(answerText(row.output, reading), expected);
     tally.sums = statistics.map((value, i) => value + (tally.sums[i] ?? 0));
     tally.count += 1;
     this.running.set(key, tally);

@@ -14,7 +14,7 @@ import type { Choice } from "../choice/choose.js";
 import type { Confirmation } from "../choice/confirm.js";
 import type { LeftOut } from "./economy/answer-selection.js";
 import { isNested } from "../strategy/strategy.js";
-import { candidateEntries, choiceEntry, confirmationEntry, labelsOf } from "../run/to-result.js";
+import { candidateEntries, choiceEntry, confirmationEntry, labelsOf, perplexityNotes } from "../run/to-result.js";
 import type { JournalledAnswers } from "../run/journal.js";
 import type { SweepInputs } from "./inputs/inputs.js";
 import { hash, type SweepPlan } from "./plan.js";
@@ -69,8 +69,9 @@ async function writeOutputs({ answers }: SweepRecord, path: string): Promise<voi
   await writeFileAtomic(
     path,
     async (handle) => {
-      for (const { boundary, sampleId, part, output, tokens } of rows) {
-        await handle.appendFile(`${JSON.stringify({ boundary, sampleId, part, output, tokens })}\n`);
+      for (const { boundary, sampleId, part, output, tokens, likelihood, isWeighed } of rows) {
+        const said = { ...(isWeighed ? {} : { output, tokens }), ...(likelihood ? { likelihood } : {}) };
+        await handle.appendFile(`${JSON.stringify({ boundary, sampleId, part, ...said })}\n`);
       }
     },
     { overwrite: true },
@@ -196,7 +197,12 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
     choice: choiceEntry(choice, { margin: config.margin, floors: inputs.floors, layers: plan.layerCount }),
     confirmation: confirmationEntry(confirmation),
     verdict: { kind: verdict.kind, sentences: [...verdict.sentences] },
-    notes: [...inputs.notes, ...(record.ranking?.notes ?? []), ...record.leftOut.notes],
+    notes: [
+      ...inputs.notes,
+      ...(record.ranking?.notes ?? []),
+      ...record.leftOut.notes,
+      ...perplexityNotes(confirmation, choice.chosen.candidate.name),
+    ],
     trimmed,
     timings: record.timings,
   };

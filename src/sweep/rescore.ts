@@ -7,7 +7,14 @@ import { conclude } from "../choice/conclude.js";
 import { ruleSettings } from "./inputs/scoring.js";
 import { recipe, redactedConfig, settingsFromFile, sweepConfigSchema } from "./config.js";
 import { resolveSettings, type GivenSettings } from "../settings.js";
-import { candidateEntries, choiceEntry, confirmationEntry, labelsOf } from "../run/to-result.js";
+import {
+  candidateEntries,
+  choiceEntry,
+  confirmationEntry,
+  labelsOf,
+  perplexityNotes,
+  PERPLEXITY,
+} from "../run/to-result.js";
 import { isFullEntry } from "../run/entry-names.js";
 import type { Part } from "../samples/split.js";
 import { loadRun, thoughtsOfRun, type FinishedRun } from "../run/load-run.js";
@@ -106,7 +113,12 @@ export async function rescore(folder: string, flags: GivenSettings): Promise<Swe
       reasons: choice.reasons,
       confirmation,
     }),
-    notes: [...result.notes, ...(isUnconfirmed ? [again] : []), ...(isChosenOtherwise ? onlyFinished(result) : [])],
+    notes: [
+      ...result.notes.filter((note) => !note.startsWith(PERPLEXITY)),
+      ...(isUnconfirmed ? [again] : []),
+      ...(isChosenOtherwise ? onlyFinished(result) : []),
+      ...perplexityNotes(confirmation, chosen.candidate.name),
+    ],
     trimmed: chosen.candidate.number === result.choice.boundary ? result.trimmed : null,
   });
 }

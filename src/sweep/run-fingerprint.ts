@@ -8,7 +8,19 @@ import { decidingSettings, hash, type SweepPlan } from "./plan.js";
 const NOT_IDENTITY = new Set([
   "sequences",
   ...["adapter", "data", "model", "prompt", "references"],
-  ...["extract", "floor", "group-by", "import", "margin", "metric", "metrics", "qa-script", "rule", "strip-thoughts"],
+  ...[
+    "confirm",
+    "extract",
+    "floor",
+    "group-by",
+    "import",
+    "margin",
+    "metric",
+    "metrics",
+    "qa-script",
+    "rule",
+    "strip-thoughts",
+  ],
   // Fewer answers, but each of them the same.
   ...["race", "screen"],
 ]);

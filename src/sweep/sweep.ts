@@ -19,7 +19,7 @@ import { estimateCost, type CostEstimate } from "./estimate.js";
 import { evaluate, type Evaluation } from "./evaluate.js";
 import { AnswerCounter, type SweepHooks } from "./follow-sweep.js";
 import type { SweepInputs } from "./inputs/inputs.js";
-import { ruleSettings } from "./inputs/scoring.js";
+import { ruleSettings, timesOf } from "./inputs/scoring.js";
 import { planSweep, withOpenSweep, type PlannedSweep } from "./open-sweep.js";
 import type { PlannedSample, SweepPlan } from "./plan.js";
 import { recordSweep } from "./record.js";
@@ -98,7 +98,10 @@ async function evaluateSelection(planned: PlannedSweep): Promise<EvaluatedSelect
   const { config, inputs, plan, hooks, likelihoods } = planned;
   const tried = triedCandidates(config, inputs.floors, plan);
   const answering = answeringCandidates(plan, tried);
-  const total = answering.selection * plan.selection.length + answering.holdout * plan.holdout.length;
+  const { needs } = inputs;
+  const total =
+    answering.selection * plan.selection.length * timesOf(needs.selection) +
+    answering.holdout * plan.holdout.length * timesOf(needs.holdout);
   const counter = new AnswerCounter(plan, inputs, hooks.onProgress, total);
   const evaluation = { ...planned, signal: hooks.signal, onRow: counter.onRow };
   const answered = await answerSelection(evaluation, tried, {

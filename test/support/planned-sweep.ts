@@ -72,6 +72,10 @@ export function inputsWith(parts: { selection?: number; holdout?: number } = {})
     primary: metricByName(task.primary, { rules: "squad" }),
     floors: [],
     reading: { thoughts: [], extract: undefined, trim: true },
+    needs: {
+      selection: { answers: true, likelihoods: false },
+      holdout: { answers: true, likelihoods: false },
+    },
     groupBy: undefined,
     askedBy: "{{ question }}",
     decided: { task: "qa" },

@@ -36,7 +36,7 @@ async function run(engine: ScriptedEngine, path: string, signal?: AbortSignal): 
   const rows: Seen["rows"] = [];
   const onRow: Evaluation["onRow"] = (row, candidate, now) => void rows.push([row.sampleId, candidate.number, now]);
   try {
-    const evaluation: Evaluation = { plan, engine, journal, pieces, signal, onRow };
+    const evaluation: Evaluation = { plan, inputs, engine, journal, pieces, signal, onRow };
     return { answers: await evaluate(evaluation, plan.candidates, plan.selection), rows };
   } finally {
     await journal.close();
@@ -226,7 +226,7 @@ describe("answers that do not depend on those beside them", () => {
     const rows: Seen["rows"] = [];
     const onRow: Evaluation["onRow"] = (row, candidate, now) => void rows.push([row.sampleId, candidate.number, now]);
     try {
-      const evaluation: Evaluation = { plan: own, engine, journal, pieces, signal: undefined, onRow };
+      const evaluation: Evaluation = { plan: own, inputs, engine, journal, pieces, signal: undefined, onRow };
       return { answers: await evaluate(evaluation, candidates, own.selection), rows };
     } finally {
       await journal.close();
@@ -264,7 +264,7 @@ describe("answers that do not depend on those beside them", () => {
     const journal = await Journal.open(path);
     const seen: string[] = [];
     const evaluation: Evaluation = {
-      ...{ plan: own, engine, journal, pieces: cut, signal: undefined },
+      ...{ plan: own, inputs, engine, journal, pieces: cut, signal: undefined },
       onRow: (row, { number: boundary }, now) => void seen.push(`${boundary} ${row.sampleId} ${now}`),
     };
     const answers = await evaluate(evaluation, own.candidates, own.selection);

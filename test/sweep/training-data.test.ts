@@ -54,8 +54,9 @@ describe("a sweep over training data", () => {
 
   it("long references are not", async () => {
     const { result } = await run("long", talks("one two three four five six seven eight nine"));
-    expect(asked(result)).toEqual(["chat", "rougeL", "rougeL,chrf,f1,contains"]);
-    expect(result.notes[0]).toMatch(/^K is chosen by rougeL: half of the references have at least 10 words,/);
+    expect([...asked(result), result.config["confirm"]]).toEqual(["chat", "nll", undefined, "rougeL,chrf,f1"]);
+    expect(result.notes[0]).toMatch(/^K is chosen by nll, .*: half of them have at least 10 words,/);
+    expect(await rescore(at("long"), {})).toEqual(result);
   });
 
   it("keeps the metric and the task that were asked for, and the file's own prompts", async () => {

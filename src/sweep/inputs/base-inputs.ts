@@ -8,7 +8,7 @@ import type { LoadedSamples, LoadOptions, Sample } from "../../samples/sample.js
 import { assertDisjoint, splitSamples, type Part } from "../../samples/split.js";
 import { conversationFormatter, type ConversationFormatter, type TemplateChoice } from "../../tasks/chat.js";
 import { chatTemplateBy } from "../../tasks/chat-templates.js";
-import { chatMetrics } from "../../tasks/chat-metrics.js";
+import { chatMetrics, type ChatMetrics } from "../../tasks/chat-metrics.js";
 import { loadPrompt, markAtEnd, renderPrompt, type PromptTemplate } from "../../tasks/prompt.js";
 import { taskByName, type Task } from "../../tasks/task.js";
 import { thoughtMarksOf } from "../../tasks/thoughts.js";
@@ -27,7 +27,7 @@ export interface PromptedSample {
 }
 
 /** What the data decides where the user does not. */
-export type DecidedSettings = Pick<BaseConfig, "task" | "metrics" | "metric">;
+export type DecidedSettings = Pick<BaseConfig, "task" | "metrics" | "metric" | "confirm">;
 
 /** A base model and what it is asked, checked before the engine starts. */
 export interface BaseInputs extends Scoring {
@@ -130,13 +130,14 @@ export async function loadData(config: Omit<BaseConfig, "model">): Promise<Loade
   return { data, holdoutData, task, prompt, isChat };
 }
 
+/** Metrics that the data decides; none where the user named some. */
 function chatMetricsFor(
-  config: BaseConfig,
+  { metric, metrics, confirm }: BaseConfig,
   data: LoadedSamples,
-): Partial<Pick<BaseConfig, "metrics" | "metric">> & { reason?: string } {
-  const { metrics, primary, reason } = chatMetrics(data.samples);
-  if (config.metrics !== undefined) return {};
-  return config.metric === undefined ? { metrics, metric: primary, reason } : { metrics };
+): Partial<ChatMetrics["settings"]> & { reason?: string } {
+  if (metric !== undefined || metrics !== undefined || confirm !== undefined) return {};
+  const { settings, reason } = chatMetrics(data.samples);
+  return { ...settings, reason };
 }
 
 function stopsOf(samples: readonly PromptedSample[]): readonly string[] {

@@ -5,6 +5,7 @@ import type { Metric } from "../../metrics/metric.js";
 import type { QaRules } from "../../metrics/qa.js";
 import { metricByName, metricsByList, type MetricContext } from "../../metrics/registry.js";
 import type { LoadedSamples } from "../../samples/sample.js";
+import type { Part } from "../../samples/split.js";
 import { withReading, type AnswerReading } from "../../tasks/answer-text.js";
 import { regexExtraction, taskExtraction } from "../../tasks/extraction.js";
 import type { Task } from "../../tasks/task.js";
@@ -22,6 +23,29 @@ export interface Scoring {
   readonly floors: readonly Floor[];
   /** What of an output is scored. */
   readonly reading: AnswerReading;
+  /** What the metrics take of each part. */
+  readonly needs: Readonly<Record<Part, Needs>>;
+}
+
+/** What metrics take: answers, or how probable the references are, or both. */
+export interface Needs {
+  readonly answers: boolean;
+  readonly likelihoods: boolean;
+}
+
+/**
+ * What the metrics take of each part.
+ * @param isConfirming whether only the holdout has answers, so that the selection is weighed alone.
+ */
+function needsOf(metrics: readonly Pick<Metric, "ofLikelihood">[], isConfirming: boolean): Record<Part, Needs> {
+  const likelihoods = metrics.some(({ ofLikelihood }) => ofLikelihood !== undefined);
+  const answers = metrics.some(({ ofLikelihood }) => ofLikelihood === undefined);
+  return { selection: { answers: answers && !isConfirming, likelihoods }, holdout: { answers, likelihoods } };
+}
+
+/** How often a sample is asked something under each candidate. */
+export function timesOf({ answers, likelihoods }: Needs): number {
+  return Number(answers) + Number(likelihoods);
 }
 
 /** What of the data and of the model decides how answers are scored. */
@@ -37,7 +61,16 @@ export interface ScoredData extends Pick<LoadedSamples, "format" | "targetLangua
 export function scoringOf(config: ScoringConfig, task: Task, data: ScoredData): Scoring {
   const rules = config.qaScript === "auto" ? rulesOfFormat(data.format) : config.qaScript;
   const context: MetricContext = { rules, targetLanguage: data.targetLanguage ?? config.targetLanguage };
-  const asked = metricsByList(config.metrics ?? task.metrics.join(","), context);
+  const byLikelihood = config.metric === "nll" ? ["nll", ...(config.confirm ?? "").split(",")].join(",") : undefined;
+  if (config.confirm !== undefined && byLikelihood === undefined) {
+    throw new UsageError({
+      what: "--confirm names what the holdout is answered for where K is chosen by likelihood",
+      actual: `--metric ${config.metric ?? task.primary}`,
+      expected: "--metric nll",
+      fix: "Leave --confirm out: the holdout is scored by every metric.",
+    });
+  }
+  const asked = metricsByList(config.metrics ?? byLikelihood ?? task.metrics.join(","), context);
   const usual = metricByName(task.primary, context);
   const primary =
     config.metric === undefined
@@ -59,13 +92,20 @@ export function scoringOf(config: ScoringConfig, task: Task, data: ScoredData): 
     read.find(({ name }) => name === primary.name),
     "the primary metric",
   );
-  return { rules, metrics: read, primary: choosing, floors, reading };
+  return {
+    rules,
+    metrics: read,
+    primary: choosing,
+    floors,
+    reading,
+    needs: needsOf(read, config.confirm !== undefined),
+  };
 }
 
 /** Settings that decide how answers are scored, and nothing of how they are generated. */
 export type ScoringConfig = Pick<
   SweepConfig,
-  "qaScript" | "metric" | "metrics" | "floor" | "extract" | "stripThoughts" | "targetLanguage"
+  "qaScript" | "metric" | "metrics" | "confirm" | "floor" | "extract" | "stripThoughts" | "targetLanguage"
 >;
 
 function readingOf(

@@ -16,7 +16,8 @@ export async function continuedPrompts(
   planned: readonly PlannedSample[],
 ): Promise<ContinuedPrompt[]> {
   const usable = withReferences(samples, planned).map(({ sample, prompt, text, reference }) => {
-    const gap = template === "raw" && !/\s$/.test(text) ? " " : "";
+    const isBare = template === "raw" || sample.prompt?.kind === "text";
+    const gap = isBare && !/\s$/.test(text) ? " " : "";
     return { id: sample.id, own: prompt.tokens, whole: `${text}${gap}${reference.trim()}` };
   });
   const tokens = await engine.tokenize(usable.map(({ whole }) => whole));
