@@ -5,8 +5,8 @@ import { bleuTokenizers, type BleuTokenizer } from "./bleu-tokenizers.js";
 import { bleuMetric, type BleuSmoothing } from "./bleu.js";
 import { chrfMetric } from "./chrf.js";
 import { gsm8kMetric } from "./gsm8k.js";
-import type { Metric } from "./metric.js";
 import { nllMetric } from "./nll.js";
+import type { Metric } from "./metric.js";
 import { OptionReader } from "./metric-options.js";
 import { containsMetric, exactMatchMetric, f1Metric, overlapMetric, type QaRules } from "./qa.js";
 import { rougeMetric, rougeTypes, type RougeType } from "./rouge.js";
@@ -49,13 +49,13 @@ const metrics = new Registry<MetricEntry>("metric", [
   ["gsm8k-strict", { options: [], make: () => gsm8kMetric("strict") }],
   ["gsm8k-flexible", { options: [], make: () => gsm8kMetric("flexible") }],
   ...rougeTypes.map((type) => [type, rouge(type)] as const),
+  ["nll", { options: [], make: () => nllMetric() }],
   ["bleu", { options: ["tok", "smooth", "smooth-value", "lowercase", "effective-order"], make: makeBleu }],
   [
     "chrf",
     { options: ["char-order", "word-order", "beta", "lowercase", "whitespace", "eps-smoothing"], make: makeChrf },
   ],
   ["accuracy", { options: [], make: () => accuracyMetric() }],
-  ["nll", { options: [], make: () => nllMetric() }],
   ["over-long", { options: [], make: () => longerThanLabelMetric() }],
 ]);
 

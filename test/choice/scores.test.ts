@@ -43,7 +43,7 @@ describe("scoring answers", () => {
     expect(scoreOf(scored, "em").perSample).toEqual([1, 1, 0, 0]);
     expect(scored.answers).toEqual({ count: 4, meanTokens: 2.5, cutAtLimit: 2, empty: 1, looping: 1 });
     expect(scored.groups.size).toBe(0);
-    expect(() => scoreOf(scored, "bleu")).toThrow("no score for bleu");
+    expect(() => scoreOf(scored, "bleu")).toThrow("there is no score of bleu");
   });
 
   it("breaks them down by a field, samples without it last", () => {

@@ -162,8 +162,9 @@ it("outputs of 100,000 characters are scored by every metric there is", () => {
     [long(100_000), ["42"]],
     ["a".repeat(100_000), ["a".repeat(99_999)]],
   ];
-  const { scores, samples } = scored(rows, metricNames().join(","));
-  expect(scores.map(({ metric }) => metric)).toEqual(metricNames());
+  const ofOutputs = metricNames().filter((name) => name !== "nll");
+  const { scores, samples } = scored(rows, ofOutputs.join(","));
+  expect(scores.map(({ metric }) => metric)).toEqual(ofOutputs);
   for (const { value, low, high } of scores) {
     expect(value).toBeGreaterThanOrEqual(0);
     expect(value).toBeLessThanOrEqual(100.0001);

@@ -1,11 +1,11 @@
-"""Writes fixtures/columnar: the same rows as Parquet and Arrow files, as pyarrow and Hugging Face's datasets write them."""
+"""Writes columnar: the same rows as Parquet and Arrow files, as pyarrow and Hugging Face's datasets write them."""
 
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-FOLDER = Path(__file__).parent / "fixtures" / "columnar"
+FOLDER = Path(__file__).parent / "columnar"
 FOLDER.mkdir(exist_ok=True)
 rows = [
     {

@@ -9,8 +9,7 @@ import { failureOf } from "../support/failure.js";
 import { jsonl, temporaryFiles } from "./files.js";
 
 const file = temporaryFiles();
-const fixture = (name: string): string =>
-  fileURLToPath(new URL(`../oracle/fixtures/columnar/${name}`, import.meta.url));
+const fixture = (name: string): string => fileURLToPath(new URL(`../oracle/columnar/${name}`, import.meta.url));
 
 const ASKED = ['What is "blue", $5; or `x`?', "Où est la lampe ?\nDis-le!", "c"];
 const ANSWERED = ["the sky", "à l'étage", "d"];

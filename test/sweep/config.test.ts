@@ -15,7 +15,9 @@ describe("settings", () => {
   it("have defaults", () => {
     expect(parseConfig(required)).toEqual({
       ...required,
-      task: "qa",
+      layout: "auto",
+      turns: "last",
+      onBadRow: "fail",
       rule: "no-worse",
       margin: 2,
       seed: 0,
