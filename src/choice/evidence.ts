@@ -28,7 +28,8 @@ export class Evidence {
         return [metric, pairedColumns(candidates.map((one) => scoreOf(one, metric)))] as const;
       }),
     );
-    return new Evidence(candidates, columns, eachOnce(full.answers.count));
+    const [first] = columns.values();
+    return new Evidence(candidates, columns, eachOnce(first?.[0]?.samples ?? full.answers.count));
   }
 
   /** The same candidates on samples that count otherwise. */

@@ -8,6 +8,7 @@ import {
   type TokenLikelihood,
 } from "../metrics/metric.js";
 import { UsageError } from "../errors.js";
+import { clustered, clustersOf } from "./clusters.js";
 import { endsInLoop } from "../metrics/repetition.js";
 import { groupSamples } from "../samples/grouping.js";
 import type { Sample } from "../samples/sample.js";
@@ -75,7 +76,10 @@ export function scoreAnswers(
   scoring: AnswerScoring,
 ): CandidateScores {
   const texts = rows.map((row) => answerText(row.output, scoring.reading));
-  return { candidate, ...scoreTexts(texts, samples, scoring, rows), answers: answerFacts(rows, texts) };
+  const { scores, groups } = scoreTexts(texts, samples, scoring, rows);
+  const clusters = clustersOf(samples);
+  const byCluster = clusters && new Map([...scores].map(([name, one]) => [name, clustered(one, clusters)]));
+  return { candidate, scores: byCluster ?? scores, groups, answers: answerFacts(rows, texts) };
 }
 
 /**

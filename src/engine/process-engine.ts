@@ -151,7 +151,7 @@ export class HostProcess {
       };
       this.pending.set(id, { about, params, resolve: accept, reject, onEvent });
       this.log.begin(id);
-      if (this.child.exitCode !== null || this.child.signalCode !== null || !this.child.connected) {
+      if (this.hasEnded) {
         this.failPending(this.child.exitCode, this.child.signalCode);
         return;
       }
@@ -163,7 +163,7 @@ export class HostProcess {
   static forModel(gpu: GpuChoice): HostProcess {
     const kind = JSON.stringify([gpu, process.env]);
     for (let kept = idle.get(kind)?.pop(); kept; kept = idle.get(kind)?.pop()) {
-      if (!kept.child.connected) continue;
+      if (kept.hasEnded) continue;
       for (const handle of kept.handles) handle?.ref();
       return kept;
     }
@@ -191,6 +191,10 @@ export class HostProcess {
     } catch {
       await this.close();
     }
+  }
+
+  private get hasEnded(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null || !this.child.connected;
   }
 
   /** What keeps this process waiting for that one. */

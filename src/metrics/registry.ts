@@ -5,6 +5,7 @@ import { bleuTokenizers, type BleuTokenizer } from "./bleu-tokenizers.js";
 import { bleuMetric, type BleuSmoothing } from "./bleu.js";
 import { chrfMetric } from "./chrf.js";
 import { gsm8kMetric } from "./gsm8k.js";
+import { jsonEqualMetric, jsonValidMetric, toolArgumentsMetric, toolNameMetric } from "./json.js";
 import { nllMetric } from "./nll.js";
 import type { Metric } from "./metric.js";
 import { OptionReader } from "./metric-options.js";
@@ -49,6 +50,10 @@ const metrics = new Registry<MetricEntry>("metric", [
   ["gsm8k-strict", { options: [], make: () => gsm8kMetric("strict") }],
   ["gsm8k-flexible", { options: [], make: () => gsm8kMetric("flexible") }],
   ...rougeTypes.map((type) => [type, rouge(type)] as const),
+  ["json-equal", { options: [], make: () => jsonEqualMetric() }],
+  ["json-valid", { options: [], make: () => jsonValidMetric() }],
+  ["tool-arguments", { options: [], make: () => toolArgumentsMetric() }],
+  ["tool-name", { options: [], make: () => toolNameMetric() }],
   ["nll", { options: [], make: () => nllMetric() }],
   ["bleu", { options: ["tok", "smooth", "smooth-value", "lowercase", "effective-order"], make: makeBleu }],
   [

@@ -71,8 +71,8 @@ async function weighReferences(
   const answers: JournalledAnswers[] = [];
   for (const candidate of candidates) {
     const mask = maskKey(candidate.mask);
-    const keys = prompts.map(({ tokens, continuation }) =>
-      hash(["likelihood", plan.generationKey, context, mask, tokens, continuation]),
+    const keys = prompts.map(({ id, tokens, continuation }, place) =>
+      hash(["likelihood", plan.generationKey, context, mask, tokens, continuation, at(samples, place).part, id]),
     );
     for (const key of keys) {
       const row = journal.get(key);

@@ -3,6 +3,7 @@ import { RunFolderError, UsageError } from "../errors.js";
 import type { Sample } from "../samples/sample.js";
 import { taskByName } from "../tasks/task.js";
 import { chooseBoundary } from "../choice/choose.js";
+import { foldKeys } from "../choice/clusters.js";
 import { conclude } from "../choice/conclude.js";
 import { ruleSettings } from "./inputs/scoring.js";
 import { recipe, redactedConfig, settingsFromFile, sweepConfigSchema } from "./config.js";
@@ -86,7 +87,10 @@ export async function rescore(folder: string, flags: GivenSettings): Promise<Swe
     choice: choiceInput,
     folds: config.folds,
     seed: config.seed,
-    clusters: run.samples.filter(({ part }) => part === "selection").map(({ prompt }) => prompt),
+    clusters: foldKeys(
+      samplesOf("selection"),
+      run.samples.filter(({ part }) => part === "selection").map(({ prompt }) => prompt),
+    ),
   });
   const isChosenOtherwise = (["rule", "margin", "floor", "metric", "extract", "strip-thoughts"] as const).some(
     (name) => {

@@ -2,6 +2,7 @@ import { defined } from "../assert.js";
 import { maskKey, type Candidate } from "../adapter/mask.js";
 import { writePieces } from "../adapter/pieces.js";
 import { chooseBoundary, type Choice, type ChoiceInput } from "../choice/choose.js";
+import { foldKeys } from "../choice/clusters.js";
 import { conclude } from "../choice/conclude.js";
 import type { Confirmation } from "../choice/confirm.js";
 import { scoreAnswers, type Answers, type CandidateScores } from "../choice/scores.js";
@@ -164,7 +165,10 @@ async function confirmChoice(
     choice: choiceInput,
     folds: config.folds,
     seed: config.seed,
-    clusters: plan.selection.map(({ prompt }) => prompt.tokens.join(" ")),
+    clusters: foldKeys(
+      plan.selection.map(({ sample }) => sample),
+      plan.selection.map(({ prompt }) => prompt.tokens.join(" ")),
+    ),
   });
   return {
     confirmation,

@@ -1,3 +1,4 @@
+import { isJson, toolCallsIn } from "../metrics/json.js";
 import type { Sample } from "../samples/sample.js";
 
 /** What answers to training data are scored with, and why. */
@@ -10,9 +11,25 @@ export interface ChatMetrics {
 
 /** References of so many words or fewer are short answers: they can be met word for word. */
 const SHORT_WORDS = 8;
+/** A file is of one kind of references where more than this share of them is. */
+const MOST = 0.9;
 
 /** The metrics that fit the references: exact ones for short answers; for long ones their likelihood, and overlaps where the choice is confirmed. */
 export function chatMetrics(samples: readonly Pick<Sample, "references">[]): ChatMetrics {
+  const firsts = samples.map(({ references: [first = ""] }) => first);
+  const most = (is: (reference: string) => boolean): boolean => firsts.filter(is).length > MOST * firsts.length;
+  if (most((reference) => toolCallsIn(reference) !== undefined)) {
+    return {
+      settings: { metric: "tool-arguments", metrics: "tool-name,tool-arguments,f1" },
+      reason: "K is chosen by tool-arguments: the references are calls of tools (--metric takes another).",
+    };
+  }
+  if (most((reference) => /^\s*[[{]/.test(reference) && isJson(reference))) {
+    return {
+      settings: { metric: "json-equal", metrics: "json-valid,json-equal,f1" },
+      reason: "K is chosen by json-equal: the references are JSON (--metric takes another).",
+    };
+  }
   const words = samples.map(({ references: [first = ""] }) => first.split(/\s+/).filter((word) => word !== "").length);
   const middle = [...words].sort((a, b) => a - b)[Math.floor(words.length / 2)] ?? 0;
   if (middle <= SHORT_WORDS) {

@@ -92,6 +92,33 @@ describe("a sweep over training data", () => {
     expect(lost.message).toContain("does not write calls of tools");
   });
 
+  it("with --turns all, keeps the answers of a conversation in one part, and counts conversations", async () => {
+    const rows = Array.from({ length: 6 }, (_, i) => ({
+      id: `c${i}`,
+      messages: [
+        turn("user", "hello"),
+        turn("assistant", "hi"),
+        turn("user", `What is ${i}?`),
+        turn("assistant", `a ${i}`),
+      ],
+    }));
+    const { result, samples } = await run("all", rows, { turns: "all", metric: "nll", confirm: "f1" });
+    const { selection, holdout } = result.data;
+    expect(samples).toHaveLength(12);
+    const talksOf = (ids: readonly string[]): string[] => [...new Set(ids.map((id) => id.split(".")[0] ?? ""))];
+    expect([selection.length, holdout.length, talksOf(selection).length, talksOf(holdout).length]).toEqual([
+      6, 6, 3, 3,
+    ]);
+    expect(talksOf(selection).filter((id) => talksOf(holdout).includes(id))).toEqual([]);
+    const [first] = result.confirmation.comparisons;
+    const { better = 0, worse = 0, same = 0 } = first?.chosenMinusFull ?? {};
+    expect(better + worse + same).toBe(3);
+    expect(result.candidates[0]?.selection?.scores["nll"]?.n).toBe(6);
+    expect(await rescore(at("all"), {})).toEqual(result);
+    const error = await failureOf(UsageError, () => run("race", rows, { turns: "all", race: true }));
+    expect(error.message).toContain("--turns all");
+  });
+
   it("refuses a template that is not known with the nearest name", async () => {
     const error = await failureOf(UsageError, () => run("unknown", talks("a"), { chatTemplate: "chatmll" }));
     expect(error.message).toContain("Did you mean chatml?");

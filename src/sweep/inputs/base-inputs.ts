@@ -237,7 +237,9 @@ function promptSamples(config: BaseConfig, { data, holdoutData, ask }: Prompting
   const split = splitSamples(data.samples, {
     fraction,
     seed: config.seed,
-    contentOf: (sample) => ask.content(sample, data.path),
+    // Samples of one conversation depend on each other, whatever each of them asks.
+    contentOf: (sample) =>
+      sample.conversation === undefined ? ask.content(sample, data.path) : `conversation ${sample.conversation}`,
   });
   return [...split.selection.map(render(data, "selection")), ...split.holdout.map(render(data, "holdout"))];
 }

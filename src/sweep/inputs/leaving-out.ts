@@ -8,9 +8,16 @@ import type { PromptedSample } from "./base-inputs.js";
  * choice among all candidates on parts of the samples, and so need all answers.
  */
 export function assertCanLeaveOut(
-  config: Pick<SweepConfig, "race" | "screen" | "folds">,
+  config: Pick<SweepConfig, "race" | "screen" | "folds" | "turns">,
   samples: readonly Pick<PromptedSample, "part">[],
 ): void {
+  if (config.race && config.turns === "all") {
+    throw new UsageError({
+      what: "--race and --turns all exclude each other",
+      expected: "samples that do not depend on each other: a race predicts the rest from blocks of them",
+      fix: "Leave --race out; --metric nll is quicker still.",
+    });
+  }
   const isConfirmed = samples.some(({ part }) => part === "holdout");
   const flag = config.race ? "--race" : "--screen";
   if ((!config.race && config.screen === undefined) || (config.folds === undefined && isConfirmed)) return;
