@@ -43,7 +43,7 @@ describe.skipIf(workbench === undefined)(`training data on the real model ${work
       return lines.map((line) => JSON.parse(line) as unknown);
     };
     const asked = await answers("jsonl", { data, task: "qa" });
-    expect(asked).toHaveLength(8);
+    expect(asked).toHaveLength(12);
     expect(await answers("openai", { data: messages })).toEqual(asked);
   });
 });
