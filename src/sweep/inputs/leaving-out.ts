@@ -15,7 +15,7 @@ export function assertCanLeaveOut(
     throw new UsageError({
       what: "--race and --turns all exclude each other",
       expected: "samples that do not depend on each other: a race predicts the rest from blocks of them",
-      fix: "Leave --race out; --metric nll is quicker still.",
+      fix: "Leave --race out.",
     });
   }
   const isConfirmed = samples.some(({ part }) => part === "holdout");
