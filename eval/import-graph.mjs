@@ -21,7 +21,7 @@ export const LEVELS = [
   ["samples", "formats"],
   ["files", "metrics", "html"],
   ["registry", "settings"],
-  ["assert", "errors", "version"],
+  ["assert", "errors", "parsed-json", "version"],
 ];
 
 /** Every `import`, `export ... from`, `import(...)`, `require(...)` and `import("...")` type in a file: what stands between the quotes. */

@@ -1,3 +1,4 @@
+import { parsedJson } from "../parsed-json.js";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { BoundaryError, UsageError } from "../errors.js";
@@ -70,7 +71,7 @@ async function layersOfBaseFolder(folder: string): Promise<number | undefined> {
     if (error instanceof BoundaryError) return "";
     throw error;
   });
-  return layersOfConfig(parsed(text));
+  return layersOfConfig(parsedJson(text));
 }
 
 function layersOfConfig(config: unknown): number | undefined {
@@ -85,14 +86,6 @@ function layersOfConfig(config: unknown): number | undefined {
 
 function field(value: unknown, name: string): unknown {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Whether PEFT, with this configuration, put adapters into all layers: modules by their last names, and no list of layers. */

@@ -12,7 +12,7 @@ import {
   type Ruling,
 } from "./rules.js";
 import { points, pointsBeside, signed, signedBeside } from "./format-points.js";
-import type { CandidateScores } from "./scores.js";
+import { scoreOf, type CandidateScores } from "./scores.js";
 
 /** Scores on the selection part and the rule that is to choose among them. */
 export interface ChoiceInput extends RuleSettings {
@@ -64,7 +64,7 @@ export function assertSettings({ rule, scored, full, metric, margin, floors }: C
   ruleByName(rule);
   const names = [...full.scores.keys()];
   for (const name of [metric, ...floors.map((floor) => floor.metric)]) {
-    if (names.length === 0) throw noScore(name);
+    if (names.length === 0) scoreOf(full, name);
     if (!names.includes(name)) throw unknown("metric", name, names);
   }
   if (rule !== "no-worse" || margin >= 0) return;
@@ -72,14 +72,6 @@ export function assertSettings({ rule, scored, full, metric, margin, floors }: C
     what: "the margin of the rule no-worse is wrong",
     actual: String(margin),
     expected: "the points that K may lose against the full adapter, 0 or more",
-  });
-}
-
-function noScore(metric: string): UsageError {
-  return new UsageError({
-    what: `there is no score of ${metric}`,
-    actual: "samples whose references were weighed, and which were not answered, or the other way round",
-    fix: `Run the same sweep again with --metric ${metric}: what is kept is not computed twice.`,
   });
 }
 

@@ -1,3 +1,4 @@
+import { at, defined } from "../assert.js";
 import { boundaryName, maskKey } from "../adapter/mask.js";
 import { eachOnce, pairedColumns, weightedValue, type Columns, type Weights } from "../statistics/columns.js";
 import { cautiousLow, differenceStandardError } from "../statistics/difference.js";
@@ -29,7 +30,7 @@ export class Evidence {
       }),
     );
     const [first] = columns.values();
-    return new Evidence(candidates, columns, eachOnce(first?.[0]?.samples ?? full.answers.count));
+    return new Evidence(candidates, columns, eachOnce(at(defined(first, "a metric to choose by"), 0).samples));
   }
 
   /** The same candidates on samples that count otherwise. */

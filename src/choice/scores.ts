@@ -23,7 +23,7 @@ export interface Answer {
   readonly stop: StopReason;
   /** How probable the first reference is, where that was weighed. */
   readonly likelihood?: TokenLikelihood | undefined;
-  /** Whether nothing was generated, so that there is no output. */
+  /** True where only the reference was weighed: the output is empty because nothing was generated. */
   readonly isWeighed?: true | undefined;
 }
 
@@ -131,15 +131,13 @@ export function groupScores(
   );
 }
 
-/** The score of a metric. @throws RangeError when the candidate was not scored with it. */
+/** The score of a metric. @throws UsageError when the candidate was not scored with it. */
 export function scoreOf(scored: CandidateScores, metric: string): Score {
   const found = scored.scores.get(metric);
-  if (!found) {
-    throw new UsageError({
-      what: `there is no score of ${metric}`,
-      actual: `scores of ${[...scored.scores.keys()].join(", ") || "nothing"}`,
-      fix: `Run the same sweep again with --metric ${metric}: what is kept is not computed twice.`,
-    });
-  }
-  return found;
+  if (found) return found;
+  throw new UsageError({
+    what: `there is no score of ${metric}`,
+    actual: `scores of ${[...scored.scores.keys()].join(", ") || "nothing"}`,
+    fix: `Run the same sweep again with --metric ${metric}: what is kept is not computed twice.`,
+  });
 }

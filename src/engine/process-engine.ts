@@ -91,8 +91,8 @@ const idle = new Map<string, HostProcess[]>();
 let mostIdle = 0;
 
 /**
- * Keeps so many processes of closed engines for those opened next: to start one takes longer than loading a small model. None are kept
- * otherwise, so that what a process held is given back for certain.
+ * Keeps up to `count` processes of closed engines for the models opened next: starting one takes longer than loading a small model. By default
+ * none is kept, so that all memory of a closed engine is returned.
  */
 export async function keepIdleEngines(count: number): Promise<void> {
   mostIdle = count;

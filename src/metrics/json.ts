@@ -1,57 +1,48 @@
 import { isDeepStrictEqual } from "node:util";
+import { parsedJson } from "../parsed-json.js";
 import { meanMetric, type Metric } from "./metric.js";
 import { assertReferences } from "./references.js";
 
 /** 1 where the answer is JSON, white space around it aside. */
 export function jsonValidMetric(): Metric {
-  return meanMetric({
-    name: "json-valid",
-    label: "JSON",
-    isBinary: true,
-    perSample: (prediction, references) => {
-      assertReferences(references);
-      return parsed(prediction) === undefined ? 0 : 1;
-    },
-  });
+  return rightOrWrong("json-valid", "JSON", (prediction) => parsedJson(prediction) !== undefined);
 }
 
 /** 1 where the answer is the JSON value that a reference is: the order of keys and white space do not count, that of lists does. */
 export function jsonEqualMetric(): Metric {
-  return meanMetric({
-    name: "json-equal",
-    label: "JSON equal",
-    isBinary: true,
-    perSample: (prediction, references) => {
-      assertReferences(references);
-      const value = parsed(prediction);
-      if (value === undefined) return 0;
-      return references.some((reference) => isDeepStrictEqual(value, parsed(reference))) ? 1 : 0;
-    },
-  });
+  return rightOrWrong("json-equal", "JSON equal", equalBy(parsedJson));
 }
 
 /** 1 where the answer calls the tools that a reference calls, in its order, whatever it gives them. */
 export function toolNameMetric(): Metric {
-  return callMetric("tool-name", "Tool", ({ name }) => name);
+  return rightOrWrong(
+    "tool-name",
+    "Tool",
+    equalBy((text) => toolCallsIn(text)?.map(({ name }) => name)),
+  );
 }
 
 /** 1 where the answer calls the tools that a reference calls, in its order and with equal arguments. */
 export function toolArgumentsMetric(): Metric {
-  return callMetric("tool-arguments", "Tool + args", (call) => call);
+  return rightOrWrong("tool-arguments", "Tool + args", equalBy(toolCallsIn));
 }
 
-function callMetric(name: string, label: string, what: (call: ToolCall) => unknown): Metric {
-  return meanMetric({
-    name,
-    label,
-    isBinary: true,
-    perSample: (prediction, references) => {
-      assertReferences(references);
-      const calls = toolCallsIn(prediction)?.map(what);
-      if (calls === undefined) return 0;
-      return references.some((reference) => isDeepStrictEqual(calls, toolCallsIn(reference)?.map(what))) ? 1 : 0;
-    },
-  });
+type IsRight = (prediction: string, references: readonly string[]) => boolean;
+
+function rightOrWrong(name: string, label: string, isRight: IsRight): Metric {
+  const perSample = (prediction: string, references: readonly string[]): number => {
+    assertReferences(references);
+    return isRight(prediction, references) ? 1 : 0;
+  };
+  return meanMetric({ name, label, isBinary: true, perSample });
+}
+
+/** Right where something is read out of the answer, and a reference holds the same. */
+function equalBy(read: (text: string) => unknown): IsRight {
+  return (prediction, references) => {
+    const value = read(prediction);
+    return value !== undefined && references.some((reference) => isDeepStrictEqual(value, read(reference)));
+  };
 }
 
 /** A call of a tool. */
@@ -70,7 +61,7 @@ export function toolCallsIn(text: string): readonly ToolCall[] | undefined {
     .split(MARKS)
     .map((piece) => piece.trim())
     .filter((piece) => piece !== "");
-  const values = pieces.flatMap((piece): unknown[] => [parsed(piece)].flat());
+  const values = pieces.flatMap((piece): unknown[] => [parsedJson(piece)].flat());
   const calls = values.map(callOf);
   return calls.length > 0 && calls.every((call) => call !== undefined) ? calls : undefined;
 }
@@ -81,19 +72,5 @@ function callOf(value: unknown): ToolCall | undefined {
   if (typeof inner === "object") return callOf(inner);
   if (typeof name !== "string") return undefined;
   const args = given ?? parameters ?? {};
-  return { name, arguments: typeof args === "string" ? (parsed(args) ?? args) : args };
-}
-
-/** Whether a text is JSON. */
-export function isJson(text: string): boolean {
-  return parsed(text) !== undefined;
-}
-
-/** A JSON value, or undefined for what is none; null stays null. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
+  return { name, arguments: typeof args === "string" ? (parsedJson(args) ?? args) : args };
 }

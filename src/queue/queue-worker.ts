@@ -1,3 +1,4 @@
+import { parsedJson } from "../parsed-json.js";
 import { DelayedError, UnrecoverableError, WaitingError, Worker, type Job as QueuedJob } from "bullmq";
 import type { Redis } from "ioredis";
 import { z } from "zod";
@@ -226,12 +227,12 @@ export class QueueWorker {
     const { store } = this.parts;
     const plain =
       job.kind === "call" && job.call.method === "tokenize"
-        ? checked(textList, parsed(at(await store.texts([job.call.texts]), 0)), "a list of texts")
+        ? checked(textList, parsedJson(at(await store.texts([job.call.texts]), 0)), "a list of texts")
         : [];
     const hashes = [...new Set(tokenHashes(job))];
     const texts = await store.texts(hashes);
     const tokens = hashes.map((hash, i): [string, number[]] => {
-      return [hash, checked(tokenIds, parsed(at(texts, i)), "a prompt")];
+      return [hash, checked(tokenIds, parsedJson(at(texts, i)), "a prompt")];
     });
     return { tokens: new Map(tokens), plain };
   }
@@ -254,15 +255,6 @@ export class QueueWorker {
 }
 
 class RefusedError extends QueueError {}
-
-/** JSON that may be anything: whoever checks it finds nothing in what is not JSON. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 function tokenHashes(job: Job): string[] {
   if (job.kind === "answers") return job.waves.flatMap(({ prompts }) => prompts.map(({ tokens }) => tokens));

@@ -1,3 +1,4 @@
+import { parsedJson } from "../parsed-json.js";
 import { SampleError, messageOf } from "../errors.js";
 import { jsonErrorPosition } from "./json-position.js";
 import { isRecord, placedError, shown, type PlacedRow } from "./place.js";
@@ -21,11 +22,11 @@ export function parseDocument(path: string, text: string): SampleDocument {
   }
   const lineEnd = text.indexOf("\n", start);
   const firstLine = text.slice(start, lineEnd < 0 ? text.length : lineEnd);
-  const first = tryParse(firstLine);
+  const first = parsedJson(firstLine);
   if (first !== undefined && lineEnd >= 0 && text.slice(lineEnd).trim() !== "" && !isWrapper(first)) {
     return { kind: "rows", rows: parseLines(path, text) };
   }
-  const whole = first !== undefined && !isWrapper(first) ? first : tryParse(text);
+  const whole = first !== undefined && !isWrapper(first) ? first : parsedJson(text);
   if (whole === undefined) {
     // What begins as a document of several lines is one with a fault in it; anything else is lines.
     const isDocument = first === undefined ? /^\{\s*("(version|data)"\s*:|$)/.test(firstLine) : true;
@@ -107,14 +108,6 @@ function parseWhole(path: string, text: string): unknown {
         cause,
       },
     );
-  }
-}
-
-function tryParse(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
   }
 }
 

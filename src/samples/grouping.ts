@@ -2,6 +2,11 @@ import { closest } from "fastest-levenshtein";
 import { UsageError } from "../errors.js";
 import type { Sample } from "./sample.js";
 
+/** Words of a text: what stands between white space. */
+export function wordCount(text: string): number {
+  return text.split(/\s+/).filter((word) => word !== "").length;
+}
+
 /** Characters or words to a bucket unless the user says otherwise. */
 const BUCKET_SIZE = 50;
 
@@ -37,10 +42,7 @@ export function groupOf(sample: Sample, field: string): string | undefined {
   }
   const text = String(value);
   if (measure === undefined) return text;
-  return lengthBucket(
-    measure === "length" ? Array.from(text).length : text.split(/\s+/).filter((word) => word !== "").length,
-    size,
-  );
+  return lengthBucket(measure === "length" ? Array.from(text).length : wordCount(text), size);
 }
 
 /**

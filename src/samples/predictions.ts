@@ -1,3 +1,4 @@
+import { parsedJson } from "../parsed-json.js";
 import { extname } from "node:path";
 import { z } from "zod";
 import { at } from "../assert.js";
@@ -85,12 +86,7 @@ async function readPredictionLines({ path }: TextFile, references: readonly stri
 function isJson({ path, text: content }: TextFile): boolean {
   if (/^\.(json|jsonl|ndjson)$/i.test(extname(path))) return true;
   if (!/^\s*[[{]/.test(content)) return false;
-  try {
-    const value: unknown = JSON.parse(content);
-    return typeof value === "object";
-  } catch {
-    return false;
-  }
+  return typeof parsedJson(content) === "object";
 }
 
 function unlikeFiles(file: TextFile, data: TextFile, isDocument: boolean): UsageError {

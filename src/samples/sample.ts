@@ -87,7 +87,7 @@ export interface LoadOptions {
   readonly turns?: "last" | "all";
   /** Of training data: what becomes of rows that cannot be read. Default "fail". */
   readonly onBadRow?: "fail" | "skip";
-  /** Of rows of one text: what stands before the answer, where it is no mark of a known template. */
+  /** Of rows of one text: what stands before the answer, unless that is the mark of a known template. */
   readonly answerMark?: string;
   /** For JSONL: our field names to the file's, such as `{ question: "q", answers: "gold.text" }`; dots reach nested fields. */
   readonly map?: Readonly<Record<string, string>>;

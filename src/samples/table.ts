@@ -1,3 +1,4 @@
+import { parsedJson } from "../parsed-json.js";
 import { extname } from "node:path";
 import { CsvError, parse } from "csv-parse/sync";
 import { SampleError, messageOf } from "../errors.js";
@@ -76,9 +77,5 @@ function delimiterOf(path: string, text: string): string | undefined {
 function withLists(record: Readonly<Record<string, string>>): Readonly<Record<string, unknown>> {
   const { answers } = record;
   if (answers === undefined || !/^\s*\[\s*"/.test(answers)) return record;
-  try {
-    return { ...record, answers: JSON.parse(answers) as unknown };
-  } catch {
-    return record;
-  }
+  return { ...record, answers: parsedJson(answers) ?? answers };
 }

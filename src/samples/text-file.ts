@@ -1,3 +1,4 @@
+import { parsedJson } from "../parsed-json.js";
 import { stat } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { createGunzip, gunzipSync } from "node:zlib";
@@ -6,6 +7,7 @@ import { digest } from "../files/digest.js";
 import { sha256File, withFileSource, type FileSource } from "../files/file-source.js";
 import { readWhole, TEXT_BYTES } from "../files/read-whole.js";
 import { assertNotBinary } from "./other-files.js";
+import { isRecord } from "./place.js";
 
 /** A file of text. */
 export interface TextFile {
@@ -93,12 +95,8 @@ function isOneRowALine(path: string, text: string): boolean {
   const start = text.trimStart();
   const end = start.indexOf("\n");
   if (!start.startsWith("{") || end < 0) return false;
-  try {
-    const row = JSON.parse(start.slice(0, end)) as Readonly<Record<string, unknown>>;
-    return !Array.isArray(row["data"]);
-  } catch {
-    return false;
-  }
+  const row = parsedJson(start.slice(0, end));
+  return isRecord(row) && !Array.isArray(row["data"]);
 }
 
 function cutAtLine(text: string, lines: number): string {

@@ -1,4 +1,5 @@
 import { extname } from "node:path";
+import { parsedJson } from "../parsed-json.js";
 import { noSamples } from "./document.js";
 import { placedError, shown, type Place, type PlacedRow } from "./place.js";
 import { linesOf } from "./text-file.js";
@@ -17,7 +18,7 @@ export function isTable(path: string, text: string): boolean {
   if (/^\.(json|jsonl|ndjson)$/.test(extension)) return false;
   const firstLine = linesOf(text).find((line) => line.trim() !== "") ?? "";
   if (!/^\s*[[{]/.test(firstLine)) return true;
-  return firstLine.trim().includes("\t") && !isJson(firstLine);
+  return firstLine.trim().includes("\t") && parsedJson(firstLine) === undefined;
 }
 
 /** The lines of a table; blank ones are left out, and counted. Throws SampleError for a file without any. */
@@ -66,13 +67,4 @@ export function rowsOfColumns(lines: readonly TsvLine[], names: readonly string[
     }
     return { place, value: Object.fromEntries(names.map((name, index) => [name, cells[index]])) };
   });
-}
-
-function isJson(line: string): boolean {
-  try {
-    JSON.parse(line);
-    return true;
-  } catch {
-    return false;
-  }
 }

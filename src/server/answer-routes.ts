@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { Answers, Question } from "./answers.js";
 import { ApiError, asApiError } from "./api-error.js";
-import type { ConversationFormatter } from "./conversation.js";
+import type { RequestFormatter } from "./conversation.js";
 import { EventStream } from "./event-stream.js";
 import { anyObject, grammarSchema } from "./json-schema.js";
 import { askedModel } from "./models.js";
@@ -21,7 +21,7 @@ export interface AnswerRouteParts {
   readonly served: ServedModel;
   readonly answers: Answers;
   /** Undefined for a model without a chat template. */
-  readonly format: ConversationFormatter | undefined;
+  readonly format: RequestFormatter | undefined;
   /** Version and adapter, told with every answer. */
   readonly fingerprint: string;
 }
@@ -48,7 +48,7 @@ function chatQuestion({ served, format }: AnswerRouteParts, body: ChatRequest): 
     throw new ApiError({ status: 400, message, param: "messages", code: "no_chat_template" });
   }
   const messages = body.messages.map(({ role, content }) => ({
-    role: role === "developer" ? "system" : role,
+    role: role === "developer" ? ("system" as const) : role,
     content: typeof content === "string" ? content : (content ?? []).map(({ text }) => text).join(""),
   }));
   return {

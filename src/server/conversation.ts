@@ -1,33 +1,23 @@
-import { Template } from "@huggingface/jinja";
-import type { ChatModel } from "../tasks/chat.js";
-import { renderTemplate } from "../tasks/render.js";
-import { withThoughtClosed } from "../tasks/thoughts.js";
-import { messageOf } from "../errors.js";
+import type { ChatMessage } from "../samples/chat/message.js";
+import { conversationFormatter, unanswered, type ChatModel } from "../tasks/chat.js";
+import { messageOf, TemplateError } from "../errors.js";
 import { ApiError } from "./api-error.js";
 
-/** A message of a conversation, its content as plain text. */
-export interface ChatMessage {
-  readonly role: string;
-  readonly content: string;
-}
-
 /** Turns a conversation into the text that the model continues. @throws ApiError 400 when the model's template refuses it. */
-export type ConversationFormatter = (messages: readonly ChatMessage[]) => string;
+export type RequestFormatter = (messages: readonly ChatMessage[]) => string;
 
 /**
- * Puts conversations into the model's own chat template as `chatFormatter` puts a single message: with thinking switched off where
- * the template knows `enable_thinking`, and an opened thought closed where it does not. Undefined for a model without a template.
+ * Puts conversations into the model's own chat template as a sweep does. Undefined for a model without a template.
+ * @throws TemplateError when the template cannot be parsed.
  */
-export function conversationFormatter(model: ChatModel): ConversationFormatter | undefined {
+export function requestFormatter(model: ChatModel): RequestFormatter | undefined {
   if (model.chatTemplate === undefined) return undefined;
-  const template = new Template(model.chatTemplate);
+  const { prompt } = conversationFormatter(model, "chat", undefined);
   return (messages) => {
-    const values = { add_generation_prompt: true, enable_thinking: false };
     try {
-      const tokens = { bos_token: model.bosText, eos_token: model.eosText };
-      return withThoughtClosed(renderTemplate(template, { messages, ...values, ...tokens }));
-    } catch (cause) {
-      const reason = messageOf(cause);
+      return prompt(unanswered(messages));
+    } catch (error) {
+      const reason = messageOf(error instanceof TemplateError ? error.cause : error);
       throw new ApiError({
         status: 400,
         message: `The model's chat template refuses these messages: ${reason}`,

@@ -7,7 +7,7 @@ import { version } from "../version.js";
 import { answerRoutes } from "./answer-routes.js";
 import { Answers, type ServerLimits } from "./answers.js";
 import { ApiError, asApiError, shuttingDown } from "./api-error.js";
-import { conversationFormatter } from "./conversation.js";
+import { requestFormatter } from "./conversation.js";
 import { guard, type GuardOptions } from "./guard.js";
 import { infoRoutes } from "./info-routes.js";
 import type { ServedModel } from "./served-model.js";
@@ -102,7 +102,7 @@ export function createServer(parts: ServerParts): BoundaryServer {
     raw.once("close", () => underWay.delete(raw));
     next();
   });
-  const format = conversationFormatter(served.model);
+  const format = requestFormatter(served.model);
   const fingerprint = `boundary-${version}-${served.adapter.sha256.slice(0, 12)}`;
   answerRoutes(app, { served, answers, format, fingerprint });
   infoRoutes(app, { served, answers, engine: engine.info, exact, chat: format !== undefined, isDraining });

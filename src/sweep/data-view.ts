@@ -1,6 +1,7 @@
 import { at, defined } from "../assert.js";
 import { UsageError } from "../errors.js";
 import { chatLayouts, isChatLayoutName } from "../samples/chat/chat-layouts.js";
+import { wordCount } from "../samples/grouping.js";
 import type { LoadedSamples, Sample } from "../samples/sample.js";
 import { chatMetrics } from "../tasks/chat-metrics.js";
 import type { TemplateChoice } from "../tasks/chat.js";
@@ -111,12 +112,7 @@ function viewOf(
     if (prompt?.kind !== "messages") continue;
     for (const { role } of [...prompt.messages, prompt.answer]) roles[role] = (roles[role] ?? 0) + 1;
   }
-  const words = samples.map(
-    ({ references }) =>
-      at(references, 0)
-        .split(/\s+/)
-        .filter((word) => word !== "").length,
-  );
+  const primary = isChat ? chatMetrics(samples).reason : undefined;
   const { format } = data;
   return {
     path: data.path,
@@ -129,9 +125,9 @@ function viewOf(
     samples: samples.length,
     task,
     roles,
-    referenceWords: lengthsOf(words),
-    ...(isChat ? { primary: chatMetrics(samples).reason } : {}),
-    notes: notes.filter((note) => note !== chatMetrics(samples).reason),
+    referenceWords: lengthsOf(samples.map(({ references }) => wordCount(at(references, 0)))),
+    ...(primary === undefined ? {} : { primary }),
+    notes: notes.filter((note) => note !== primary),
     shown: { id: shown.id, references: shown.references },
   };
 }

@@ -1,13 +1,13 @@
 import pLimit from "p-limit";
-import { at } from "../assert.js";
+import { at, defined } from "../assert.js";
 import { maskKey, type Candidate } from "../adapter/mask.js";
 import { piecesOf, type Piece } from "../adapter/pieces.js";
 import { isBatchInvariant, type Engine, type Generation } from "../engine/engine.js";
 import { EngineCrashError, InterruptedError, UsageError } from "../errors.js";
 import { withLikelihood, type Journal, type JournalledAnswers, type JournalRow } from "../run/journal.js";
 import type { SweepInputs } from "./inputs/inputs.js";
-import { continuedPrompts } from "./ranking/continuations.js";
-import { contextSizeFor, cutWaves, hash, type SweepPlan, type PlannedSample, type Wave } from "./plan.js";
+import { continuedPrompts, weighingContext } from "./ranking/continuations.js";
+import { cutWaves, hash, type SweepPlan, type PlannedSample, type Wave } from "./plan.js";
 import { sharedMasks, sharesLayers } from "./shortcuts.js";
 
 /** Waves handed to an engine at once that does not say otherwise: the next waits at its door while this process writes down the one before. */
@@ -58,16 +58,15 @@ async function weighReferences(
 ): Promise<JournalledAnswers[]> {
   const { plan, engine, journal, inputs, pieces, signal, onRow } = evaluation;
   const prompts = await continuedPrompts(engine, inputs, samples);
-  const byId = new Map(prompts.map((prompt) => [prompt.id, prompt]));
-  const lacking = samples.find(({ prompt }) => !byId.has(prompt.id));
+  const places = new Map(prompts.map(({ id }, place) => [id, place]));
+  const lacking = samples.find(({ prompt }) => !places.has(prompt.id));
   if (lacking) {
     throw new UsageError({
       what: `nll weighs the reference of each sample, and that of ${lacking.prompt.id} has no token`,
       fix: "Take the sample out, or choose by another metric.",
     });
   }
-  const longest = Math.max(...prompts.map(({ tokens, continuation }) => tokens.length + continuation.length));
-  const context = { ...plan.generation.context, sequences: 1, contextSize: contextSizeFor(longest) };
+  const context = weighingContext(plan, prompts);
   const answers: JournalledAnswers[] = [];
   for (const candidate of candidates) {
     const mask = maskKey(candidate.mask);
@@ -87,7 +86,7 @@ async function weighReferences(
         throw isInterrupted(error, signal) ? interrupted() : error;
       });
       for (const { id, logProbability, tokens } of found) {
-        const place = prompts.findIndex((prompt) => prompt.id === id);
+        const place = defined(places.get(id), "the place of a weighed reference");
         const row: JournalRow = {
           ...{ key: at(keys, place), boundary: candidate.number, sampleId: id, part: at(samples, place).part },
           ...{ output: "", tokens: [], stop: "eog", prefillMs: 0, decodeMs: 0, decodedTokens: 0, isWeighed: true },

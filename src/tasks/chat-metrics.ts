@@ -1,4 +1,6 @@
-import { isJson, toolCallsIn } from "../metrics/json.js";
+import { toolCallsIn } from "../metrics/json.js";
+import { parsedJson } from "../parsed-json.js";
+import { wordCount } from "../samples/grouping.js";
 import type { Sample } from "../samples/sample.js";
 
 /** What answers to training data are scored with, and why. */
@@ -24,13 +26,13 @@ export function chatMetrics(samples: readonly Pick<Sample, "references">[]): Cha
       reason: "K is chosen by tool-arguments: the references are calls of tools (--metric takes another).",
     };
   }
-  if (most((reference) => /^\s*[[{]/.test(reference) && isJson(reference))) {
+  if (most((reference) => /^\s*[[{]/.test(reference) && parsedJson(reference) !== undefined)) {
     return {
       settings: { metric: "json-equal", metrics: "json-valid,json-equal,f1" },
       reason: "K is chosen by json-equal: the references are JSON (--metric takes another).",
     };
   }
-  const words = samples.map(({ references: [first = ""] }) => first.split(/\s+/).filter((word) => word !== "").length);
+  const words = firsts.map(wordCount);
   const middle = [...words].sort((a, b) => a - b)[Math.floor(words.length / 2)] ?? 0;
   if (middle <= SHORT_WORDS) {
     return {

@@ -1,6 +1,6 @@
 import type { Template } from "@huggingface/jinja";
 import { TemplateError, UsageError, messageOf } from "../errors.js";
-import { callsOf, type ChatMessage } from "../samples/chat/message.js";
+import { callsOf, isSystem, type ChatMessage } from "../samples/chat/message.js";
 import type { SamplePrompt } from "../samples/sample.js";
 import { parseTemplate, renderTemplate } from "./render.js";
 import { thoughtMarks, thoughtMarksOf, withThoughtClosed } from "./thoughts.js";
@@ -20,14 +20,14 @@ export type TemplateChoice = "chat" | "raw";
 export type ChatFormatter = (userMessage: string) => string;
 
 /** What a conversation brings for a chat template. */
-export type MessagesPrompt = Extract<SamplePrompt, { kind: "messages" }>;
+export type AskedConversation = Omit<Extract<SamplePrompt, { kind: "messages" }>, "kind">;
 
 /** Puts conversations into a chat template. */
 export interface ConversationFormatter {
   /** The text that the model continues with its answer. */
-  readonly prompt: (conversation: Omit<MessagesPrompt, "kind">) => string;
+  readonly prompt: (conversation: AskedConversation) => string;
   /** The answer as the model is to give it, without what ends a turn. A call of a tool is written as the template writes it. */
-  readonly answer: (conversation: Omit<MessagesPrompt, "kind">) => string;
+  readonly answer: (conversation: AskedConversation) => string;
 }
 
 /** What ends a turn in any template, where an answer is read out of one. */
@@ -41,10 +41,12 @@ const TURN_ENDS =
  */
 export function chatFormatter(model: ChatModel, choice: TemplateChoice, system: string | undefined): ChatFormatter {
   const { prompt } = conversationFormatter(model, choice, system);
-  return (user) => {
-    const message = { role: "user", content: user } as const;
-    return prompt({ messages: [message], answer: { role: "assistant", content: "" } });
-  };
+  return (user) => prompt(unanswered([{ role: "user", content: user }]));
+}
+
+/** A conversation whose answer nobody knows. */
+export function unanswered(messages: readonly ChatMessage[]): AskedConversation {
+  return { messages, answer: { role: "assistant", content: "" } };
 }
 
 /**
@@ -67,9 +69,9 @@ export function conversationFormatter(
   const template = parse(model.chatTemplate, model.path);
   const marks = thoughtMarksOf(model.chatTemplate);
   const writesCalls = model.chatTemplate.includes("tool_call");
-  const withSystem = ({ messages, tools }: Omit<MessagesPrompt, "kind">): TemplateValues => {
+  const withSystem = ({ messages, tools }: AskedConversation): TemplateValues => {
     if (!writesCalls && messages.some((message) => callsOf(message).length > 0)) throw callsLost(model.path);
-    const hasSystem = messages.some(({ role }) => role === "system" || role === "developer");
+    const hasSystem = messages.some(isSystem);
     const ours = system === undefined || hasSystem ? [] : [{ role: "system" as const, content: system }];
     const knowsDeveloper = model.chatTemplate?.includes("developer") === true;
     const all = [...ours, ...messages].map((message) => {
@@ -79,11 +81,11 @@ export function conversationFormatter(
   };
   const holdsThought = ({ content, ...rest }: ChatMessage): boolean =>
     marks.some(({ open }) => content?.includes(open)) || typeof rest["reasoning_content"] === "string";
-  const generationPrompt = (conversation: Omit<MessagesPrompt, "kind">, thinks: boolean): string => {
+  const generationPrompt = (conversation: AskedConversation, thinks: boolean): string => {
     const values = { ...withSystem(conversation), add_generation_prompt: true, enable_thinking: thinks };
     return render(template, values, model);
   };
-  const prompt = (conversation: Omit<MessagesPrompt, "kind">): string => {
+  const prompt = (conversation: AskedConversation): string => {
     const thinks = holdsThought(conversation.answer);
     const text = generationPrompt(conversation, thinks);
     return thinks ? text : withThoughtClosed(text);
@@ -116,7 +118,7 @@ export function conversationFormatter(
 function rawFormatter(path: string, system: string | undefined): ConversationFormatter {
   return {
     prompt: ({ messages }) => {
-      const isOne = messages.filter(({ role }) => role !== "system" && role !== "developer").length === 1;
+      const isOne = messages.filter((message) => !isSystem(message)).length === 1;
       if (!isOne) {
         throw new UsageError({
           what: "conversations of several turns need a chat template",

@@ -8,7 +8,7 @@ import { planProbe, probe, type ProbeResult } from "../../src/probe/probe.js";
 import { sweep } from "../../src/sweep/sweep.js";
 import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
 import { callCli } from "../support/command.js";
-import { ENGINE_START_MS, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
+import { ENGINE_START_MS, probeArguments, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyAdapter } from "../support/tiny-model.js";
 import { tinySweep } from "../support/tiny-sweep.js";
@@ -134,25 +134,8 @@ describe.skipIf(!hasDirectCalls)(`a layer card of a tiny model ${skippedWithoutD
   it(
     "is a page in the terminal, in JSON and in SVG",
     async () => {
-      const { model, adapter, data, prompt } = fixture;
       const out = join(folder.path, "card");
-      const fixed = [
-        "-m",
-        model,
-        "-a",
-        adapter,
-        "-d",
-        data,
-        "--prompt",
-        prompt,
-        "--gpu",
-        "off",
-        "--threads",
-        "1",
-        "--holdout",
-        "0.25",
-      ];
-      const { code, stdout } = await callCli(["probe", ...fixed, "--card-with", "nll,coupling", "--out", out]);
+      const { code, stdout } = await callCli(probeArguments(fixture, "--card-with", "nll,coupling", "--out", out));
       expect(code).toBe(0);
       expect(stdout).toMatch(/^layer +parameters +bytes +adapter +adapter bytes +activation/m);
       expect(stdout).toMatch(/^1 +9\.28K +37\.1K +- +- .* - +- +-$/m);
@@ -162,11 +145,11 @@ describe.skipIf(!hasDirectCalls)(`a layer card of a tiny model ${skippedWithoutD
       const image = await readFile(join(out, "card.svg"), "utf8");
       expect(image).toMatch(/^<svg xmlns=.*<\/svg>\n$/s);
       expect(image).toContain("loss without the layer, minus full (nats a token)");
-      const plan = await callCli(["probe", ...fixed, "--card", "--plan"]);
+      const plan = await callCli(probeArguments(fixture, "--card", "--plan"));
       expect(plan.stdout).toMatch(
         /^[89] samples, 5 passes of \d+ tokens each; of these for the card: energy 2, time 2\n$/,
       );
-      expect((await callCli(["probe", ...fixed, "--card-with", "gradients"])).code).toBe(2);
+      expect((await callCli(probeArguments(fixture, "--card-with", "gradients"))).code).toBe(2);
     },
     6 * ENGINE_START_MS,
   );

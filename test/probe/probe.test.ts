@@ -7,7 +7,7 @@ import type { ProbeSettings } from "../../src/probe/lay-out.js";
 import { probe, type ProbeResult } from "../../src/probe/probe.js";
 import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
 import { callCli } from "../support/command.js";
-import { ENGINE_START_MS, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
+import { ENGINE_START_MS, probeArguments, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { tinySweep } from "../support/tiny-sweep.js";
 
@@ -110,25 +110,8 @@ describe.skipIf(!hasDirectCalls)(`a probe of a tiny model ${skippedWithoutDirect
   it(
     "prints a chart, writes JSON and images, and tells its cost beforehand",
     async () => {
-      const { model, adapter, data, prompt } = fixture;
       const out = join(folder.path, "probe");
-      const args = [
-        "probe",
-        "-m",
-        model,
-        "-a",
-        adapter,
-        "-d",
-        data,
-        "--prompt",
-        prompt,
-        "--gpu",
-        "off",
-        "--threads",
-        "1",
-        "--holdout",
-        "0.25",
-      ];
+      const args = probeArguments(fixture);
       const { code, stdout, stderr } = await callCli([...args, "--difference", "1", "--out", out]);
       expect([code, stderr]).toEqual([0, expect.stringContaining(`${result.samples} samples, 2 passes`)]);
       expect(stdout).toContain("probability (%) of the reference's token 1 after each layer");

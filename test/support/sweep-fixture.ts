@@ -95,3 +95,9 @@ export function sweepArguments(
     ...more,
   ];
 }
+
+/** Flags of a probe over the fixture that any machine repeats. */
+export function probeArguments({ model, adapter, data, prompt }: SweepFixture, ...more: string[]): string[] {
+  const files = ["--model", model, "--adapter", adapter, "--data", data, "--prompt", prompt];
+  return ["probe", ...files, "--gpu", "off", "--threads", "1", "--holdout", "0.25", ...more];
+}

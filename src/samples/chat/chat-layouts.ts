@@ -1,3 +1,4 @@
+import { parsedJson } from "../../parsed-json.js";
 import { roleOf } from "../field-roles.js";
 import { isRecord, placedError, shown, type Place } from "../place.js";
 import { checkedMessages, type Conversation } from "./conversation.js";
@@ -69,7 +70,7 @@ export const chatLayouts: Readonly<Record<ChatLayoutName, ChatLayout>> = {
   },
   sharegpt: {
     title: "ShareGPT's layout (conversations)",
-    is: (row) => typeof conversationIn(row)?.turns[0]?.["from"] === "string",
+    is: (row) => typeof conversationIn(row)?.[0]?.["from"] === "string",
     fields: [...CONVERSATIONS, ...SYSTEMS, "tools"],
     read: readConversation,
   },
@@ -101,6 +102,7 @@ export const chatLayouts: Readonly<Record<ChatLayoutName, ChatLayout>> = {
   },
 };
 
+/** Whether a format of samples is one of these layouts. */
 export function isChatLayoutName(name: string): name is ChatLayoutName {
   return (chatLayoutNames as readonly string[]).includes(name);
 }
@@ -111,25 +113,21 @@ export function chatLayoutOf(row: unknown): ChatLayoutName | undefined {
   return (Object.keys(chatLayouts) as ChatLayoutName[]).find((name) => chatLayouts[name].is(row));
 }
 
-/** The conversation in a row, and the field that holds it; exporters of tables write it as JSON in a text. */
-function conversationIn(row: Row): { readonly field: string; readonly turns: RawMessages } | undefined {
-  for (const field of CONVERSATIONS) {
-    const value = typeof row[field] === "string" ? parsed(row[field]) : row[field];
-    if (isMessages(value)) return { field, turns: value };
-  }
-  return undefined;
+/** The conversation in a row; exporters of tables write it as JSON in a text. */
+function conversationIn(row: Row): RawMessages | undefined {
+  return CONVERSATIONS.map((field) => listIn(row[field])).find(isMessages);
 }
 
 function readConversation(place: Place, row: Row): ReadRow {
-  const found = conversationIn(row);
-  if (!found) {
+  const turns = conversationIn(row);
+  if (!turns) {
     throw placedError(place, {
       what: "no field of the row holds a conversation",
       actual: shown(row),
       expected: '{"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}',
     });
   }
-  return conversation(place, row, found.turns);
+  return conversation(place, row, turns);
 }
 
 function conversation(place: Place, row: Row, turns: RawMessages, references?: readonly string[]): ReadRow {
@@ -141,7 +139,7 @@ function conversation(place: Place, row: Row, turns: RawMessages, references?: r
 
 /** Tools as chat templates take them: a list, which some exporters write as JSON in a text. */
 function toolsIn({ tools, functions }: Row): readonly unknown[] | undefined {
-  const given: unknown = typeof tools === "string" ? parsed(tools) : tools;
+  const given = listIn(tools);
   if (Array.isArray(given) && given.length > 0) return given as readonly unknown[];
   return Array.isArray(functions)
     ? functions.map((one: unknown): unknown => ({ type: "function", function: one }))
@@ -214,10 +212,7 @@ function earlierTurns(place: Place, { history }: Row): RawMessages {
 /** The chosen answer is the reference, and the rejected one is left out. Source: TRL's preference layouts, hh-rlhf's transcripts. */
 function readPreference(place: Place, row: Row): ReadRow {
   const { chosen } = row;
-  if (isMessages(chosen)) {
-    const isWhole = chosen.length > 1;
-    return isWhole ? conversation(place, row, chosen) : readPair(place, { ...row, completion: chosen }, PAIRS);
-  }
+  if (isMessages(chosen) && chosen.length > 1) return conversation(place, row, chosen);
   const fields = { asks: ["prompt", "question", "instruction", "query"], about: ALPACA.about, answers: ["chosen"] };
   if (fieldOf(row, fields.asks) !== undefined) return readPair(place, row, fields);
   const turns = typeof chosen === "string" ? transcript(chosen) : [];
@@ -247,13 +242,10 @@ function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === "string");
 }
 
-function parsed(text: string): unknown {
-  if (!/^\s*\[/.test(text)) return undefined;
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
+/** A value, or the list that a text of JSON holds. */
+function listIn(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  return value.trimStart().startsWith("[") ? parsedJson(value) : undefined;
 }
 
 /** The last turn that is an answer, and its place. */

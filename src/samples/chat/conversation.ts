@@ -1,5 +1,5 @@
 import { placedError, type Place } from "../place.js";
-import { callsOf, isFilled, messageOf, type ChatMessage, type RawMessages, type Role } from "./message.js";
+import { callsOf, isFilled, readMessage, type ChatMessage, type RawMessages, type Role } from "./message.js";
 
 /** A conversation of a row, checked: speakers take turns, and at least one turn is an answer. */
 export interface Conversation {
@@ -30,7 +30,7 @@ const NAMES: Readonly<Record<Role, string>> = {
 
 /** The messages of a conversation. @throws SampleError that names the row. */
 export function checkedMessages(place: Place, turns: RawMessages): readonly ChatMessage[] {
-  const messages = turns.map((turn, index) => messageOf(place, turn, index + 1));
+  const messages = turns.map((turn, index) => readMessage(place, turn, index + 1));
   assertOrder(place, messages);
   if (messages.some(({ role }) => role === "assistant")) return messages;
   throw placedError(place, {

@@ -1,3 +1,4 @@
+import { parsedJson } from "../../parsed-json.js";
 import { isRecord, placedError, shown, type Place } from "../place.js";
 
 /** Who speaks, as chat templates call them. */
@@ -44,8 +45,8 @@ export function roleOf(turn: Readonly<Record<string, unknown>>): Role | undefine
   return (Object.keys(ROLES) as Role[]).find((role) => ROLES[role].test(name));
 }
 
-/** @throws SampleError naming the row for a speaker that is not known and a part that is no text. @param number of the turn, from 1. */
-export function messageOf(place: Place, turn: Readonly<Record<string, unknown>>, number: number): ChatMessage {
+/** A turn as a message. @throws SampleError naming the row for a speaker that is not known and a part that is no text. @param number of the turn, from 1. */
+export function readMessage(place: Place, turn: Readonly<Record<string, unknown>>, number: number): ChatMessage {
   const role = roleOf(turn);
   if (role === undefined) {
     throw placedError(place, {
@@ -61,6 +62,11 @@ export function messageOf(place: Place, turn: Readonly<Record<string, unknown>>,
   const call = /call$/i.test(speakerIn(turn) ?? "") ? callIn(content) : legacyCall(turn);
   if (call) return { role, content: null, tool_calls: [call] };
   return { role, content, ...Object.fromEntries(rest) };
+}
+
+/** Whether a message sets the terms of the conversation instead of taking part in it. */
+export function isSystem({ role }: Pick<ChatMessage, "role">): boolean {
+  return role === "system" || role === "developer";
 }
 
 /** Whether a message says or calls something. */
@@ -96,13 +102,8 @@ function textOf(place: Place, said: unknown, number: number): string {
 
 /** The call in a turn of ShareGPT's `function_call`: `{"name": ..., "arguments": ...}` as a text. */
 function callIn(content: string | null): object | undefined {
-  if (content === null) return undefined;
-  try {
-    const value: unknown = JSON.parse(content);
-    return isRecord(value) && typeof value["name"] === "string" ? { type: "function", function: value } : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = content === null ? undefined : parsedJson(content);
+  return isRecord(value) && typeof value["name"] === "string" ? { type: "function", function: value } : undefined;
 }
 
 /** OpenAI's `function_call` from before there were tools. */

@@ -12,7 +12,7 @@ import {
   type ReadRow,
 } from "./chat-layouts.js";
 import { assertReference, type Conversation } from "./conversation.js";
-import type { ChatMessage } from "./message.js";
+import { isSystem, type ChatMessage } from "./message.js";
 
 /** How rows of training data become samples. */
 export interface ReadChatOptions extends ChatLayoutOptions {
@@ -125,7 +125,7 @@ function sampleAt(
   const before = messages.slice(0, index);
   const answer: ChatMessage = at(messages, index);
   const question = before.findLast(({ role }) => role === "user")?.content ?? "";
-  const system = before.find(({ role }) => role === "system" || role === "developer")?.content;
+  const system = before.find(isSystem)?.content;
   return {
     variables: { question, messages: before, ...(system ? { system } : {}), turns: before.length },
     references: references ?? [answer.content ?? JSON.stringify(answer["tool_calls"])],

@@ -6,7 +6,12 @@ import { groupOf, groupSamples } from "../../samples/grouping.js";
 import { loadSamples } from "../../samples/load.js";
 import type { LoadedSamples, LoadOptions, Sample } from "../../samples/sample.js";
 import { assertDisjoint, splitSamples, type Part } from "../../samples/split.js";
-import { conversationFormatter, type ConversationFormatter, type TemplateChoice } from "../../tasks/chat.js";
+import {
+  conversationFormatter,
+  unanswered,
+  type ConversationFormatter,
+  type TemplateChoice,
+} from "../../tasks/chat.js";
 import { chatTemplateBy } from "../../tasks/chat-templates.js";
 import { chatMetrics, type ChatMetrics } from "../../tasks/chat-metrics.js";
 import { loadPrompt, markAtEnd, renderPrompt, type PromptTemplate } from "../../tasks/prompt.js";
@@ -192,8 +197,9 @@ interface Asking {
 function asking(prompt: PromptTemplate | undefined, format: ConversationFormatter): Asking {
   if (prompt) {
     const content = (sample: Sample, path: string): string => renderPrompt(prompt, sample, path);
-    const user = (text: string) => ({ messages: [{ role: "user", content: text } as const], answer: NO_ANSWER });
-    return { content, sample: (sample) => sample, text: (sample, path) => format.prompt(user(content(sample, path))) };
+    const text = (sample: Sample, path: string): string =>
+      format.prompt(unanswered([{ role: "user", content: content(sample, path) }]));
+    return { content, sample: (sample) => sample, text };
   }
   const text = ({ prompt: own }: Sample): string => {
     if (own === undefined) throw new RangeError("a sample without a prompt");
@@ -210,8 +216,6 @@ function asking(prompt: PromptTemplate | undefined, format: ConversationFormatte
     },
   };
 }
-
-const NO_ANSWER = { role: "assistant", content: "" } as const;
 
 interface PromptingInputs {
   readonly data: LoadedSamples;

@@ -1,7 +1,8 @@
 import { at } from "../../assert.js";
 import type { Engine, LikelihoodRequest } from "../../engine/engine.js";
 import type { SweepInputs } from "../inputs/inputs.js";
-import type { PlannedSample } from "../plan.js";
+import type { ContextShape } from "../../engine/layer-passes.js";
+import { contextSizeFor, type PlannedSample, type SweepPlan } from "../plan.js";
 
 /** A prompt with the text that is to follow it, as tokens. */
 export type ContinuedPrompt = LikelihoodRequest["prompts"][number];
@@ -28,6 +29,15 @@ export async function continuedPrompts(
     const continuation = whole.slice(shared);
     return continuation.length > 0 ? [{ id, tokens: whole.slice(0, shared), continuation }] : [];
   });
+}
+
+/** The context in which such prompts are weighed, each by itself. @param prompts at least one. */
+export function weighingContext(
+  { generation }: Pick<SweepPlan, "generation">,
+  prompts: readonly ContinuedPrompt[],
+): ContextShape {
+  const longest = Math.max(...prompts.map(({ tokens, continuation }) => tokens.length + continuation.length));
+  return { ...generation.context, sequences: 1, contextSize: contextSizeFor(longest) };
 }
 
 /** The samples that have a reference that is not blank, each with the first of them and the text that is asked. */

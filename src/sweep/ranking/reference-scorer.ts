@@ -4,10 +4,10 @@ import type { Engine, Likelihood } from "../../engine/engine.js";
 import type { ContextShape } from "../../engine/layer-passes.js";
 import { InterruptedError } from "../../errors.js";
 import { shuffle } from "../../statistics/random.js";
-import { continuedPrompts, type ContinuedPrompt } from "./continuations.js";
+import { continuedPrompts, weighingContext, type ContinuedPrompt } from "./continuations.js";
 import type { SweepInputs } from "../inputs/inputs.js";
 import type { LikelihoodFile } from "../../run/likelihood-file.js";
-import { contextSizeFor, hash, type SweepPlan } from "../plan.js";
+import { hash, type SweepPlan } from "../plan.js";
 
 /** What weighing references takes. */
 export interface ReferenceScorerInput {
@@ -38,12 +38,7 @@ export class ReferenceScorer {
     const referenced = plan.selection.filter(({ sample }) => sample.references.some((one) => one.trim() !== ""));
     const prompts = await continuedPrompts(engine, inputs, shuffle(seed, referenced).slice(0, most));
     if (prompts.length === 0) return undefined;
-    const longest = Math.max(...prompts.map(({ tokens, continuation }) => tokens.length + continuation.length));
-    return new ReferenceScorer(input, prompts, {
-      ...plan.generation.context,
-      sequences: 1,
-      contextSize: contextSizeFor(longest),
-    });
+    return new ReferenceScorer(input, prompts, weighingContext(plan, prompts));
   }
 
   get samples(): number {
