@@ -30,7 +30,7 @@ interface PendingCall {
  */
 export async function openEngine(options: EngineOptions): Promise<Engine & Partial<LayerReader>> {
   const gpu = await resolveGpu(options.gpu);
-  const host = HostProcess.forModel(gpu);
+  const host = await HostProcess.forModel(gpu);
   try {
     const asked = { ...options, gpu, usableCores: usableCores() };
     const info = await host.call("open", asked, `loading ${options.givenPath ?? options.modelPath}`);
@@ -63,7 +63,7 @@ export async function resolveGpu(gpu: GpuChoice): Promise<GpuChoice> {
 }
 
 async function probe(gpu: GpuChoice): Promise<BackendInfo> {
-  const host = HostProcess.forModel(gpu);
+  const host = await HostProcess.forModel(gpu);
   try {
     return await host.call("probe", gpu, `loading the backend ${gpu}`);
   } finally {
@@ -159,13 +159,18 @@ export class HostProcess {
     });
   }
 
-  /** A process for one model on a backend: one that was kept, or a new one. */
-  static forModel(gpu: GpuChoice): HostProcess {
+  /** A process for one model on a backend: one that was kept and still answers, or a new one. */
+  static async forModel(gpu: GpuChoice): Promise<HostProcess> {
     const kind = JSON.stringify([gpu, process.env]);
     for (let kept = idle.get(kind)?.pop(); kept; kept = idle.get(kind)?.pop()) {
-      if (kept.hasEnded) continue;
       for (const handle of kept.handles) handle?.ref();
-      return kept;
+      try {
+        // It may have died without this process having been told so far.
+        await kept.call("release", null, "asking for a model");
+        return kept;
+      } catch {
+        await kept.close();
+      }
     }
     return new HostProcess(kind);
   }

@@ -13,7 +13,7 @@ export async function openServingEngine(
   serving: (info: EngineInfo) => ServingOptions,
 ): Promise<ServingEngine> {
   const gpu = await resolveGpu(options.gpu);
-  const host = HostProcess.forModel(gpu);
+  const host = await HostProcess.forModel(gpu);
   try {
     const info = await host.call(
       "open",
