@@ -19,6 +19,8 @@ export interface BaseModel extends ModelMemory {
   readonly layerCount: number;
   /** Context length in tokens that the model was trained for. */
   readonly trainContextSize: number;
+  /** Longest context, in tokens, that is read with the factors of a short one (LongRoPE); undefined where there is one set of factors. */
+  readonly shortContextSize: number | undefined;
   /** Jinja source of the chat template, where the model has one. */
   readonly chatTemplate: string | undefined;
   readonly bosText: string;
@@ -68,6 +70,9 @@ export async function readBaseModel(path: string): Promise<BaseModel> {
     name: metadataString(metadata, "general.name"),
     layerCount,
     trainContextSize: metadataNumber(metadata, `${architecture}.context_length`) ?? 4096,
+    shortContextSize: shapes.has("rope_factors_long.weight")
+      ? metadataNumber(metadata, `${architecture}.rope.scaling.original_context_length`)
+      : undefined,
     chatTemplate: metadataString(metadata, "tokenizer.chat_template"),
     bosText: tokenText(metadata, "tokenizer.ggml.bos_token_id"),
     eosText: tokenText(metadata, "tokenizer.ggml.eos_token_id"),

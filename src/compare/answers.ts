@@ -123,7 +123,7 @@ function runFingerprint(jobs: readonly Job[]): Record<string, string> {
   return {
     command: "compare",
     data: inputs.data.sha256,
-    generation: JSON.stringify(decidingSettings(plan.generation)),
+    generation: JSON.stringify(decidingSettings(plan.generation, inputs.model)),
     model: inputs.model.sha256,
     prompt: hash(inputs.askedBy),
   };

@@ -176,6 +176,16 @@ export interface Likelihood {
   readonly tokens: number;
 }
 
+/** The masks of boundaries of one adapter, and texts whose probability is asked for under each of them. */
+export interface SharedLikelihoodRequest
+  extends Omit<LikelihoodRequest, "pieces">, Pick<SharedRequest, "full" | "boundaries"> {}
+
+/** How probable a continuation is under the mask of a boundary. */
+export interface SharedLikelihood {
+  readonly boundary: number;
+  readonly likelihood: Likelihood;
+}
+
 /** A loaded model that answers. One that can read its layers is a `LayerReader` too: `reading` tells. Calls are served one after another, in the order in which they were made. */
 export interface Engine {
   readonly info: EngineInfo;
@@ -204,10 +214,21 @@ export interface Engine {
   /** Logits of the token that follows, one for each entry of the vocabulary. */
   nextTokenLogits(request: LogitsRequest): Promise<Float32Array>;
   /**
-   * How probable each continuation is after its prompt (teacher forcing): one prefill each, by itself, in the order of the request.
+   * How probable each continuation is after its prompt (teacher forcing): one prefill each, in the order of the request. A beginning that it
+   * has from the text before it may be kept where that changes no bit.
    * @throws as {@link generate}.
    */
   logLikelihoods(request: LikelihoodRequest): Promise<Likelihood[]>;
+  /**
+   * How probable each continuation is under several boundaries of one adapter, what they have in common computed once. The likelihoods are
+   * those of {@link logLikelihoods}, bit for bit.
+   * @param onLikelihood called as soon as one is known.
+   * @throws as {@link generateShared}.
+   */
+  logLikelihoodsShared(
+    request: SharedLikelihoodRequest,
+    onLikelihood: (shared: SharedLikelihood) => void,
+  ): Promise<void>;
   /** Peak resident memory of the engine's process so far, in bytes. */
   peakMemory(): Promise<number>;
   /** Ends the engine; calls under way fail. */

@@ -23,6 +23,8 @@ import type {
   LikelihoodRequest,
   LogitsRequest,
   SharedGeneration,
+  SharedLikelihood,
+  SharedLikelihoodRequest,
   SharedRequest,
   ShortcutRequest,
   Shortcuts,
@@ -139,6 +141,14 @@ export class HostSession {
     const likelihoods: Likelihood[] = [];
     for (const prompt of request.prompts) likelihoods.push(await nodeLikelihood(first, prompt, this.info.vocabulary));
     return likelihoods;
+  }
+
+  async logLikelihoodsShared(
+    request: SharedLikelihoodRequest,
+    onLikelihood: (shared: SharedLikelihood) => void,
+  ): Promise<void> {
+    if (!this.direct) throw new Error("layers are shared where llama.cpp is called directly");
+    await this.direct.likelihoodsShared(request, onLikelihood);
   }
 
   /** Peak resident memory of this process so far, in bytes. */

@@ -1,37 +1,43 @@
 import type { ControlledEvaluateInputItem, LlamaContextSequence, Token } from "node-llama-cpp";
 import { at } from "../assert.js";
-import type { DirectContext } from "./direct/direct-context.js";
+import type { OnLogits, ReadText, TextReader } from "./direct/text-reader.js";
 import type { Likelihood, LikelihoodRequest } from "./engine.js";
 import { logitsOf } from "./node-results.js";
 
 /** A prompt with the text that is to follow it. */
 type ContinuedPrompt = LikelihoodRequest["prompts"][number];
 
-/**
- * Log-probability of a continuation by calling llama.cpp directly: prompt and continuation in one pass from the start of sequence 0, cut at
- * `batchSize`; logits are asked for only where they predict a token of the continuation.
- * @throws RangeError for a prompt without tokens.
- */
-export function directLikelihood(
-  context: DirectContext,
-  { id, tokens, continuation }: ContinuedPrompt,
-  batchSize: number,
-): Likelihood {
-  assertPrompt(tokens);
-  // The last token of the continuation is predicted, and predicts nothing.
-  const evaluated = [...tokens, ...continuation].slice(0, tokens.length + Math.max(0, continuation.length - 1));
-  const first = tokens.length - 1;
-  let sum = 0;
-  for (let start = 0; start < evaluated.length && continuation.length > 0; start += batchSize) {
-    const part = evaluated.slice(start, start + batchSize);
-    const rows = context.decode(
-      part.map((token, i) => ({ token, position: start + i, sequence: 0, output: start + i >= first })),
-    );
-    const from = Math.max(first, start) - first;
-    rows.forEach((logits, i) => (sum += logProbability(logits, at(continuation, from + i))));
+/** Adds up how probable the tokens of a continuation are, as the logits before them come. */
+export class ContinuationSum {
+  /** What is to be read: the last token of the continuation is predicted, and predicts nothing. */
+  readonly text: ReadText;
+  private sum = 0;
+
+  /** @throws RangeError for a prompt without tokens. */
+  constructor(private readonly prompt: ContinuedPrompt) {
+    const { tokens, continuation } = prompt;
+    assertPrompt(tokens);
+    this.text = { tokens: [...tokens, ...continuation.slice(0, -1)], firstOutput: tokens.length - 1 };
   }
-  context.clear();
-  return { id, logProbability: sum, tokens: continuation.length };
+
+  readonly add: OnLogits = (logits, place) => {
+    const from = place - this.text.firstOutput;
+    logits.forEach((row, i) => (this.sum += logProbability(row, at(this.prompt.continuation, from + i))));
+  };
+
+  get likelihood(): Likelihood {
+    return { id: this.prompt.id, logProbability: this.sum, tokens: this.prompt.continuation.length };
+  }
+}
+
+/**
+ * Log-probability of a continuation by calling llama.cpp directly: prompt and continuation in one pass, cut at the context's `batchSize`; logits
+ * are asked for only where they predict a token of the continuation.
+ */
+export function directLikelihood(reader: TextReader, prompt: ContinuedPrompt): Likelihood {
+  const sum = new ContinuationSum(prompt);
+  if (prompt.continuation.length > 0) reader.read(sum.text, sum.add);
+  return sum.likelihood;
 }
 
 /** {@link directLikelihood} through node-llama-cpp, which gives out the logits of every token of the vocabulary at each such place. */

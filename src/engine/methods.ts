@@ -37,6 +37,8 @@ export const answerMethods: { readonly [M in AnswerMethod]: Doing<M> } = {
   work: () => "reading what was computed",
   nextTokenLogits: (request) => `computing logits ${piecesOf(request)}`,
   logLikelihoods: (request) => `weighing references ${piecesOf(request)} ${samplesOf(request)}`,
+  logLikelihoodsShared: (request) =>
+    `weighing references under ${request.boundaries.length} boundaries ${samplesOf(request)}`,
   peakMemory: () => "reading the memory in use",
 };
 

@@ -1,5 +1,5 @@
 import { reading } from "../engine/layer-reader.js";
-import type { Engine, ShortcutRequest } from "../engine/engine.js";
+import type { Engine, SharedLikelihood, ShortcutRequest } from "../engine/engine.js";
 import { QueueError } from "../errors.js";
 import { scaledPieces } from "./adapter-cache.js";
 import type { JobContent } from "./answer-job.js";
@@ -47,12 +47,19 @@ export async function performCall(
       return engine.logLikelihoods({
         pieces: scaledPieces(call.mask, pieces),
         context: call.context,
-        prompts: call.prompts.map(({ id, tokens: hash, continuation }) => ({
-          id,
-          tokens: tokensOf(hash),
-          continuation,
-        })),
+        prompts: call.prompts.map((prompt) => ({ ...prompt, tokens: tokensOf(prompt.tokens) })),
       });
+    case "sharedLikelihoods": {
+      const found: SharedLikelihood[] = [];
+      const request = {
+        full: scaledPieces(call.full, pieces),
+        boundaries: call.boundaries.map((one) => ({ ...one, pieces: scaledPieces(one.pieces, pieces) })),
+        context: call.context,
+        prompts: call.prompts.map((prompt) => ({ ...prompt, tokens: tokensOf(prompt.tokens) })),
+      };
+      await engine.logLikelihoodsShared(request, (shared) => found.push(shared));
+      return found;
+    }
     case "hidden": {
       const prompts = call.prompts.map(({ id, tokens: hash, positions }) => ({
         id,

@@ -2,6 +2,8 @@ import { z } from "zod";
 import { QueueError } from "../errors.js";
 import { tokenId } from "./messages.js";
 
+const likelihood = z.strictObject({ id: z.string(), logProbability: z.number(), tokens: z.number().int() });
+
 /** Results of calls, as their senders read them. */
 export const callResults = {
   tokenize: z.array(z.array(tokenId)),
@@ -12,7 +14,8 @@ export const callResults = {
     sharedLayers: z.boolean(),
     reasons: z.array(z.string()),
   }),
-  likelihoods: z.array(z.strictObject({ id: z.string(), logProbability: z.number(), tokens: z.number().int() })),
+  likelihoods: z.array(likelihood),
+  sharedLikelihoods: z.array(z.strictObject({ boundary: z.number().int(), likelihood })),
   hidden: z.array(
     z.strictObject({
       id: z.string(),

@@ -124,21 +124,26 @@ const answersSchema = z.strictObject({
     .max(1 << 14),
 });
 
+const boundaryMask = z.strictObject({ boundary: z.number().int(), pieces: mask });
+const continuedPrompts = z.array(promptSchema.extend({ continuation: z.array(tokenId).max(1 << 16) })).max(1 << 12);
+
 const callSchema = z.discriminatedUnion("method", [
   z.strictObject({ method: z.literal("tokenize"), texts: sha256 }),
   z.strictObject({ method: z.literal("logits"), mask, context: contextShape, tokens: sha256 }),
   z.strictObject({
     method: z.literal("shortcuts"),
     full: mask,
-    boundary: z.strictObject({ boundary: z.number().int(), pieces: mask }).optional(),
+    boundary: boundaryMask.optional(),
     context: contextShape,
     tokens: sha256,
   }),
+  z.strictObject({ method: z.literal("likelihoods"), mask, context: contextShape, prompts: continuedPrompts }),
   z.strictObject({
-    method: z.literal("likelihoods"),
-    mask,
+    method: z.literal("sharedLikelihoods"),
+    full: mask,
+    boundaries: z.array(boundaryMask).max(1 << 12),
     context: contextShape,
-    prompts: z.array(promptSchema.extend({ continuation: z.array(tokenId).max(1 << 16) })).max(1 << 12),
+    prompts: continuedPrompts,
   }),
   z.strictObject({
     method: z.literal("hidden"),

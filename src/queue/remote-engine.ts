@@ -13,6 +13,8 @@ import {
   type LogitsRequest,
   type Prompt,
   type SharedGeneration,
+  type SharedLikelihood,
+  type SharedLikelihoodRequest,
   type SharedRequest,
   type ShortcutRequest,
   type Shortcuts,
@@ -136,6 +138,38 @@ export class RemoteEngine implements Engine, Pick<LayerReader, "hiddenStates" | 
     });
     if (found.length !== prompts.length || !isWhole) throw unfit("likelihoods");
     return found;
+  }
+
+  async logLikelihoodsShared(
+    { full, boundaries, context, prompts }: SharedLikelihoodRequest,
+    onLikelihood: (shared: SharedLikelihood) => void,
+  ): Promise<void> {
+    const list = new PieceList();
+    const masks = await Promise.all(
+      boundaries.map(async ({ boundary, pieces }) => ({ boundary, pieces: list.mask(await this.book.asked(pieces)) })),
+    );
+    const asked = this.asked(prompts);
+    const call: Call = {
+      method: "sharedLikelihoods",
+      full: list.mask(await this.book.asked(full)),
+      boundaries: masks,
+      context,
+      prompts: asked.map(({ id, sha256 }, i) => ({
+        id,
+        tokens: sha256,
+        continuation: [...at(prompts, i).continuation],
+      })),
+    };
+    const result = await this.call(call, list, asked.map(tokensText));
+    const found = checked(callResults.sharedLikelihoods, result, "likelihoods");
+    const wanted = boundaries.flatMap(({ boundary }) => prompts.map(({ id }) => JSON.stringify([boundary, id])));
+    const seen = new Set(found.map(({ boundary, likelihood }) => JSON.stringify([boundary, likelihood.id])));
+    const lengths = new Map(prompts.map(({ id, continuation }) => [id, continuation.length]));
+    const isWhole = found.every(({ likelihood: { id, tokens, logProbability } }) => {
+      return tokens === lengths.get(id) && logProbability <= 0;
+    });
+    if (found.length !== wanted.length || !wanted.every((one) => seen.has(one)) || !isWhole) throw unfit("likelihoods");
+    for (const shared of found) onLikelihood(shared);
   }
 
   /** A job each: what a large model has of a few prompts is larger than a worker may tell at once. */

@@ -8,11 +8,8 @@ import { UsageError } from "../errors.js";
 /** A stream of pseudo-random numbers; drawing from it changes it. */
 export type { RandomGenerator } from "pure-rand/types/RandomGenerator";
 
-/**
- * xoroshiro128+ started from a seed, the same on every machine. Seeds are whole numbers from 0 to 2^32 - 1, all different.
- * Throws {@link UsageError} for another seed.
- */
-export function seededGenerator(seed: number): RandomGenerator {
+/** Throws {@link UsageError} for a seed that is not a whole number from 0 to 2^32 - 1. */
+export function assertSeed(seed: number): void {
   if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) {
     throw new UsageError({
       what: "the seed is wrong",
@@ -20,6 +17,11 @@ export function seededGenerator(seed: number): RandomGenerator {
       expected: "a whole number from 0 to 4294967295",
     });
   }
+}
+
+/** xoroshiro128+ started from a seed, the same on every machine; all seeds are different. Throws as {@link assertSeed}. */
+export function seededGenerator(seed: number): RandomGenerator {
+  assertSeed(seed);
   const generator = xoroshiro128plus(seed);
   // pure-rand puts the bare seed into the state, so the first numbers of neighbouring seeds are alike; 64 draws mix it.
   unsafeSkipN(generator, 64);

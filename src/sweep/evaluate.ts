@@ -1,30 +1,15 @@
-import pLimit from "p-limit";
-import { at, defined } from "../assert.js";
-import { maskKey, type Candidate } from "../adapter/mask.js";
-import { piecesOf, type Piece } from "../adapter/pieces.js";
-import { isBatchInvariant, type Engine, type Generation } from "../engine/engine.js";
-import { EngineCrashError, InterruptedError, UsageError } from "../errors.js";
-import { withLikelihood, type Journal, type JournalledAnswers, type JournalRow } from "../run/journal.js";
-import type { SweepInputs } from "./inputs/inputs.js";
-import { continuedPrompts, weighingContext } from "./ranking/continuations.js";
-import { cutWaves, hash, type SweepPlan, type PlannedSample, type Wave } from "./plan.js";
+import { at } from "../assert.js";
+import type { Candidate } from "../adapter/mask.js";
+import { piecesOf } from "../adapter/pieces.js";
+import { isBatchInvariant, type Generation } from "../engine/engine.js";
+import { withLikelihood, type JournalledAnswers, type JournalRow } from "../run/journal.js";
+import { doAll, mustGet, type Evaluation } from "./evaluation.js";
+import { cutWaves, type PlannedSample, type Wave } from "./plan.js";
 import { sharedMasks, sharesLayers } from "./shortcuts.js";
+import { weighReferences } from "./weigh-references.js";
 
 /** Waves handed to an engine at once that does not say otherwise: the next waits at its door while this process writes down the one before. */
 const WAVES_IN_FLIGHT = 2;
-
-/** What evaluation needs besides the work itself. */
-export interface Evaluation {
-  readonly plan: SweepPlan;
-  readonly engine: Engine;
-  readonly journal: Journal;
-  readonly pieces: readonly Piece[];
-  readonly signal: AbortSignal | undefined;
-  /** What the metrics take of each part, and the texts that references are put behind. */
-  readonly inputs: Pick<SweepInputs, "samples" | "template" | "needs">;
-  /** Called for each answer that is in the journal, whether generated now or in an earlier run. */
-  readonly onRow: (row: JournalRow, candidate: Candidate, generatedNow: boolean) => void;
-}
 
 /**
  * Has every candidate do on the samples what the metrics take: answer them, weigh their references, or both. Nothing that is in the journal is
@@ -48,60 +33,6 @@ export async function evaluate(
   });
 }
 
-/** References weighed between two looks at the signal. */
-const WEIGHED_AT_ONCE = 16;
-
-async function weighReferences(
-  evaluation: Evaluation,
-  candidates: readonly Candidate[],
-  samples: readonly PlannedSample[],
-): Promise<JournalledAnswers[]> {
-  const { plan, engine, journal, inputs, pieces, signal, onRow } = evaluation;
-  const prompts = await continuedPrompts(engine, inputs, samples);
-  const places = new Map(prompts.map(({ id }, place) => [id, place]));
-  const lacking = samples.find(({ prompt }) => !places.has(prompt.id));
-  if (lacking) {
-    throw new UsageError({
-      what: `nll weighs the reference of each sample, and that of ${lacking.prompt.id} has no token`,
-      fix: "Take the sample out, or choose by another metric.",
-    });
-  }
-  const context = weighingContext(plan, prompts);
-  const answers: JournalledAnswers[] = [];
-  for (const candidate of candidates) {
-    const mask = maskKey(candidate.mask);
-    const keys = prompts.map(({ id, tokens, continuation }, place) =>
-      hash(["likelihood", plan.generationKey, context, mask, tokens, continuation, at(samples, place).part, id]),
-    );
-    for (const key of keys) {
-      const row = journal.get(key);
-      if (row) onRow(row, candidate, false);
-    }
-    const missing = prompts.filter((_, i) => !journal.get(at(keys, i)));
-    for (let start = 0; start < missing.length; start += WEIGHED_AT_ONCE) {
-      if (signal?.aborted) throw interrupted();
-      const some = missing.slice(start, start + WEIGHED_AT_ONCE);
-      const request = { pieces: piecesOf(candidate.mask, pieces), context, prompts: some };
-      const found = await engine.logLikelihoods(request).catch((error: unknown) => {
-        throw isInterrupted(error, signal) ? interrupted() : error;
-      });
-      for (const { id, logProbability, tokens } of found) {
-        const place = defined(places.get(id), "the place of a weighed reference");
-        const row: JournalRow = {
-          ...{ key: at(keys, place), boundary: candidate.number, sampleId: id, part: at(samples, place).part },
-          ...{ output: "", tokens: [], stop: "eog", prefillMs: 0, decodeMs: 0, decodedTokens: 0, isWeighed: true },
-          promptTokens: at(prompts, place).tokens.length + tokens,
-          likelihood: { logProbability, tokens },
-        };
-        await journal.append(row);
-        onRow(row, candidate, true);
-      }
-    }
-    answers.push({ candidate, rows: keys.map((key) => mustGet(journal, key)) });
-  }
-  return answers;
-}
-
 /**
  * Has every candidate answer the samples. An answer that is in the journal is not generated again; where an answer depends on those beside
  * it, a wave of which some are missing is generated whole.
@@ -113,36 +44,18 @@ async function evaluateAnswers(
   samples: readonly PlannedSample[],
 ): Promise<JournalledAnswers[]> {
   const { wavesInFlight } = evaluation.engine;
-  const limit = pLimit({ concurrency: wavesInFlight ?? WAVES_IN_FLIGHT, rejectOnClear: true });
   const waves = candidates.map((candidate) => cutWaves(evaluation.plan, candidate, samples));
-  let failure: { readonly error: unknown } | undefined;
-  // Cleared here rather than where the failure is seen: until then the limit would have started another wave.
-  const start = (work: () => Promise<void>): Promise<void> =>
-    limit(async () => {
-      try {
-        await work();
-      } catch (error) {
-        failure ??= { error };
-        limit.clearQueue();
-        throw error;
-      }
-    });
-  const runs = sharesLayers(evaluation.plan, candidates)
+  const work = sharesLayers(evaluation.plan, candidates)
     ? at(waves, 0).map((_, place) => {
         const together = waves.map((own) => at(own, place));
-        return start(() => answerTogether(evaluation, together));
+        return () => answerTogether(evaluation, together);
       })
-    : inOrder(waves, wavesInFlight === undefined ? "by candidate" : "by samples").map(([wave, neighbour]) =>
-        start(() => answerWave(evaluation, wave, neighbour)),
+    : inOrder(waves, wavesInFlight === undefined ? "by candidate" : "by samples").map(
+        ([wave, neighbour]) =>
+          () =>
+            answerWave(evaluation, wave, neighbour),
       );
-  try {
-    await Promise.all(runs);
-  } catch (thrown) {
-    await Promise.allSettled(runs);
-    // What is cleared from the queue fails too, and may be seen first.
-    const error = failure === undefined ? thrown : failure.error;
-    throw isInterrupted(error, evaluation.signal) ? interrupted() : error;
-  }
+  await doAll(work, { concurrency: wavesInFlight ?? WAVES_IN_FLIGHT, signal: evaluation.signal });
   return candidates.map((candidate, i) => {
     const keys = at(waves, i).flatMap((wave) => wave.keys);
     return { candidate, rows: keys.map((key) => mustGet(evaluation.journal, key)) };
@@ -209,8 +122,7 @@ async function answerTogether(evaluation: Evaluation, waves: readonly Wave[]): P
 }
 
 /** The samples that must be answered, be it again for the company of others; of answers that are in the journal the follower is told. */
-function missingOf({ plan, journal, signal, onRow }: Evaluation, wave: Wave): readonly PlannedSample[] {
-  if (signal?.aborted) throw interrupted();
+function missingOf({ plan, journal, onRow }: Evaluation, wave: Wave): readonly PlannedSample[] {
   const known = wave.keys.map((key) => journal.get(key));
   for (const row of known) if (row) onRow(row, wave.candidate, false);
   const missing = wave.samples.filter((_, place) => known[place] === undefined);
@@ -255,21 +167,4 @@ function asRow(key: string, candidate: Candidate, { part, prompt }: PlannedSampl
     decodedTokens: generation.decodedTokens,
     ...(generation.worker === undefined ? {} : { worker: generation.worker }),
   };
-}
-
-function mustGet(journal: Journal, key: string): JournalRow {
-  const row = journal.get(key);
-  if (!row) throw new RangeError("an answer is missing from the journal after its wave ended");
-  return row;
-}
-
-function isInterrupted(error: unknown, signal: AbortSignal | undefined): boolean {
-  return signal?.aborted === true && (error instanceof EngineCrashError || error instanceof InterruptedError);
-}
-
-function interrupted(): InterruptedError {
-  return new InterruptedError({
-    what: "stopped",
-    fix: "Finished answers are kept: run the same command again to go on.",
-  });
 }

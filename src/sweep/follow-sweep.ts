@@ -1,4 +1,4 @@
-import type { Evaluation } from "./evaluate.js";
+import type { Evaluation } from "./evaluation.js";
 import type { JournalRow } from "../run/journal.js";
 import { answerText } from "../tasks/answer-text.js";
 import type { SweepInputs } from "./inputs/inputs.js";

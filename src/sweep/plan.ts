@@ -2,6 +2,7 @@ import { gib } from "../files/gib.js";
 import { at } from "../assert.js";
 import { digest } from "../files/digest.js";
 import { boundaryCandidates, maskCandidates, maskKey, type Candidate } from "../adapter/mask.js";
+import type { BaseModel } from "../adapter/base-model.js";
 import { contextBytes, type ModelMemory } from "../adapter/model-memory.js";
 import { UNBOUNDED, isBatchInvariant, type EngineInfo, type Prompt, type Shortcuts } from "../engine/engine.js";
 import { type ContextShape } from "../engine/layer-passes.js";
@@ -50,6 +51,8 @@ export interface SweepPlan {
   readonly generation: GenerationSettings;
   /** Hash of everything besides mask and prompts that decides which tokens come out. */
   readonly generationKey: string;
+  /** Hash of everything besides mask and texts that decides how probable a continuation is. */
+  readonly likelihoodKey: string;
   /** What may be computed at once or left out. */
   readonly shortcuts: Shortcuts;
 }
@@ -80,7 +83,7 @@ export function contextSizeFor(tokens: number): number {
 }
 
 /** A plan for an engine of which it is not known yet what it may compute at once. */
-export interface SweepLayout extends Omit<SweepPlan, "generation" | "generationKey" | "shortcuts"> {
+export interface SweepLayout extends Omit<SweepPlan, "generation" | "generationKey" | "likelihoodKey" | "shortcuts"> {
   /** The widest context that the sweep may take. */
   readonly context: ContextShape;
   /** The same sweep on an engine with these shortcuts. @throws MemoryError when its context cannot fit into memory. */
@@ -137,24 +140,40 @@ export function layOutSweep(
       invariantTokens,
     };
     assertMemory(model, generation.context);
-    const generationKey = hash({
+    const asked = {
       adapter: adapter.sha256,
       engine: { ...info, devices: [...info.devices] },
-      generation: decidingSettings(generation),
       model: model.sha256,
-    });
-    return { ...samples, generation, generationKey, shortcuts };
+    };
+    return {
+      ...samples,
+      generation,
+      generationKey: hash({ ...asked, generation: decidingSettings(generation, model) }),
+      likelihoodKey: hash({ ...asked, context: decidingShape(generation.context, model) }),
+      shortcuts,
+    };
   };
   return { ...samples, context, withShortcuts };
 }
 
+type RopeOfModel = Pick<BaseModel, "shortContextSize">;
+
 /** The settings that decide which tokens come out: how many samples go at once is one of them only where company counts. */
-export function decidingSettings(generation: GenerationSettings): object {
+export function decidingSettings(generation: GenerationSettings, model: RopeOfModel): object {
   const { invariantTokens, ...rest } = generation;
-  const { sequences, ...context } = generation.context;
+  const { sequences } = generation.context;
+  const context = decidingShape(generation.context, model);
   return isBatchInvariant(generation)
     ? { ...rest, context, alone: true }
     : { ...rest, context: { ...context, sequences }, batchedCells: invariantTokens };
+}
+
+/** What of a context decides what is computed in it: of its size, at most which of a model's two sets of rope factors is taken. */
+function decidingShape(
+  { contextSize, sequences: _, ...shape }: ContextShape,
+  { shortContextSize }: RopeOfModel,
+): object {
+  return { ...shape, ...(shortContextSize === undefined ? {} : { isLong: contextSize > shortContextSize }) };
 }
 
 function cellsInBatches(

@@ -21,8 +21,8 @@ const NOT_IDENTITY = new Set([
     "rule",
     "strip-thoughts",
   ],
-  // Fewer answers, but each of them the same.
-  ...["race", "screen"],
+  // Fewer answers or more, but each of them the same.
+  ...["limit", "race", "screen"],
 ]);
 
 /** What makes a folder's answers those of this call. */
@@ -33,16 +33,14 @@ export function runFingerprint(
   engine: Engine,
 ): RunFingerprint {
   const settings = Object.entries(redactedConfig(config)).filter(([name]) => !NOT_IDENTITY.has(name));
-  const asked = [...plan.selection, ...plan.holdout].map(({ part, prompt }) => [part, prompt.id, prompt.tokens]);
   return {
     ...Object.fromEntries(settings.map(([name, value]) => [name, String(value)])),
     adapter: inputs.adapter.sha256,
     data: inputs.data.sha256,
     engine: JSON.stringify(engine.info),
-    generation: JSON.stringify(decidingSettings(plan.generation)),
+    generation: JSON.stringify(decidingSettings(plan.generation, inputs.model)),
     holdout: inputs.holdoutData?.sha256 ?? String(config.holdout),
     model: inputs.model.sha256,
     prompt: hash(inputs.askedBy),
-    prompts: hash(asked),
   };
 }

@@ -44,6 +44,7 @@ describe("reading a base model", () => {
       name: "tiny qwen2",
       layerCount: 3,
       trainContextSize: 512,
+      shortContextSize: undefined,
       chatTemplate: CHATML,
       bosText: "<|im_start|>",
       eosText: "<|im_end|>",
@@ -64,6 +65,7 @@ describe("reading a base model", () => {
     expect(await readBaseModel(await writeModel("sparse.gguf"))).toMatchObject({
       cacheBytesPerToken: 2 * 2 * 4 * (2 + 2),
       trainContextSize: 4096,
+      shortContextSize: undefined,
       name: undefined,
       bosText: "",
       eosText: "",

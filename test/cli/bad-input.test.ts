@@ -304,7 +304,7 @@ describe("output", () => {
     expect(code).toBe(0);
     // K=0, K=1 and the full adapter, by which the rule measures them; on the holdout base, full and chosen.
     expect(stdout).toMatch(/cost\s+36 answers/);
-    expect(stdout).toMatch(/samples\s+6 choose K, 6 confirm it/);
+    expect(stdout).toMatch(/samples\s+7 choose K, 5 confirm it/);
     expect(stdout).toMatch(/time\s+about/);
     expect(await exists(at("planned"))).toBe(false);
   });
@@ -350,7 +350,7 @@ describe("output", () => {
     expect(stdout).toMatch(/metric\s+base\s+full\s+chosen \(K=4\)\s+chosen - full\s+95 % interval\s+p\s+better\/worse/);
     // Six samples cannot show a loss below two points, whatever they are.
     expect(stdout).toMatch(/^No smaller boundary is shown to be as good: keep everything \(K=4\)\.$/m);
-    expect(stdout).toContain("6 samples cannot show it");
+    expect(stdout).toContain("7 samples cannot show it");
     expect(stderr).toContain("jsonl");
     expect(stderr).toMatch(/\d+\/\d+ answers, holdout K=/);
     expect(stdout).not.toContain("\u001b");

@@ -57,7 +57,7 @@ describe("boundary compare", () => {
   it("with --md is Markdown for a pull request", async () => {
     const { code, stdout } = await callCli(args("--md"));
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^\*\*6 samples\*\*/);
+    expect(stdout).toMatch(/^\*\*5 samples\*\*/);
     expect(stdout).toMatch(/^\| system \| contains \(plain\) \| EM \| adapter bytes \|$/m);
     expect(stdout).toMatch(/^\| run#chosen - run#full \| EM \| 0\.0 \|/m);
   });

@@ -54,6 +54,7 @@ function engineSaying(
     shortcuts: notNeeded,
     work: notNeeded,
     logLikelihoods: notNeeded,
+    logLikelihoodsShared: notNeeded,
     peakMemory: notNeeded,
     close: () => Promise.resolve(),
   };

@@ -29,7 +29,7 @@ it("the examples of docs/library.md run as they stand, in a folder that has noth
   expect(full?.method).toBe("Wilson score interval");
 
   const byTask = await resultOf("task");
-  expect([byTask.data.format, byTask.metric, byTask.data.selection.length]).toEqual(["custom", "contains", 12]);
+  expect([byTask.data.format, byTask.metric, byTask.data.selection.length]).toEqual(["custom", "contains", 15]);
   expect(byTask.candidates.at(-1)?.selection?.scores["em"]?.signature).toContain("extract:task%20quiz");
 
   const byStrategy = await resultOf("strategy");

@@ -34,6 +34,7 @@ const model: HashedBaseModel = {
   name: "tiny",
   layerCount: LAYERS,
   trainContextSize: 512,
+  shortContextSize: undefined,
   chatTemplate: undefined,
   bosText: "",
   eosText: "",

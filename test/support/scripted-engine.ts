@@ -66,6 +66,7 @@ export function scriptedEngine(
     shortcuts: notNeeded,
     work: notNeeded,
     logLikelihoods: notNeeded,
+    logLikelihoodsShared: notNeeded,
     peakMemory: notNeeded,
     close: () => Promise.resolve(),
   };

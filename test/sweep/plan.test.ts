@@ -167,11 +167,17 @@ describe("waves", () => {
     const fixed = planWith(inputs, { maxTokens: 8, fixedBatch: true }, undefined, exact);
     expect([fixed.generation.invariantTokens, fixed.generation.context.sequences]).toEqual([0, 1]);
   });
+  it("do not depend on how long a context is", () => {
+    expect(keysOf(planWith(inputs, { ...settings, contextSize: 300 }))).toEqual(keysOf(reference));
+  });
   const others: [what: string, plan: SweepPlan][] = [
     ["another model", planWith({ ...inputs, model: { ...inputs.model, sha256: "other" } }, settings)],
     ["another adapter", planWith({ ...inputs, adapter: { ...inputs.adapter, sha256: "other" } }, settings)],
     ["more tokens", planWith(inputs, { ...settings, maxTokens: 9 })],
-    ["another context size", planWith(inputs, { ...settings, contextSize: 300 })],
+    [
+      "the other set of rope factors",
+      planWith({ ...inputs, model: { ...inputs.model, shortContextSize: 290 } }, { ...settings, contextSize: 300 }),
+    ],
     ["other stop strings", planWith({ ...inputs, stop: ["x"] }, settings)],
     ["more sequences", planWith(inputs, { ...settings, sequences: 3 })],
     [

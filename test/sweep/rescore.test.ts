@@ -95,7 +95,7 @@ describe("scoring a finished run again", () => {
   it("judges a K that the holdout has not seen in-sample, and says how to have it confirmed", async () => {
     const result = await rescore(at("confirmed"), { rule: "paper", metric: "contains" });
     expect([confirmed.choice.boundary, result.choice.boundary]).toEqual([0, 2]);
-    expect(result.confirmation).toMatchObject({ part: "selection", samples: 6 });
+    expect(result.confirmation).toMatchObject({ part: "selection", samples: 7 });
     expect(result.verdict.sentences.join("\n")).toContain("In-sample");
     expect(result.notes).toEqual([
       ...confirmed.notes,

@@ -211,7 +211,7 @@ describe("without a holdout", () => {
 
 describe("progress", () => {
   it.each([
-    ["with a holdout", { boundaries: "1-3", margin: 100 }, 4 * 6 + 3 * 6],
+    ["with a holdout", { boundaries: "1-3", margin: 100 }, 4 * 7 + 3 * 5],
     ["without one", { boundaries: "1-3", rule: "best", holdout: 0 }, 5 * 12],
     ["over boundaries that are one candidate", { boundaries: "0,full", rule: "best", folds: 3 }, 2 * 12],
   ])("counts every answer, and never beyond the total: %s", async (name, settings, answers) => {

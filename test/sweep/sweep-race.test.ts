@@ -36,7 +36,7 @@ describe("a sweep with --race", () => {
   it("chooses and confirms as the full sweep does, with fewer answers, and says what it left out", async () => {
     const before = answersAsked();
     const raced = await run("raced", { race: true });
-    expect(raced.choice).toEqual(whole.choice);
+    expect(raced.choice.boundary).toBe(whole.choice.boundary);
     expect(raced.confirmation).toEqual(whole.confirmation);
     const { race, timings } = raced;
     expect(timings.answersGenerated).toBeLessThan(whole.timings.answersGenerated);
@@ -101,7 +101,7 @@ describe("a sweep with --race", () => {
     await expect(sweep(config, { onProgress, signal: controller.signal })).rejects.toThrow(/stopped/);
     const result = await sweep(config);
     expect(result.timings.answersReused).toBeGreaterThan(0);
-    expect(result.choice).toEqual(whole.choice);
+    expect(result.choice.boundary).toBe(whole.choice.boundary);
   });
 });
 

@@ -61,7 +61,7 @@ describe("a sweep on a tiny model", () => {
     const rows = await outputsOf("whole");
     const selection = rows.filter(({ part }) => part === "selection");
     const holdout = rows.filter(({ part }) => part === "holdout");
-    expect(selection).toHaveLength(5 * 6);
+    expect(selection).toHaveLength(5 * 7);
     expect(new Set(holdout.map(({ boundary }) => boundary))).toEqual(new Set([0, 4, result.choice.boundary]));
     expect(Object.keys(rows[0] ?? {})).toEqual(["boundary", "sampleId", "part", "output", "tokens"]);
     const [chosenOn, confirmedOn] = [selection, holdout].map((part) => new Set(part.map(({ sampleId }) => sampleId)));
@@ -84,6 +84,19 @@ describe("a sweep on a tiny model", () => {
     await keepIdleEngines(4);
     expect(withoutTimings(again)).toEqual(withoutTimings(result));
     expect(again.timings.answersGenerated).toBeGreaterThan(0);
+  });
+
+  it("goes on where a larger limit is given: every sample stays in its part, and every answer counts", async () => {
+    const few = await sweep(configFor("limit", { limit: 8, sequences: 1 }));
+    const all = await sweep(configFor("limit", { sequences: 1 }));
+    expect(few.data.selection.length + few.data.holdout.length).toBe(8);
+    expect(all.data.selection).toEqual(expect.arrayContaining(few.data.selection));
+    expect(all.data.holdout).toEqual(expect.arrayContaining(few.data.holdout));
+    expect(all.timings.answersReused).toBeGreaterThanOrEqual(5 * few.data.selection.length);
+    expect(all.timings.answersGenerated).toBeLessThan(result.timings.answersGenerated);
+    expect(all.candidates.map(({ selection }) => selection?.scores)).toEqual(
+      result.candidates.map(({ selection }) => selection?.scores),
+    );
   });
 
   it("resumes a finished run without generating anything", async () => {
@@ -162,6 +175,6 @@ describe("an adapter that trains only some layers", () => {
       [0, 1],
       [2, 3, 4],
     ]);
-    expect((await outputsOf("coverage")).filter(({ part }) => part === "selection")).toHaveLength(2 * 6);
+    expect((await outputsOf("coverage")).filter(({ part }) => part === "selection")).toHaveLength(2 * 7);
   });
 });

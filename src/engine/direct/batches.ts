@@ -25,12 +25,17 @@ export function cutsOf(length: number, kept: number, batchSize: number): Rows[] 
 
 /**
  * How many tokens at the beginning of a prompt need not be evaluated again after another prompt, under the same mask: those that both
- * have, less what it takes for every row to be evaluated by the kernel that evaluates it where the prompts are read whole. At least one
- * token is left.
+ * have, less what it takes for every row to be evaluated by the kernel that evaluates it where the prompts are read whole.
+ * @param most so many at most; by default one token is left.
  */
-export function keptTokens(before: readonly number[], tokens: readonly number[], batchSize: number): number {
+export function keptTokens(
+  before: readonly number[],
+  tokens: readonly number[],
+  batchSize: number,
+  most: number = tokens.length - 1,
+): number {
   let common = 0;
-  while (common < tokens.length - 1 && common < before.length && tokens[common] === before[common]) common++;
+  while (common < most && common < before.length && tokens[common] === before[common]) common++;
   for (let kept = common; kept > 0; kept--) {
     const start = kept - (kept % batchSize);
     if (kept === start) return kept;

@@ -29,8 +29,8 @@ export interface HiddenRows {
   readonly count: number;
   /** Of the first row. */
   readonly position: number;
-  /** Whether every row is an output, or the last alone. */
-  readonly outputs: "all" | "last";
+  /** Rows from this one on are outputs; `count` where none is. */
+  readonly firstOutput: number;
   /** Whether each row is evaluated as though it came alone. */
   readonly asIfAlone: boolean;
 }
@@ -137,19 +137,18 @@ export class DirectContext {
   }
 
   /** Evaluates hidden states in one call, at most `batchSize` rows. @returns as {@link decode}. */
-  decodeHidden({ address, count, position, outputs, asIfAlone }: HiddenRows): Float32Array[] {
+  decodeHidden({ address, count, position, firstOutput, asIfAlone }: HiddenRows): Float32Array[] {
     const { batch } = this;
     for (let i = 0; i < count; i++) batch.positions.values[i] = position + i;
     batch.sequences.values.fill(0, 0, count);
-    batch.outputs.values.fill(outputs === "all" ? 1 : 0, 0, count);
-    batch.outputs.values[count - 1] = 1;
+    batch.outputs.values.fill(0, 0, firstOutput).fill(1, firstOutput, count);
     const split = asIfAlone && count > 1 && position + count > CELL_BLOCK;
     if (split) {
       this.rows.asIfAlone(() => {
         this.call(count, address);
       });
     } else this.call(count, address);
-    return this.logitRows(outputs === "all" ? count : 1);
+    return this.logitRows(count - firstOutput);
   }
 
   /** Evaluates a prompt by itself, from the start of a sequence. @returns the logits after its last token. */
@@ -191,6 +190,11 @@ export class DirectContext {
     if (!this.library.removeCells(this.memory, sequence, from, -1)) {
       throw new Error(`llama.cpp cannot forget sequence ${sequence} from position ${from} on`);
     }
+  }
+
+  /** Whether all that a sequence has read is remembered, from its first token on. */
+  holdsAll(sequence: number): boolean {
+    return this.library.lowestPosition(this.memory, sequence) === 0;
   }
 
   /** Keys and values of a sequence, as llama_state_seq_get_data writes them, valid until the next call. */

@@ -10,6 +10,8 @@ import type {
   Likelihood,
   LikelihoodRequest,
   SharedGeneration,
+  SharedLikelihood,
+  SharedLikelihoodRequest,
   SharedRequest,
   ShortcutRequest,
   Shortcuts,
@@ -26,6 +28,7 @@ import { layerMethods } from "./layer-methods.js";
 import { layerwiseRefusal } from "./one-layer-models.js";
 import { SharedLayers } from "./shared-layers.js";
 import { masksOf, TRIAL_TOKENS, tryBatches } from "./shortcuts.js";
+import { TextReader } from "./text-reader.js";
 import { WorkCounter } from "./work-counter.js";
 
 /** Tokens that a trial of shared layers generates. */
@@ -71,8 +74,9 @@ export class DirectSession {
   likelihoods({ pieces, context: shape, prompts }: LikelihoodRequest): Likelihood[] {
     const context = this.model.openContext({ ...shape, sequences: 1 });
     try {
-      context.setAdapters(this.model.adaptersOf(pieces, "plain"));
-      return prompts.map((prompt) => directLikelihood(context, prompt, shape.batchSize));
+      const reader = new TextReader(context);
+      reader.begin(this.model.adaptersOf(pieces, "plain"));
+      return prompts.map((prompt) => directLikelihood(reader, prompt));
     } finally {
       context.close();
     }
@@ -87,6 +91,14 @@ export class DirectSession {
   async generateShared(request: SharedRequest, onGeneration: (shared: SharedGeneration) => void): Promise<void> {
     const layers = await this.sharedFor(request.context);
     await layers.answer(request, this.vocabulary, onGeneration);
+  }
+
+  async likelihoodsShared(
+    request: SharedLikelihoodRequest,
+    onLikelihood: (shared: SharedLikelihood) => void,
+  ): Promise<void> {
+    const layers = await this.sharedFor(request.context);
+    await layers.weigh(request, onLikelihood);
   }
 
   work(): Work {

@@ -75,7 +75,7 @@ export class LayerChain {
         rows.count,
         1,
         () => output.address,
-        () => context.decodeHidden({ ...rows, address: input, outputs: "all" }),
+        () => context.decodeHidden({ ...rows, address: input, firstOutput: 0 }),
       );
       onLayer?.(layer, output);
       address = output.address;

@@ -44,7 +44,7 @@ class OutputHead {
     const rowBytes = this.model.embeddingLength * Float32Array.BYTES_PER_ELEMENT;
     for (let from = 0; from < count; from += ROWS) {
       this.context.clear();
-      const rows = { count: Math.min(ROWS, count - from), position: 0, outputs: "all", asIfAlone: false } as const;
+      const rows = { count: Math.min(ROWS, count - from), position: 0, firstOutput: 0, asIfAlone: false } as const;
       const logits = this.context.decodeHidden({ ...rows, address: address + BigInt(from * rowBytes) });
       for (const [i, row] of logits.entries()) use(row, from + i);
     }

@@ -45,6 +45,8 @@ export interface LlamaLibrary {
   readonly clearMemory: (memory: Pointer, data: boolean) => void;
   /** Forgets the positions from `from` to `to` (exclusive; -1 is the end) of a sequence. */
   readonly removeCells: (memory: Pointer, sequence: number, from: number, to: number) => boolean;
+  /** The lowest position of a sequence that is still remembered; -1 where nothing is. */
+  readonly lowestPosition: (memory: Pointer, sequence: number) => number;
   readonly stateBytes: (context: Pointer, sequence: number) => number;
   readonly readState: (context: Pointer, to: Pointer, bytes: number, sequence: number) => number;
   readonly writeState: (context: Pointer, from: Pointer, bytes: number, sequence: number) => number;
@@ -182,6 +184,7 @@ function open(release: string): LlamaLibrary {
     memoryOf: llama.func("void *llama_get_memory(void *ctx)"),
     clearMemory: llama.func("void llama_memory_clear(void *memory, bool data)"),
     removeCells: llama.func("bool llama_memory_seq_rm(void *memory, int32_t seq, int32_t p0, int32_t p1)"),
+    lowestPosition: llama.func("int32_t llama_memory_seq_pos_min(void *memory, int32_t seq)"),
     stateBytes: counted(llama.func("size_t llama_state_seq_get_size(void *ctx, int32_t seq)")),
     readState: counted(llama.func("size_t llama_state_seq_get_data(void *ctx, void *to, size_t size, int32_t seq)")),
     writeState: counted(llama.func("size_t llama_state_seq_set_data(void *ctx, void *from, size_t size, int32_t seq)")),

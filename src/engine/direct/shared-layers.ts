@@ -1,11 +1,13 @@
 import type { WaveVocabulary } from "../answer.js";
-import type { SharedGeneration, SharedRequest } from "../engine.js";
+import type { SharedGeneration, SharedLikelihood, SharedLikelihoodRequest, SharedRequest } from "../engine.js";
 import type { ContextShape } from "../layer-passes.js";
 import type { DirectContext } from "./direct-context.js";
 import type { DirectModel } from "./direct-model.js";
 import { LayerChain } from "./layer-chain.js";
 import { LayerTap } from "./layer-tap.js";
 import { allocate, release } from "./native-array.js";
+import { weighShared } from "./shared-likelihoods.js";
+import { SharedPasses } from "./shared-passes.js";
 import { SharedWave, type WaveParts } from "./shared-wave.js";
 import { equalBits } from "./shortcuts.js";
 import type { WorkCounter } from "./work-counter.js";
@@ -20,10 +22,14 @@ const HIDDEN_BYTES = 2 ** 30;
  * are put together from both parts and the full model decodes on under its mask.
  */
 export class SharedLayers {
+  private readonly texts: SharedPasses;
+
   private constructor(
     private readonly parts: WaveParts,
     private readonly shape: ContextShape,
-  ) {}
+  ) {
+    this.texts = new SharedPasses(parts);
+  }
 
   /** @throws what {@link LayerChain.load} does; InsufficientMemoryError when a context does not fit. */
   static async open(model: DirectModel, shape: ContextShape, work: WorkCounter): Promise<SharedLayers> {
@@ -47,14 +53,23 @@ export class SharedLayers {
     vocabulary: WaveVocabulary,
     onGeneration: (shared: SharedGeneration) => void,
   ): Promise<void> {
-    const { layerCount, embeddingLength } = this.parts.model;
-    const between = request.boundaries.filter(({ boundary }) => boundary > 0 && boundary < layerCount).length;
     const longest = Math.max(1, ...request.prompts.map(({ tokens }) => tokens.length + request.maxTokens));
-    const bytesOfPrompt = between * longest * embeddingLength * Float32Array.BYTES_PER_ELEMENT;
-    const most = Math.max(1, Math.min(this.shape.sequences, Math.floor(HIDDEN_BYTES / Math.max(1, bytesOfPrompt))));
+    const most = Math.min(this.shape.sequences, this.textsAtOnce(request.boundaries, longest));
     for (let start = 0; start < request.prompts.length; start += most) {
       const prompts = request.prompts.slice(start, start + most);
-      await new SharedWave(this.parts, { ...request, prompts }, vocabulary, onGeneration).answer();
+      await new SharedWave(this.parts, this.texts, { ...request, prompts }, vocabulary, onGeneration).answer();
+    }
+  }
+
+  async weigh(request: SharedLikelihoodRequest, onLikelihood: (shared: SharedLikelihood) => void): Promise<void> {
+    const longest = Math.max(
+      1,
+      ...request.prompts.map(({ tokens, continuation }) => tokens.length + continuation.length),
+    );
+    const most = this.textsAtOnce(request.boundaries, longest);
+    for (let start = 0; start < request.prompts.length; start += most) {
+      const prompts = request.prompts.slice(start, start + most);
+      await weighShared(this.texts, this.parts.model, { ...request, prompts }, onLikelihood);
     }
   }
 
@@ -66,37 +81,51 @@ export class SharedLayers {
     const { model, passing, chain, tap } = this.parts;
     const { library, embeddingLength, layerCount } = model;
     const count = tokens.length;
+    const firstOutput = Math.floor(count / 2);
     const outputs = Array.from({ length: layerCount - 1 }, () =>
       allocate(library, Float32Array, count * embeddingLength),
     );
     try {
       passing.clear();
       passing.setAdapters([]);
-      const batch = tokens.map((token, position) => ({ token, position, sequence: 0, output: position === count - 1 }));
-      const [logits] = tap.collect(
+      const batch = tokens.map((token, position) => ({
+        token,
+        position,
+        sequence: 0,
+        output: position >= firstOutput,
+      }));
+      const logits = tap.collect(
         count,
         outputs.length,
         (layer) => outputs[layer]?.address,
         () => passing.decode(batch),
       );
       const [first] = outputs;
-      if (!first || !logits) return "the model has a single layer";
+      if (!first) return "the model has a single layer";
       let wrong: string | undefined;
       chain.forget(1, 0);
-      const [row] = chain.run(
+      const rows = chain.run(
         1,
-        { address: first.address, count, position: 0, outputs: "last", asIfAlone: false },
+        { address: first.address, count, position: 0, firstOutput, asIfAlone: false },
         (layer, output) => {
           const own = output.values.subarray(0, count * embeddingLength);
           if (!equalBits(own, outputs[layer]?.values)) wrong ??= `layer ${layer} by itself differs from the model's`;
         },
       );
-      if (wrong === undefined && !(row && equalBits(row, logits)))
+      if (wrong === undefined && !(rows.length === logits.length && rows.every((row, i) => equalBits(row, logits[i]))))
         wrong = "the last layer by itself differs from the model's";
       return wrong;
     } finally {
       for (const output of outputs) release(library, output);
     }
+  }
+
+  /** So many texts that what is held of them stays below {@link HIDDEN_BYTES}, or one. @param longest tokens of a text. */
+  private textsAtOnce(boundaries: SharedRequest["boundaries"], longest: number): number {
+    const { layerCount, embeddingLength } = this.parts.model;
+    const between = boundaries.filter(({ boundary }) => boundary > 0 && boundary < layerCount).length;
+    const bytes = between * longest * embeddingLength * Float32Array.BYTES_PER_ELEMENT;
+    return Math.max(1, Math.floor(HIDDEN_BYTES / Math.max(1, bytes)));
   }
 
   close(): void {

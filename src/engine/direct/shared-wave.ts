@@ -1,50 +1,36 @@
 import { setImmediate } from "node:timers/promises";
-import { at } from "../../assert.js";
+import { at, defined } from "../../assert.js";
 import { AnswerInProgress, type WaveVocabulary } from "../answer.js";
 import type { Prompt, SharedGeneration, SharedRequest } from "../engine.js";
 import { continueWave, running, type Running } from "../wave.js";
-import { cutsOf, keptTokens, TILE_ROWS } from "./batches.js";
+import { TILE_ROWS } from "./batches.js";
 import { composeCacheState, parseCacheState, type CacheLayer, type CacheState } from "./cache-state.js";
 import type { DirectContext } from "./direct-context.js";
 import { DirectDecoder, mostProbable, type MaskAdapters } from "./direct-decoder.js";
-import type { DirectModel } from "./direct-model.js";
-import type { LayerChain } from "./layer-chain.js";
-import type { LayerTap } from "./layer-tap.js";
-import { allocate, release, type NativeArray } from "./native-array.js";
+import type { HiddenOfBoundaries, PassParts, SharedPasses, TextPass } from "./shared-passes.js";
 import { masksOf } from "./shortcuts.js";
-import type { WorkCounter } from "./work-counter.js";
 
 /** Tokens of the full adapter's answer that are tried first; twice as many after each try that holds. */
 const FIRST_TRY = 8;
 
 /** What one prompt's pass through the full adapter leaves behind. */
-interface Pass {
+interface Pass extends TextPass {
   readonly prompt: Prompt;
   readonly prefillMs: number;
-  /** Tokens at its beginning that the prompt before it has too, and that are not evaluated again. */
-  readonly kept: number;
   /** The full adapter's first token. */
   readonly first: number;
-  /** For each boundary that is asked for, what its layer takes in: [rows from `kept` on, embedding length]. */
-  readonly hidden: ReadonlyMap<number, NativeArray<Float32Array>>;
   /** Keys and values under the full adapter; those of its answer too, once that is there. */
   state: CacheState;
   /** The full adapter's answer, for so many tokens of which hidden states are known, and these: [tokens, embedding length]. */
   draft: readonly number[];
   passed: number;
-  draftHidden: ReadonlyMap<number, NativeArray<Float32Array>>;
+  draftHidden: HiddenOfBoundaries;
 }
 
 /** What a wave computes with; see SharedLayers. */
-export interface WaveParts {
-  readonly model: DirectModel;
-  readonly chain: LayerChain;
-  readonly tap: LayerTap;
-  /** One sequence, its layers' outputs tapped. */
-  readonly passing: DirectContext;
+export interface WaveParts extends PassParts {
   /** As many sequences as answers are decoded at once. */
   readonly decoding: DirectContext;
-  readonly work: WorkCounter;
 }
 
 /** Whole sequences of one context for another of `streams` sequences. */
@@ -68,7 +54,6 @@ export class SharedWave {
   private readonly boundaries: readonly number[];
   private readonly masks: ReadonlyMap<number, MaskAdapters>;
   private readonly full: MaskAdapters;
-  private readonly batchSize: number;
   private readonly invariantTokens: number;
   /** For each prompt its answers so far, those of the nearest boundary first. */
   private readonly answers: number[][][];
@@ -78,6 +63,7 @@ export class SharedWave {
 
   constructor(
     private readonly parts: WaveParts,
+    private readonly texts: SharedPasses,
     private readonly request: SharedRequest,
     private readonly vocabulary: WaveVocabulary,
     private readonly onGeneration: (shared: SharedGeneration) => void,
@@ -87,7 +73,6 @@ export class SharedWave {
     this.masks = new Map(request.boundaries.map(({ boundary, pieces }) => [boundary, masksOf(model, pieces)]));
     this.boundaries = [...this.masks.keys()].sort((a, b) => b - a);
     this.inner = this.boundaries.filter((boundary) => boundary > 0 && boundary < model.layerCount);
-    this.batchSize = parts.passing.shape.batchSize;
     this.invariantTokens = request.invariantTokens ?? 0;
     this.answers = request.prompts.map(({ drafts = [] }) => drafts.map((draft) => [...draft]));
     this.decoder = new DirectDecoder(parts.decoding, this.full);
@@ -111,55 +96,21 @@ export class SharedWave {
 
   /** The prompts through the full model under one mask; hidden states are taken where boundaries need them. */
   private async passPrompts(passes: Pass[], mask: MaskAdapters, boundary: number): Promise<void> {
-    const { passing, work } = this.parts;
-    passing.clear();
-    passing.setAdapters(mask.plain);
-    let previous: readonly number[] = [];
+    const { texts, parts } = this;
+    texts.begin(mask.plain, boundary);
     for (const prompt of this.request.prompts) {
       const started = performance.now();
-      const kept = keptTokens(previous, prompt.tokens, this.batchSize);
-      passing.forget(0, kept);
-      const rows = prompt.tokens.length - kept;
-      const inner = boundary === 0 ? [] : this.inner;
-      const hidden = this.allocateHidden(inner, rows);
+      const { tokens } = prompt;
       let first = -1;
-      for (const { from, to } of cutsOf(prompt.tokens.length, kept, this.batchSize)) {
-        const evaluate = (): Float32Array[] =>
-          passing.decode(
-            prompt.tokens.slice(from, to).map((token, i) => {
-              return { token, position: from + i, sequence: 0, output: from + i === prompt.tokens.length - 1 };
-            }),
-          );
-        const logits = this.tapped(hidden, from - kept, to - from, evaluate);
-        if (logits[0]) first = mostProbable(logits[0]);
-      }
-      work.prefilled(rows, boundary);
-      work.kept(kept);
-      const state = parseCacheState(Buffer.from(passing.state(0)));
+      const text = { tokens, firstOutput: tokens.length - 1 };
+      const pass = texts.whole(text, boundary === 0 ? [] : this.inner, ([logits]) => {
+        if (logits) first = mostProbable(logits);
+      });
+      const state = parseCacheState(Buffer.from(parts.passing.state(0)));
       const prefillMs = performance.now() - started;
-      passes.push({ prompt, prefillMs, kept, first, hidden, state, draft: [], passed: 0, draftHidden: new Map() });
-      previous = prompt.tokens;
+      passes.push({ ...pass, prompt, prefillMs, first, state, draft: [], passed: 0, draftHidden: new Map() });
       await setImmediate();
     }
-  }
-
-  private tapped<T>(
-    hidden: ReadonlyMap<number, NativeArray<Float32Array>>,
-    row: number,
-    count: number,
-    evaluate: () => T,
-  ): T {
-    const { tap } = this.parts;
-    const bytes = this.rowBytes(row);
-    return tap.collect(
-      count,
-      hidden.size,
-      (layer) => {
-        const to = hidden.get(layer + 1);
-        return to && to.address + bytes;
-      },
-      evaluate,
-    );
   }
 
   /** Answers under the mask that the prompts were passed under. */
@@ -183,7 +134,7 @@ export class SharedWave {
     for (const [i, pass] of passes.entries()) {
       const [answer = []] = at(this.answers, i);
       pass.draft = answer.slice(0, Math.max(0, this.invariantTokens - pass.prompt.tokens.length));
-      pass.draftHidden = this.allocateHidden(this.inner, pass.draft.length);
+      pass.draftHidden = this.texts.allocate(this.inner, pass.draft.length);
     }
   }
 
@@ -195,7 +146,7 @@ export class SharedWave {
     const tokens = pass.draft.slice(from, from + count);
     passing.setAdapters(this.full.padded);
     passing.restore(0, composeWhole(pass.state, 1));
-    this.tapped(pass.draftHidden, from, tokens.length, () =>
+    this.texts.tapped(pass.draftHidden, from, tokens.length, () =>
       passing.decodeApart(tokens.map((token, row) => ({ token, position: start + row, sequence: 0, output: true }))),
     );
     pass.passed += tokens.length;
@@ -204,7 +155,7 @@ export class SharedWave {
   }
 
   private async answerBoundary(boundary: number, passes: readonly Pass[]): Promise<void> {
-    const { chain, decoding } = this.parts;
+    const { decoding } = this.parts;
     const mask = this.masks.get(boundary) ?? this.full;
     this.use(boundary, mask);
     decoding.clear();
@@ -212,7 +163,6 @@ export class SharedWave {
     for (const [sequence, pass] of passes.entries()) {
       const answer = this.begin(pass.prompt);
       const started = performance.now();
-      chain.forget(boundary, pass.kept);
       this.runPrompt(boundary, pass, answer);
       answer.prefillMs = performance.now() - started;
       this.tryDraft(boundary, pass, answer);
@@ -226,19 +176,12 @@ export class SharedWave {
   }
 
   /** A prompt through the layers from the boundary on. */
-  private runPrompt(boundary: number, { prompt, kept, hidden }: Pass, answer: AnswerInProgress): void {
-    const { chain, work } = this.parts;
-    const rows = hidden.get(boundary);
-    if (!rows) throw new RangeError(`boundary ${boundary} has no hidden states`);
-    let logits: Float32Array[] = [];
-    for (const { from, to } of cutsOf(prompt.tokens.length, kept, this.batchSize)) {
-      const address = rows.address + this.rowBytes(from - kept);
-      logits = chain.run(boundary, { address, count: to - from, position: from, outputs: "last", asIfAlone: false });
-    }
-    if (!logits[0]) throw new RangeError("nothing to evaluate");
-    answer.accept(mostProbable(logits[0]));
-    work.prefilled(prompt.tokens.length - kept, 0, boundary);
-    work.kept(kept, boundary);
+  private runPrompt(boundary: number, pass: Pass, answer: AnswerInProgress): void {
+    let first: number | undefined;
+    this.texts.above(boundary, pass, ([logits]) => {
+      if (logits) first = mostProbable(logits);
+    });
+    answer.accept(defined(first, "a token after the prompt"));
   }
 
   /** Tries the full adapter's answer in the layers from the boundary on, as far as this boundary says the same. */
@@ -254,8 +197,8 @@ export class SharedWave {
       if (done >= draft.length || answer.tokens[done] !== draft[done]) break;
       if (done === pass.passed) this.passAnswer(pass, most);
       const count = Math.min(most, pass.passed - done);
-      const address = rows.address + this.rowBytes(done);
-      const logits = chain.run(boundary, { address, count, position: start + done, outputs: "all", asIfAlone: true });
+      const address = rows.address + this.texts.rowBytes(done);
+      const logits = chain.run(boundary, { address, count, position: start + done, firstOutput: 0, asIfAlone: true });
       const before = answer.tokens.length;
       const taken = answer.acceptDraft(draft.slice(done + 1, done + count), logits.map(mostProbable));
       work.decoded(count, 1, 0, boundary);
@@ -316,18 +259,9 @@ export class SharedWave {
     return new AnswerInProgress(prompt, this.vocabulary, this.request);
   }
 
-  private allocateHidden(boundaries: readonly number[], rows: number): Map<number, NativeArray<Float32Array>> {
-    const { library, embeddingLength } = this.parts.model;
-    return new Map(boundaries.map((boundary) => [boundary, allocate(library, Float32Array, rows * embeddingLength)]));
-  }
-
-  private rowBytes(rows: number): bigint {
-    return BigInt(rows * this.parts.model.embeddingLength * Float32Array.BYTES_PER_ELEMENT);
-  }
-
   private release(passes: readonly Pass[]): void {
     for (const { hidden, draftHidden } of passes) {
-      for (const rows of [...hidden.values(), ...draftHidden.values()]) release(this.parts.model.library, rows);
+      for (const rows of [hidden, draftHidden]) this.texts.release(rows);
     }
   }
 }

@@ -1,7 +1,8 @@
 import { boundaryName, type Candidate } from "../../adapter/mask.js";
 import type { SweepConfig } from "../config.js";
 import { InterruptedError } from "../../errors.js";
-import { evaluate, type Evaluation } from "../evaluate.js";
+import { evaluate } from "../evaluate.js";
+import type { Evaluation } from "../evaluation.js";
 import type { JournalledAnswers } from "../../run/journal.js";
 import type { SweepInputs } from "../inputs/inputs.js";
 import type { LikelihoodFile } from "../../run/likelihood-file.js";

@@ -1,7 +1,8 @@
 import { at, defined } from "../../assert.js";
 import type { Candidate } from "../../adapter/mask.js";
 import type { PlannedSample } from "../plan.js";
-import { evaluate, type Evaluation } from "../evaluate.js";
+import { evaluate } from "../evaluate.js";
+import type { Evaluation } from "../evaluation.js";
 import type { JournalledAnswers, JournalRow } from "../../run/journal.js";
 import { layerTokens } from "../../run/layer-tokens.js";
 import { raceBlocks } from "../../choice/race-blocks.js";

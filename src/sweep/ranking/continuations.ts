@@ -31,13 +31,14 @@ export async function continuedPrompts(
   });
 }
 
-/** The context in which such prompts are weighed, each by itself. @param prompts at least one. */
+/** The context in which such prompts are weighed: that of the answers where it is long enough, since that one is open. @param prompts at least one. */
 export function weighingContext(
   { generation }: Pick<SweepPlan, "generation">,
   prompts: readonly ContinuedPrompt[],
 ): ContextShape {
   const longest = Math.max(...prompts.map(({ tokens, continuation }) => tokens.length + continuation.length));
-  return { ...generation.context, sequences: 1, contextSize: contextSizeFor(longest) };
+  const { context } = generation;
+  return { ...context, contextSize: Math.max(context.contextSize, contextSizeFor(longest)) };
 }
 
 /** The samples that have a reference that is not blank, each with the first of them and the text that is asked. */

@@ -62,7 +62,7 @@ export class ReferenceScorer {
     const { plan, engine, file, signal } = this.input;
     if (signal?.aborted) throw new InterruptedError({ what: "stopped" });
     const keys = this.prompts.map(({ tokens, continuation }) =>
-      hash([plan.generationKey, this.context, maskKey(mask), tokens, continuation]),
+      hash([plan.likelihoodKey, maskKey(mask), tokens, continuation]),
     );
     const known = keys.map((key) => file.get(key));
     const missing = this.prompts.filter((_, i) => known[i] === undefined);

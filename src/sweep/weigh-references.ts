@@ -1,0 +1,129 @@
+import { at, defined } from "../assert.js";
+import { maskKey, type Candidate } from "../adapter/mask.js";
+import { piecesOf } from "../adapter/pieces.js";
+import type { Likelihood } from "../engine/engine.js";
+import { UsageError } from "../errors.js";
+import type { JournalledAnswers, JournalRow } from "../run/journal.js";
+import { doAll, mustGet, type Evaluation } from "./evaluation.js";
+import { hash, type PlannedSample } from "./plan.js";
+import { continuedPrompts, weighingContext, type ContinuedPrompt } from "./ranking/continuations.js";
+import { sharedMasks, sharesLayers } from "./shortcuts.js";
+
+/** References that go to the engine at once. */
+const AT_ONCE = 16;
+
+/** A candidate and the keys of its likelihoods, in the order of the samples. */
+interface WeighedCandidate {
+  readonly candidate: Candidate;
+  readonly keys: readonly string[];
+}
+
+/**
+ * How probable each candidate finds the first reference of each sample. Nothing that is in the journal is weighed again.
+ * @throws UsageError for a sample whose reference has no token; InterruptedError when the signal fires; whatever the engine throws.
+ */
+export async function weighReferences(
+  evaluation: Evaluation,
+  candidates: readonly Candidate[],
+  samples: readonly PlannedSample[],
+): Promise<JournalledAnswers[]> {
+  const { plan, engine, journal, inputs, onRow } = evaluation;
+  const prompts = await continuedPrompts(engine, inputs, samples);
+  const known = new Set(prompts.map(({ id }) => id));
+  const lacking = samples.find(({ prompt }) => !known.has(prompt.id));
+  if (lacking) {
+    throw new UsageError({
+      what: `nll weighs the reference of each sample, and that of ${lacking.prompt.id} has no token`,
+      fix: "Take the sample out, or choose by another metric.",
+    });
+  }
+  const part = at(samples, 0).part;
+  const weighed = candidates.map((candidate): WeighedCandidate => {
+    const mask = maskKey(candidate.mask);
+    const keys = prompts.map(({ id, tokens, continuation }) =>
+      hash(["likelihood", plan.likelihoodKey, mask, tokens, continuation, part, id]),
+    );
+    return { candidate, keys };
+  });
+  for (const { candidate, keys } of weighed) {
+    for (const key of keys) {
+      const row = journal.get(key);
+      if (row) onRow(row, candidate, false);
+    }
+  }
+  const weigher = new Weigher(evaluation, prompts, part);
+  const groups = sharesLayers(plan, candidates) ? [weighed] : weighed.map((one) => [one]);
+  const starts = Array.from({ length: Math.ceil(prompts.length / AT_ONCE) }, (_, i) => i * AT_ONCE);
+  const work = groups.flatMap((group) => starts.map((start) => () => weigher.weigh(group, start)));
+  await doAll(work, { concurrency: engine.wavesInFlight ?? 1, signal: evaluation.signal });
+  return weighed.map(({ candidate, keys }) => ({ candidate, rows: keys.map((key) => mustGet(journal, key)) }));
+}
+
+class Weigher {
+  constructor(
+    private readonly evaluation: Evaluation,
+    private readonly prompts: readonly ContinuedPrompt[],
+    private readonly part: PlannedSample["part"],
+  ) {}
+
+  /** Weighs what is missing of some prompts under some candidates: several share the layers below their boundaries. */
+  async weigh(group: readonly WeighedCandidate[], start: number): Promise<void> {
+    const { plan, engine, pieces, journal } = this.evaluation;
+    const places = this.prompts.slice(start, start + AT_ONCE).map((_, i) => start + i);
+    const isMissing = ({ keys }: WeighedCandidate, place: number): boolean => !journal.get(at(keys, place));
+    const open = group.filter((one) => places.some((place) => isMissing(one, place)));
+    const missing = places.filter((place) => open.some((one) => isMissing(one, place)));
+    const [first] = open;
+    if (!first) return;
+    const request = {
+      context: weighingContext(plan, this.prompts),
+      prompts: missing.map((place) => at(this.prompts, place)),
+    };
+    const writes: Promise<void>[] = [];
+    const take = (one: WeighedCandidate, likelihood: Likelihood): void => {
+      writes.push(this.take(one, places, likelihood));
+    };
+    if (group.length === 1) {
+      const found = await engine.logLikelihoods({
+        ...request,
+        pieces: piecesOf(first.candidate.mask, pieces),
+      });
+      for (const likelihood of found) take(first, likelihood);
+    } else {
+      const masks = sharedMasks(
+        plan,
+        open.map(({ candidate }) => candidate),
+        pieces,
+      );
+      await engine.logLikelihoodsShared({ ...request, ...masks }, ({ boundary, likelihood }) => {
+        const place = masks.boundaries.findIndex((one) => one.boundary === boundary);
+        take(at(open, place), likelihood);
+      });
+    }
+    await Promise.all(writes);
+  }
+
+  private async take(
+    { candidate, keys }: WeighedCandidate,
+    places: readonly number[],
+    found: Likelihood,
+  ): Promise<void> {
+    const { journal, onRow } = this.evaluation;
+    const place = defined(
+      places.find((one) => at(this.prompts, one).id === found.id),
+      "the place of a weighed reference",
+    );
+    const key = at(keys, place);
+    if (journal.get(key)) return;
+    const { logProbability, tokens } = found;
+    const row: JournalRow = {
+      ...{ key, boundary: candidate.number, sampleId: found.id, part: this.part },
+      ...{ output: "", tokens: [], stop: "eog", prefillMs: 0, decodeMs: 0, decodedTokens: 0, isWeighed: true },
+      promptTokens: at(this.prompts, place).tokens.length + tokens,
+      likelihood: { logProbability, tokens },
+    };
+    const written = journal.append(row);
+    onRow(row, candidate, true);
+    await written;
+  }
+}

@@ -1,0 +1,138 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
+import { boundaryCandidates } from "../../src/adapter/mask.js";
+import { piecesOf, writePieces, type ScaledPiece } from "../../src/adapter/pieces.js";
+import type { Engine, LikelihoodRequest, SharedRequest } from "../../src/engine/engine.js";
+import type { ContextShape } from "../../src/engine/layer-passes.js";
+import { openEngine } from "../../src/engine/process-engine.js";
+import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
+import { ENGINE_START_MS } from "../support/sweep-fixture.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
+import { layerwiseArchitectures, writeTinyAdapter, writeTinyModel } from "../support/tiny-model.js";
+
+const LAYERS = 4;
+const context: ContextShape = {
+  sequences: 3,
+  contextSize: 1024,
+  batchSize: 128,
+  cacheType: "F16",
+  flashAttention: "auto",
+};
+
+/** Turns of one conversation, each with all before it; then texts that have nothing in common. References begin, end and go on across batches. */
+const exchanges = Array.from(
+  { length: 6 },
+  (_, i) => `Q${i}: What about it? ${"x".repeat(40 + 9 * i)}\nA: It is ${i}.\n`,
+);
+const conversation = exchanges.map((_, turn) =>
+  exchanges
+    .slice(0, turn + 1)
+    .join("")
+    .replace(/It is \d\.\n$/, ""),
+);
+const texts = [...conversation, "Where?", "y".repeat(300)];
+const references = [
+  "No.",
+  "Yes, and then it goes on for a while: " + "z".repeat(150),
+  "A",
+  "Maybe so.",
+  "b c",
+  "d",
+  "Here.",
+  "e",
+];
+
+interface Opened {
+  readonly engine: Engine;
+  readonly prompts: LikelihoodRequest["prompts"];
+  readonly full: readonly ScaledPiece[];
+  readonly boundaries: SharedRequest["boundaries"];
+}
+
+describe.skipIf(!hasDirectCalls)(`likelihoods of boundaries that share layers ${skippedWithoutDirectCalls}`, () => {
+  const folder = temporaryFolder();
+  const kinds = [
+    ...layerwiseArchitectures.map((architecture) => ({ architecture, type: "F32" as const })),
+    { architecture: "llama" as const, type: "Q8_0" as const },
+  ];
+  const opened = new Map<string, Opened>();
+  const openedOf = (architecture: string, type: string): Opened => {
+    const found = opened.get(`${architecture} ${type}`);
+    if (!found) throw new Error("not opened");
+    return found;
+  };
+
+  beforeAll(async () => {
+    for (const { architecture, type } of kinds) {
+      const name = `${architecture}-${type}`;
+      const options = { architecture, layers: LAYERS, type };
+      const modelPath = await writeTinyModel(folder.path, `${name}.gguf`, options);
+      const path = await writeTinyAdapter(folder.path, `${name}-lora.gguf`, { ...options, strength: 0.4 });
+      const adapter = { ...(await loadGgufAdapter(path)), sha256: name };
+      const candidates = boundaryCandidates(adapter, LAYERS, [0, 1, 2, 3, 4]);
+      const masks = candidates.map(({ mask }) => mask);
+      const pieces = await writePieces(adapter, masks, folder.path);
+      const boundaries = candidates.map(({ number: boundary, mask }) => ({ boundary, pieces: piecesOf(mask, pieces) }));
+      const engine = await openEngine({ modelPath, gpu: "off", gpuLayers: 0, threads: 2 });
+      const tokens = await engine.tokenize(texts);
+      const continuations = await engine.tokenize(references);
+      const prompts = tokens.map((own, i) => ({ id: `s${i}`, tokens: own, continuation: continuations[i] ?? [] }));
+      opened.set(`${architecture} ${type}`, { engine, prompts, full: boundaries.at(-1)?.pieces ?? [], boundaries });
+    }
+  }, ENGINE_START_MS);
+  afterAll(async () => {
+    for (const { engine } of opened.values()) await engine.close();
+  });
+
+  /** Each text under each boundary in a context of its own: nothing can be kept of another. */
+  const alone = async ({ engine, prompts, boundaries }: Opened): Promise<Map<string, number>> => {
+    const found = new Map<string, number>();
+    for (const { boundary, pieces } of boundaries) {
+      for (const prompt of prompts) {
+        const [likelihood] = await engine.logLikelihoods({ pieces, context, prompts: [prompt] });
+        if (likelihood) found.set(`${boundary} ${likelihood.id}`, likelihood.logProbability);
+      }
+    }
+    return found;
+  };
+  const sorted = (found: Map<string, number>): unknown => Object.fromEntries([...found].sort());
+
+  it.each(kinds)("are those of single passes, bit for bit: $architecture $type", async ({ architecture, type }) => {
+    const one = openedOf(architecture, type);
+    const { engine, prompts, full, boundaries } = one;
+    const single = await alone(one);
+    expect(new Set(single.values()).size).toBeGreaterThan(prompts.length * LAYERS);
+    const shared = new Map<string, number>();
+    await engine.logLikelihoodsShared({ full, boundaries, context, prompts }, ({ boundary, likelihood }) => {
+      expect(likelihood.tokens).toBe(prompts.find(({ id }) => id === likelihood.id)?.continuation.length);
+      shared.set(`${boundary} ${likelihood.id}`, likelihood.logProbability);
+    });
+    expect(sorted(shared)).toEqual(sorted(single));
+    const together = new Map<string, number>();
+    for (const { boundary, pieces } of boundaries) {
+      for (const { id, logProbability } of await engine.logLikelihoods({ pieces, context, prompts })) {
+        together.set(`${boundary} ${id}`, logProbability);
+      }
+    }
+    expect(sorted(together)).toEqual(sorted(single));
+  });
+
+  it("compute the beginning of a conversation once, and the layers below a boundary once", async () => {
+    const { engine, full, boundaries, ...opened } = openedOf("llama", "Q8_0");
+    const prompts = opened.prompts.slice(0, conversation.length);
+    const before = await engine.work();
+    const whole = { ...context, batchSize: 512 };
+    await engine.logLikelihoodsShared({ full, boundaries, context: whole, prompts }, () => undefined);
+    const after = await engine.work();
+    if (!before || !after) throw new Error("nothing was counted");
+    const done = (name: "base" | "adapter"): number => after.prefill[name] - before.prefill[name];
+    const saved = (name: "sharedLayers" | "commonPrefix"): number => after.saved[name] - before.saved[name];
+    const counted = prompts.reduce((sum, { tokens, continuation }) => sum + tokens.length + continuation.length - 1, 0);
+    expect(done("base") + done("adapter") + saved("sharedLayers") + saved("commonPrefix")).toBe(
+      counted * LAYERS * boundaries.length,
+    );
+    // Of 4 layers under 5 boundaries 4 + 4 + 3 + 2 + 1 are left.
+    expect((done("base") + done("adapter") + saved("commonPrefix")) / counted).toBe(14);
+    expect(saved("commonPrefix") / (14 * counted)).toBeGreaterThan(0.3);
+  });
+});
