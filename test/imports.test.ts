@@ -1,4 +1,5 @@
-import { dirname } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import {
@@ -130,5 +131,28 @@ describe("the check itself", () => {
   ])("does not object in %s to %s", (from, source) => {
     expect(objections(from, source).filter((words) => words !== undefined)).toEqual([]);
     expect(objections(from, source).length).toBeGreaterThan(0);
+  });
+});
+
+describe("the scripts of eval", () => {
+  const folder = fileURLToPath(new URL("../eval", import.meta.url));
+  const scripts = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".mjs"));
+  const uses = scripts.flatMap((script) => {
+    const text = readFileSync(join(folder, script), "utf8");
+    const found = text.matchAll(/\{([^{}]*)\}\s*(?:=\s*await from\(|from\s+)"(?:(?:\.\.\/)+dist\/)?([\w/-]+)\.js"/g);
+    return [...found].map(([, names = "", path = ""]) => ({ script, names: names.match(/\w+/g) ?? [], path }));
+  });
+
+  it("take from the build what the sources export", () => {
+    expect(uses.length).toBeGreaterThan(30);
+    for (const { script, names, path } of uses) {
+      const source = join(folder, "../src", `${path}.ts`);
+      expect([script, path, existsSync(source)]).toEqual([script, path, true]);
+      const text = readFileSync(source, "utf8");
+      for (const name of names.filter((one) => one !== "as")) {
+        const isExported = new RegExp(`export (async )?(const|function|class) ${name}\\b|export \\{[^}]*\\b${name}\\b`);
+        expect([script, path, name, isExported.test(text)]).toEqual([script, path, name, true]);
+      }
+    }
   });
 });

@@ -9,10 +9,10 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const from = (path) => import(pathToFileURL(join(root, "dist", path)));
-const { loadInputs } = await from("sweep/inputs.js");
+const { loadInputs } = await from("sweep/inputs/inputs.js");
 const { parseConfig } = await from("sweep/config.js");
 const { planSweep } = await from("sweep/plan.js");
-const { continuedPrompts } = await from("sweep/continuations.js");
+const { continuedPrompts } = await from("sweep/ranking/continuations.js");
 const { noShortcuts } = await from("sweep/shortcuts.js");
 const { openEngine } = await from("engine/process-engine.js");
 const { piecesOf, writePieces } = await from("adapter/pieces.js");

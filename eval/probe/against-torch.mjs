@@ -12,7 +12,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const from = (path) => import(pathToFileURL(join(root, "dist", path)));
-const { loadInputs } = await from("sweep/inputs.js");
+const { loadInputs } = await from("sweep/inputs/inputs.js");
 const { parseConfig } = await from("sweep/config.js");
 const { openEngine } = await from("engine/process-engine.js");
 const { layerImportances, rankedLayers } = await from("strategy/layer-importance.js");

@@ -93,11 +93,11 @@ function sleepingEngine(rowMs) {
 }
 
 async function measure([workers = 1000, rows = 1_000_000, rowMs = 200, processes = 4]) {
-  const { loadInputs } = await from("sweep/inputs.js");
+  const { loadInputs } = await from("sweep/inputs/inputs.js");
   const { parseConfig } = await from("sweep/config.js");
-  const { planSweep } = await from("sweep/plan.js");
+  const { layOutSweep } = await from("sweep/plan.js");
   const { evaluate } = await from("sweep/evaluate.js");
-  const { Journal } = await from("sweep/journal.js");
+  const { Journal } = await from("run/journal.js");
   const { writePieces } = await from("adapter/pieces.js");
   const { Dispatcher } = await from("queue/dispatcher.js");
   const { RemoteEngine } = await from("queue/remote-engine.js");
@@ -136,7 +136,7 @@ async function measure([workers = 1000, rows = 1_000_000, rowMs = 200, processes
     const config = parseConfig({ ...files, holdout: 0, maxTokens: 8, out: join(folder, "run") });
     const inputs = await loadInputs(config);
     const tokens = inputs.samples.map((_, i) => Array.from({ length: 40 }, (__, at) => (at * 31 + i) % 512));
-    const plan = planSweep(config, inputs, engineInfo, tokens, {
+    const plan = layOutSweep(config, inputs, engineInfo, tokens).withShortcuts({
       invariantTokens: 256,
       sharedLayers: true,
       reasons: [],

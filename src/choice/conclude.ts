@@ -55,7 +55,7 @@ function byFolds({ compared, choice, seed, clusters }: ConcludeInput, folds: num
   });
   return {
     part: "folds",
-    samples: compared.full.answers.count,
+    samples: compared.full.samples,
     comparisons,
     foldBoundaries: validated.folds.map(({ boundary }) => boundary),
   };

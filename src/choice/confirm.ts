@@ -70,7 +70,7 @@ export function confirm(
       chosenMinusBase: pairedDifference(own, ofBase, seed),
     };
   });
-  return { part, samples: chosen.answers.count, comparisons };
+  return { part, samples: chosen.samples, comparisons };
 }
 
 /** a - b over the same samples, with all that is said of it. */

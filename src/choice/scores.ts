@@ -36,6 +36,7 @@ export interface Answers<A extends Answer = Answer> {
 /** How one candidate did on one part of the samples. */
 export interface CandidateScores {
   readonly candidate: Candidate;
+  readonly samples: number;
   /** By the name of the metric, in the order of the table. */
   readonly scores: ReadonlyMap<string, Score>;
   readonly answers: AnswerFacts;
@@ -45,8 +46,9 @@ export interface CandidateScores {
 
 /** What the answers look like, whatever they say. */
 export interface AnswerFacts {
+  /** Of those that were generated: 0 where only references were weighed. */
   readonly count: number;
-  /** Mean length in generated tokens. */
+  /** Mean length in generated tokens; 0 without answers. */
   readonly meanTokens: number;
   /** Answers that ended at the limit instead of by themselves. */
   readonly cutAtLimit: number;
@@ -79,7 +81,7 @@ export function scoreAnswers(
   const { scores, groups } = scoreTexts(texts, samples, scoring, rows);
   const clusters = clustersOf(samples);
   const byCluster = clusters && new Map([...scores].map(([name, one]) => [name, clustered(one, clusters)]));
-  return { candidate, scores: byCluster ?? scores, groups, answers: answerFacts(rows, texts) };
+  return { candidate, samples: rows.length, scores: byCluster ?? scores, groups, answers: answerFacts(rows, texts) };
 }
 
 /**
@@ -108,10 +110,10 @@ export function scoreTexts(
 
 /** What answers look like. @param texts what of each answer is scored. */
 export function answerFacts(rows: readonly Answer[], texts: readonly string[]): AnswerFacts {
-  const count = rows.length;
+  const count = rows.filter(({ isWeighed }) => !isWeighed).length;
   return {
     count,
-    meanTokens: rows.reduce((sum, row) => sum + row.tokens.length, 0) / count,
+    meanTokens: rows.reduce((sum, row) => sum + row.tokens.length, 0) / Math.max(1, count),
     cutAtLimit: rows.filter((row) => row.stop === "length").length,
     empty: texts.filter((text, i) => text.trim() === "" && !rows[i]?.isWeighed).length,
     looping: rows.filter((row) => endsInLoop(row.output)).length,

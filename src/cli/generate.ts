@@ -14,6 +14,7 @@ interface GenerateFlags {
   readonly boundary?: number;
   readonly system?: string;
   readonly template?: TemplateChoice;
+  readonly chatTemplate?: string;
   readonly maxTokens: number;
   readonly temperature: number;
   readonly seed?: number;
@@ -34,6 +35,10 @@ export function generateCommand(signal: AbortSignal): Command {
     .option("--system <text>", "system message")
     .addOption(
       new Option("--template <kind>", "wrap the prompt in the model's chat template, or not").choices(["chat", "raw"]),
+    )
+    .option(
+      "--chat-template <name|file>",
+      "chat template of the adapter's training, by name or jinja file (default: the model's own)",
     )
     .option("--max-tokens <n>", "most tokens of the answer", wholeNumber, 512)
     .option("--temperature <t>", "0 takes the most probable token", temperature, 0)

@@ -15,6 +15,7 @@ export function serveCommand(signal: AbortSignal): Command {
     .argument("[run]", serveSettingsSchema.shape.run.description ?? "")
     .addOption(flag("-m, --model <gguf>", "model"))
     .addOption(flag("-a, --adapter <path>", "adapter"))
+    .addOption(flag("--chat-template <name|file>", "chatTemplate"))
     .addOption(flag("--host <address>", "host"))
     .addOption(flag("-p, --port <n>", "port").argParser(wholeNumber))
     .addOption(flag("--api-key <key>", "apiKey").env("BOUNDARY_API_KEY"))

@@ -21,6 +21,20 @@ export function counted(count: number, one: string, several = `${one}s`): string
   return `${thousands(count)} ${count === 1 ? one : several}`;
 }
 
+/** Whether anything was generated for the selection part; otherwise only references were weighed. */
+export function hasAnswers({ candidates }: Pick<SweepResult, "candidates">): boolean {
+  return candidates.some(({ selection }) => (selection?.answers.count ?? 0) > 0);
+}
+
+/** Mean length of the answers in tokens; nothing where there are none. */
+export function answerLength({
+  answers,
+}: {
+  readonly answers: { readonly count: number; readonly meanTokens: number };
+}): string {
+  return answers.count > 0 ? answers.meanTokens.toFixed(1) : "";
+}
+
 /** 1,234,567. */
 export function thousands(value: number): string {
   return Math.round(value).toLocaleString("en-US");

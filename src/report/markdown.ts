@@ -5,7 +5,17 @@ import { points, signed, signedRange } from "../choice/format-points.js";
 import type { SweepResult } from "../run/result.js";
 import type { ComparedSamples } from "./compared-samples.js";
 import { endsOf } from "./ends.js";
-import { confirmationText, labelOf, metricsOf, pOf, range, shortBytes, thousands } from "./figures.js";
+import {
+  answerLength,
+  confirmationText,
+  hasAnswers,
+  labelOf,
+  metricsOf,
+  pOf,
+  range,
+  shortBytes,
+  thousands,
+} from "./figures.js";
 import { leftOut } from "./left-out.js";
 import type { RunReport, VoteResult } from "./report-input.js";
 import { goodRangeSentences, placeText } from "./run-comparison-words.js";
@@ -97,6 +107,7 @@ function preferred(votes: VoteResult): string[] {
 }
 
 function boundaries(result: SweepResult): string {
+  const isAnswered = hasAnswers(result);
   const metrics = metricsOf(result);
   const roles = new Map(endsOf(result).map(({ candidate, role }) => [candidate, role]));
   const rows = result.candidates.flatMap((candidate) => {
@@ -112,7 +123,7 @@ function boundaries(result: SweepResult): string {
       [
         `${plain(candidateCell(candidate))}${role === undefined ? "" : ` ${role}`}`,
         ...scores,
-        selection.answers.meanTokens.toFixed(1),
+        ...(isAnswered ? [answerLength(selection)] : []),
         speed ? thousands(speed.prefillTokensPerSecond) : "",
         speed ? thousands(speed.decodeTokensPerSecond) : "",
         shortBytes(bytes),
@@ -120,7 +131,8 @@ function boundaries(result: SweepResult): string {
     ];
   });
   const heads = metrics.map((metric) => labelOf(result, metric));
-  return table([subjectOf(result).head, ...heads, "tokens/answer", "prefill tok/s", "decode tok/s", "adapter"], rows);
+  const length = isAnswered ? ["tokens/answer"] : [];
+  return table([subjectOf(result).head, ...heads, ...length, "prefill tok/s", "decode tok/s", "adapter"], rows);
 }
 
 function leftOutLines(result: SweepResult): string[] {

@@ -56,10 +56,19 @@ export function planReport({ plan, inputs, cost, engine }: PlannedSweep, { json 
     `engine    llama.cpp ${engine.llamaCpp}, ${engine.backend}, ${engine.threads} thread${engine.threads === 1 ? "" : "s"}${engine.gpuLayers > 0 ? `, ${engine.gpuLayers} layers on the GPU` : ""}`,
     `shortcuts ${shortcutWords(plan)}`,
     ...(inputs.effects ? [`modules   ${effectWords(inputs.effects)}`] : []),
-    `cost      ${cost.answers} answers, ${cost.prefillTokens} prompt tokens, at most ${cost.decodeTokensAtMost} generated; key/value cache ${(cost.cacheBytes / 1e6).toFixed(0)} MB`,
-    `time      about ${duration(cost.seconds)}, from a few answers under three of the masks`,
+    `cost      ${costWords(cost)}; key/value cache ${(cost.cacheBytes / 1e6).toFixed(0)} MB`,
+    `time      about ${duration(cost.seconds)}, from a few samples under three of the masks`,
     ...inputs.notes.map((note) => `note      ${note}`),
   ].join("\n");
+}
+
+function costWords({ answers, weighed, prefillTokens, decodeTokensAtMost }: CostEstimate): string {
+  return [
+    ...(answers > 0 ? [`${answers} answers`] : []),
+    ...(weighed > 0 ? [`${weighed} references weighed`] : []),
+    `${prefillTokens} ${weighed > 0 ? "tokens read" : "prompt tokens"}`,
+    ...(answers > 0 ? [`at most ${decodeTokensAtMost} generated`] : []),
+  ].join(", ");
 }
 
 /** How it was found out which modules act, and what that cost. What has no effect is among the notes. */

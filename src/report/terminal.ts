@@ -4,7 +4,7 @@ import type { SweepResult } from "../run/result.js";
 import { isFullEntry, nameIn } from "../run/entry-names.js";
 import { subjectOf } from "./subject.js";
 import { curveChart } from "./chart.js";
-import { confirmationTitle, labelOf, metricsOf, pOf, thousands } from "./figures.js";
+import { answerLength, confirmationTitle, hasAnswers, labelOf, metricsOf, pOf, thousands } from "./figures.js";
 import { leftOut, selectionTitle } from "./left-out.js";
 import { points, signed, signedRange } from "../choice/format-points.js";
 import { plainTable } from "./table.js";
@@ -44,11 +44,12 @@ function curve(result: SweepResult): string[] {
 
 function selectionTable(result: SweepResult): string {
   const metrics = metricsOf(result);
+  const isAnswered = hasAnswers(result);
   const table = plainTable([
     subjectOf(result).head,
     ...(result.strategy ? ["keeps"] : []),
     ...metrics.map((metric) => labelOf(result, metric)),
-    "tokens/answer",
+    ...(isAnswered ? ["tokens/answer"] : []),
     "prefill tok/s",
     "decode tok/s",
     "adapter bytes",
@@ -62,7 +63,7 @@ function selectionTable(result: SweepResult): string {
       boundaryLabel(candidate, result),
       ...(result.strategy ? [candidate.keeps ?? ""] : []),
       ...metrics.map((metric) => scoreCell(selection, metric)),
-      selection.answers.meanTokens.toFixed(1),
+      ...(isAnswered ? [answerLength(selection)] : []),
       speed?.prefillTokensPerSecond.toFixed(0) ?? "",
       speed?.decodeTokensPerSecond.toFixed(0) ?? "",
       thousands(candidate.bytes),

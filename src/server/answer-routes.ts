@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
+import { joinedTexts } from "../samples/chat/message.js";
 import type { Answers, Question } from "./answers.js";
 import { ApiError, asApiError } from "./api-error.js";
 import type { RequestFormatter } from "./conversation.js";
@@ -49,13 +50,13 @@ function chatQuestion({ served, format }: AnswerRouteParts, body: ChatRequest): 
   }
   const messages = body.messages.map(({ role, content }) => ({
     role: role === "developer" ? ("system" as const) : role,
-    content: typeof content === "string" ? content : (content ?? []).map(({ text }) => text).join(""),
+    content: typeof content === "string" ? content : joinedTexts((content ?? []).map(({ text }) => text)),
   }));
   return {
     model,
     prompt: format(messages),
     maxTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,
-    stop: stopOf(body),
+    stop: [...new Set([...stopOf(body), ...served.stop])],
     sampling: samplingOf(body),
     schema: schemaOf(body.response_format),
     logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : undefined,

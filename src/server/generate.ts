@@ -59,7 +59,13 @@ export async function generateOnce(
       const [tokens = []] = await engine.tokenize([format(prompt)]);
       const room = contextSize - tokens.length;
       if (tokens.length === 0 || room < 1) throw unfit(tokens.length, contextSize);
-      const question = { tokens, maxTokens: Math.min(maxTokens, room), maxMs: Infinity, stop: [], schema: undefined };
+      const question = {
+        tokens,
+        maxTokens: Math.min(maxTokens, room),
+        maxMs: Infinity,
+        stop: served.stop,
+        schema: undefined,
+      };
       const sampling = { ...greedy, temperature, seed };
       const answer = await engine.answer(
         { ...question, sampling, pieces: served.piecesOf(asked), logprobs: undefined },

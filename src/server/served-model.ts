@@ -8,6 +8,7 @@ import { piecesOf, writePieces, type ScaledPiece } from "../adapter/pieces.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
 import { RunFolderError, UsageError } from "../errors.js";
 import { exists } from "../files/atomic-file.js";
+import { chatTemplateBy, type NamedTemplate } from "../tasks/chat-templates.js";
 import { assertBoundaries, loadRun, type FinishedRun } from "../run/load-run.js";
 
 /** A model as clients know it: a boundary with a name. */
@@ -18,7 +19,10 @@ export interface OfferedModel {
 
 /** What a server offers: a base model with an adapter at every boundary. */
 export interface ServedModel {
+  /** With the chat template that messages are put into, the model's own or another. */
   readonly model: HashedBaseModel;
+  /** What ends an answer under that template, besides the model's own end of a turn. */
+  readonly stop: readonly string[];
   readonly adapter: HashedAdapter;
   readonly models: readonly OfferedModel[];
   /** The sweep whose choice is offered as `trimmed`. */
@@ -34,6 +38,8 @@ export interface OfferSource {
   readonly run?: string | undefined;
   readonly model?: string | undefined;
   readonly adapter?: string | undefined;
+  /** Name or file of the chat template that takes the place of the model's; by default the one of the sweep. */
+  readonly chatTemplate?: string | undefined;
 }
 
 /**
@@ -43,12 +49,15 @@ export interface OfferSource {
 export async function openServedModel(source: OfferSource): Promise<ServedModel> {
   const run = source.run === undefined ? undefined : await loadRun(source.run);
   if (run) assertBoundaries(run, "serve its boundaries");
-  const model = await withSha256(await readBaseModel(await resolveModelPath(await pathOf("model", source, run))));
+  const own = await withSha256(await readBaseModel(await resolveModelPath(await pathOf("model", source, run))));
+  const template = await templateOf(source, run);
+  const model = template ? { ...own, chatTemplate: template.source } : own;
   if (run) assertSameModel(model, run);
   const opened = await openAdapter(await resolveModelPath(await pathOf("adapter", source, run)), model);
   try {
     if (run) assertSameAdapter(opened.adapter, run);
-    return await offerOf(model, opened.adapter, run, opened.close);
+    const offer = await offerOf(model, opened.adapter, run, opened.close);
+    return { ...offer, stop: template?.stop ?? [] };
   } catch (error) {
     await opened.close();
     throw error;
@@ -60,7 +69,7 @@ async function offerOf(
   adapter: HashedAdapter,
   run: FinishedRun | undefined,
   closeAdapter: () => Promise<void>,
-): Promise<ServedModel> {
+): Promise<Omit<ServedModel, "stop">> {
   const { layerCount } = model;
   const folder = await makeTemporaryFolder("serve");
   const close = async (): Promise<void> => {
@@ -91,6 +100,12 @@ function modelsOf(layerCount: number, run: FinishedRun | undefined): OfferedMode
     { id: "full", boundary: layerCount },
     ...(run ? [{ id: "trimmed" as const, boundary: run.result.choice.boundary }] : []),
   ];
+}
+
+async function templateOf(source: OfferSource, run: FinishedRun | undefined): Promise<NamedTemplate | undefined> {
+  const recorded = run?.result.config["chat-template"];
+  const name = source.chatTemplate ?? (typeof recorded === "string" ? recorded : undefined);
+  return name === undefined ? undefined : chatTemplateBy(name);
 }
 
 /** A path as it was given or, with `~` for the home folder, as the sweep was given it. */

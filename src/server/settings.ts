@@ -10,6 +10,11 @@ export const serveSettingsSchema = z.strictObject({
   run: text.optional().describe("folder of a finished sweep; --model and --adapter replace its paths"),
   model: text.optional().describe("base model: path of a GGUF file, or a model URI such as hf:user/repo:Q4_K_M"),
   adapter: text.optional().describe("LoRA adapter: a GGUF file, a PEFT folder, or a model URI"),
+  chatTemplate: text
+    .optional()
+    .describe(
+      "chat template of the adapter's training, by name or jinja file (default: that of the run, else the model's own)",
+    ),
   host: text.default("127.0.0.1").describe("address to listen on; one beyond this machine needs --api-key"),
   port: z.number().int().min(0).max(65535).default(8080).describe("port to listen on; 0 takes a free one"),
   apiKey: text

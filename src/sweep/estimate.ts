@@ -2,16 +2,22 @@ import { piecesOf, type Piece } from "../adapter/pieces.js";
 import type { Candidate } from "../adapter/mask.js";
 import { contextBytes, type ModelMemory } from "../adapter/model-memory.js";
 import type { Engine, Generation } from "../engine/engine.js";
+import type { SweepInputs } from "./inputs/inputs.js";
 import type { PlannedSample, SweepPlan } from "./plan.js";
+import { continuedPrompts, weighingContext, type ContinuedPrompt } from "./ranking/continuations.js";
 import { sharedMasks, sharesLayers } from "./shortcuts.js";
+import { weigherOf } from "./weigh-references.js";
 
 /** What a sweep will cost, at most, and how long that takes at the speed just measured. */
 export interface CostEstimate {
   readonly candidates: number;
   readonly answers: number;
+  /** References whose likelihood is asked for, each under one candidate. */
+  readonly weighed: number;
+  /** Of prompts that are answered, and of prompts and references that are weighed. */
   readonly prefillTokens: number;
   readonly decodeTokensAtMost: number;
-  /** Seconds with loading and trials, from some answers under some of the masks. */
+  /** Seconds with loading and trials, from some samples under some of the masks. */
   readonly seconds: number;
   /** Bytes of the key/value cache, and of what recurrent layers remember. */
   readonly cacheBytes: number;
@@ -20,6 +26,8 @@ export interface CostEstimate {
 /** What an estimate is scaled to. */
 export interface SweepSize {
   readonly model: ModelMemory;
+  /** What the metrics take of each part, and the texts that references are put behind. */
+  readonly inputs: Pick<SweepInputs, "samples" | "template" | "needs">;
   /** The candidates that answer the selection part, and how many answer the holdout. */
   readonly tried: readonly Candidate[];
   readonly confirming: number;
@@ -31,31 +39,75 @@ export interface SweepSize {
 const TIMED_SAMPLES = 8;
 const TIMED_MASKS = 3;
 
-/** Times some samples under some masks, in the way in which the sweep will answer them, and scales that to the whole plan. Writes nothing. */
+/** What a part of the samples costs under some candidates, as far as it was measured. */
+interface Pace {
+  readonly secondsPerPassToken: number;
+  readonly secondsPerAnswer: number;
+}
+
+/** Times some samples under some masks, in the way in which the sweep will do them, and scales that to the whole plan. Writes nothing. */
 export async function estimateCost(
   plan: SweepPlan,
   engine: Engine,
   pieces: readonly Piece[],
-  { model, tried, confirming, startSeconds }: SweepSize,
+  { model, inputs, tried, confirming, startSeconds }: SweepSize,
 ): Promise<CostEstimate> {
   const { context, maxTokens } = plan.generation;
-  const samples = spread(plan.selection, TIMED_SAMPLES);
+  const { needs } = inputs;
   const masks = spread(tried, TIMED_MASKS);
-  const rate = await timeAnswers(plan, engine, pieces, samples, masks);
-  const seconds = (part: readonly PlannedSample[], candidates: readonly Candidate[]): number =>
-    rate.secondsPerPassToken * passesOf(plan, candidates) * count(part) +
-    rate.secondsPerAnswer * candidates.length * part.length;
+  const isUsed = (what: "answers" | "likelihoods"): boolean => needs.selection[what] || needs.holdout[what];
+  const samples = spread(plan.selection, TIMED_SAMPLES);
+  const answering = isUsed("answers") ? await timeAnswers(plan, engine, pieces, samples, masks) : undefined;
+  const texts = async (part: readonly PlannedSample[]): Promise<ContinuedPrompt[]> =>
+    needs[part[0]?.part ?? "selection"].likelihoods ? continuedPrompts(engine, inputs, part) : [];
+  const weighed = { selection: await texts(plan.selection), holdout: await texts(plan.holdout) };
+  const timed = spread(weighed.selection.length > 0 ? weighed.selection : weighed.holdout, TIMED_SAMPLES);
+  const weighing = isUsed("likelihoods") ? await timeWeighing(plan, engine, pieces, timed, masks) : undefined;
   // Which one is chosen is not known: the middle one stands for it.
   const confirmed = [plan.base, tried[Math.floor(tried.length / 2)] ?? plan.full, plan.full].slice(0, confirming);
-  const answers = tried.length * plan.selection.length + confirming * plan.holdout.length;
+  const parts = [
+    { name: "selection", samples: plan.selection, candidates: tried },
+    { name: "holdout", samples: plan.holdout, candidates: confirmed },
+  ] as const;
+  const cost = { answers: 0, weighed: 0, prefillTokens: 0, seconds: startSeconds };
+  for (const { name, samples: own, candidates } of parts) {
+    const add = (pace: Pace, items: number, tokens: number): void => {
+      cost.prefillTokens += candidates.length * tokens;
+      cost.seconds +=
+        pace.secondsPerPassToken * passesOf(plan, candidates) * tokens +
+        pace.secondsPerAnswer * candidates.length * items;
+    };
+    if (answering && needs[name].answers) {
+      cost.answers += candidates.length * own.length;
+      add(answering, own.length, promptTokens(own));
+    }
+    if (weighing && needs[name].likelihoods) {
+      cost.weighed += candidates.length * weighed[name].length;
+      add(weighing, weighed[name].length, textTokens(weighed[name]));
+    }
+  }
   return {
     candidates: plan.candidates.length,
-    answers,
-    prefillTokens: tried.length * count(plan.selection) + confirming * count(plan.holdout),
-    decodeTokensAtMost: answers * maxTokens,
-    seconds: startSeconds + seconds(plan.selection, tried) + (confirming > 0 ? seconds(plan.holdout, confirmed) : 0),
+    ...cost,
+    decodeTokensAtMost: cost.answers * maxTokens,
     cacheBytes: contextBytes(model, context),
   };
+}
+
+async function timeWeighing(
+  plan: SweepPlan,
+  engine: Engine,
+  pieces: readonly Piece[],
+  prompts: readonly ContinuedPrompt[],
+  masks: readonly Candidate[],
+): Promise<Pace> {
+  const weigh = weigherOf({ plan, engine, pieces }, masks, weighingContext(plan, prompts));
+  // The first call pays for pages of the model that are not in memory yet.
+  await weigh(prompts.slice(0, 1));
+  const started = performance.now();
+  await weigh(prompts);
+  const seconds = (performance.now() - started) / 1000;
+  return { secondsPerPassToken: seconds / (passesOf(plan, masks) * textTokens(prompts)), secondsPerAnswer: 0 };
 }
 
 async function timeAnswers(
@@ -64,7 +116,7 @@ async function timeAnswers(
   pieces: readonly Piece[],
   samples: readonly PlannedSample[],
   masks: readonly Candidate[],
-): Promise<{ readonly secondsPerPassToken: number; readonly secondsPerAnswer: number }> {
+): Promise<Pace> {
   const { sequences } = plan.generation.context;
   const prompts = samples.map(({ prompt }) => prompt);
   const first = prompts.slice(0, 1);
@@ -91,7 +143,7 @@ async function timeAnswers(
   const elapsed = performance.now() - started;
   const prefill = answers.reduce((sum, { prefillMs }) => sum + prefillMs, 0);
   return {
-    secondsPerPassToken: prefill / 1000 / (passesOf(plan, masks) * count(samples)),
+    secondsPerPassToken: prefill / 1000 / (passesOf(plan, masks) * promptTokens(samples)),
     secondsPerAnswer: Math.max(0, elapsed - prefill) / 1000 / Math.max(1, answers.length),
   };
 }
@@ -105,8 +157,12 @@ function passesOf(plan: SweepPlan, candidates: readonly Candidate[]): number {
   return 1 + base + inner.reduce((sum, { number: boundary }) => sum + (layerCount - boundary) / layerCount, 0);
 }
 
-function count(samples: readonly PlannedSample[]): number {
+function promptTokens(samples: readonly PlannedSample[]): number {
   return samples.reduce((sum, { prompt }) => sum + prompt.tokens.length, 0);
+}
+
+function textTokens(prompts: readonly ContinuedPrompt[]): number {
+  return prompts.reduce((sum, { tokens, continuation }) => sum + tokens.length + continuation.length, 0);
 }
 
 /** So many items at even distances, the first and the last among them. */

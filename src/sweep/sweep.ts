@@ -80,6 +80,7 @@ export async function planOnly(
       const startSeconds = (performance.now() - started) / 1000;
       const cost = await estimateCost(plan, engine, pieces, {
         model: inputs.model,
+        inputs,
         tried: answering,
         confirming: answeringCandidates(plan, tried).holdout,
         startSeconds,

@@ -2,6 +2,7 @@ import { at, defined } from "../assert.js";
 import { maskKey, type Candidate } from "../adapter/mask.js";
 import { piecesOf } from "../adapter/pieces.js";
 import type { Likelihood } from "../engine/engine.js";
+import type { ContextShape } from "../engine/layer-passes.js";
 import { UsageError } from "../errors.js";
 import type { JournalledAnswers, JournalRow } from "../run/journal.js";
 import { doAll, mustGet, type Evaluation } from "./evaluation.js";
@@ -59,6 +60,37 @@ export async function weighReferences(
   return weighed.map(({ candidate, keys }) => ({ candidate, rows: keys.map((key) => mustGet(journal, key)) }));
 }
 
+/** Is told of a likelihood as soon as it is known. @param candidate its place. */
+export type OnLikelihood = (candidate: number, likelihood: Likelihood) => void;
+
+/**
+ * Weighs continuations under some candidates, all at once where they share layers, else one after the other.
+ * @returns what does it; it tells of each likelihood with the place of its candidate.
+ */
+export function weigherOf(
+  { plan, engine, pieces }: Pick<Evaluation, "plan" | "engine" | "pieces">,
+  candidates: readonly Candidate[],
+  context: ContextShape,
+  isShared = sharesLayers(plan, candidates),
+): (prompts: readonly ContinuedPrompt[], onLikelihood?: OnLikelihood) => Promise<void> {
+  return async (prompts, onLikelihood = () => undefined) => {
+    if (isShared) {
+      const masks = sharedMasks(plan, candidates, pieces);
+      await engine.logLikelihoodsShared({ context, prompts, ...masks }, ({ boundary, likelihood }) => {
+        onLikelihood(
+          masks.boundaries.findIndex((one) => one.boundary === boundary),
+          likelihood,
+        );
+      });
+      return;
+    }
+    for (const [place, { mask }] of candidates.entries()) {
+      const found = await engine.logLikelihoods({ context, prompts, pieces: piecesOf(mask, pieces) });
+      for (const likelihood of found) onLikelihood(place, likelihood);
+    }
+  };
+}
+
 class Weigher {
   constructor(
     private readonly evaluation: Evaluation,
@@ -68,38 +100,21 @@ class Weigher {
 
   /** Weighs what is missing of some prompts under some candidates: several share the layers below their boundaries. */
   async weigh(group: readonly WeighedCandidate[], start: number): Promise<void> {
-    const { plan, engine, pieces, journal } = this.evaluation;
+    const { plan, journal } = this.evaluation;
     const places = this.prompts.slice(start, start + AT_ONCE).map((_, i) => start + i);
     const isMissing = ({ keys }: WeighedCandidate, place: number): boolean => !journal.get(at(keys, place));
     const open = group.filter((one) => places.some((place) => isMissing(one, place)));
     const missing = places.filter((place) => open.some((one) => isMissing(one, place)));
-    const [first] = open;
-    if (!first) return;
-    const request = {
-      context: weighingContext(plan, this.prompts),
-      prompts: missing.map((place) => at(this.prompts, place)),
-    };
+    if (open.length === 0) return;
     const writes: Promise<void>[] = [];
-    const take = (one: WeighedCandidate, likelihood: Likelihood): void => {
-      writes.push(this.take(one, places, likelihood));
-    };
-    if (group.length === 1) {
-      const found = await engine.logLikelihoods({
-        ...request,
-        pieces: piecesOf(first.candidate.mask, pieces),
-      });
-      for (const likelihood of found) take(first, likelihood);
-    } else {
-      const masks = sharedMasks(
-        plan,
-        open.map(({ candidate }) => candidate),
-        pieces,
-      );
-      await engine.logLikelihoodsShared({ ...request, ...masks }, ({ boundary, likelihood }) => {
-        const place = masks.boundaries.findIndex((one) => one.boundary === boundary);
-        take(at(open, place), likelihood);
-      });
-    }
+    const candidates = open.map(({ candidate }) => candidate);
+    const weigh = weigherOf(this.evaluation, candidates, weighingContext(plan, this.prompts), group.length > 1);
+    await weigh(
+      missing.map((place) => at(this.prompts, place)),
+      (candidate, likelihood) => {
+        writes.push(this.take(at(open, candidate), places, likelihood));
+      },
+    );
     await Promise.all(writes);
   }
 

@@ -7,6 +7,7 @@ import { engineInfo, inputsWith, planWith } from "../support/planned-sweep.js";
 const cost: CostEstimate = {
   candidates: 5,
   answers: 39,
+  weighed: 0,
   prefillTokens: 120,
   decodeTokensAtMost: 312,
   seconds: 61.2,
@@ -54,7 +55,7 @@ describe("the report of a plan", () => {
       "engine    llama.cpp b1, cpu, 1 thread",
       "shortcuts none is tried here",
       "cost      39 answers, 120 prompt tokens, at most 312 generated; key/value cache 12 MB",
-      "time      about 62 s, from a few answers under three of the masks",
+      "time      about 62 s, from a few samples under three of the masks",
       "note      There is no holdout.",
     ]);
     const idle = { module: "attn_q_a", modules: 2, of: 2, layers: [0, 1], cause: "not-applied" } as const;

@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { RunFolderError, UsageError } from "../../src/errors.js";
+import { requestFormatter } from "../../src/server/conversation.js";
 import { openServedModel } from "../../src/server/served-model.js";
 import { parseConfig } from "../../src/sweep/config.js";
 import { sweep } from "../../src/sweep/sweep.js";
@@ -104,5 +105,22 @@ describe("a server over a finished sweep", () => {
     );
     await failureOf(RunFolderError, () => openServedModel({ run: folder.path }));
     await failureOf(UsageError, () => openServedModel({ model: fixture.model }));
+  });
+
+  it("asks under the chat template of the run, or the one that is named, and ends its answers", async () => {
+    const out = join(folder.path, "alpaca");
+    const { model, adapter, data } = fixture;
+    const fixed = { gpu: "off", threads: 1, maxTokens: 2, metric: "contains-plain", boundaries: "0,full" };
+    await sweep(parseConfig({ model, adapter, data, out, ...fixed, chatTemplate: "alpaca" }));
+    const templates = [{ run: out }, { run: out, chatTemplate: "chatml" }, { run }].map(async (source) => {
+      const served = await openServedModel(source);
+      await served.close();
+      const text = requestFormatter(served.model)?.([{ role: "user", content: "Hi" }]);
+      return [text?.includes("### Instruction:"), text?.includes("<|im_start|>"), served.stop];
+    });
+    const [ofRun, named, own] = await Promise.all(templates);
+    expect(ofRun).toEqual([true, false, ["### Instruction:"]]);
+    expect(named).toEqual([false, true, ["<|im_end|>"]]);
+    expect(own?.[2]).toEqual([]);
   });
 });

@@ -129,7 +129,7 @@ describe("the official client", () => {
     ).json()) as OpenAI.ChatCompletion;
     expect(answer.usage?.completion_tokens).toBe(5);
     const text =
-      "<|im_start|>system\nBe short.<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nhello<|im_end|>\n<|im_start|>user\nand?<|im_end|>\n<|im_start|>assistant\n";
+      "<|im_start|>system\nBe short.<|im_end|>\n<|im_start|>user\nh\ni<|im_end|>\n<|im_start|>assistant\nhello<|im_end|>\n<|im_start|>user\nand?<|im_end|>\n<|im_start|>assistant\n";
     const plain = await tiny.main.client.completions.create({ model: "base", prompt: text, max_tokens: 5 });
     expect(answer.choices[0]?.message.content).toBe(plain.choices[0]?.text);
   });

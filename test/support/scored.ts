@@ -32,6 +32,7 @@ export function scoredAt(boundary: number, perSample: Readonly<Record<string, re
   const count = Object.values(perSample)[0]?.length ?? 0;
   return {
     candidate: candidateAt(boundary),
+    samples: count,
     scores: new Map(entries),
     groups: new Map(),
     answers: { count, meanTokens: 2, cutAtLimit: 0, empty: 0, looping: 0 },

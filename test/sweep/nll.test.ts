@@ -101,7 +101,11 @@ describe("a sweep by nll", () => {
     const error = await failureOf(UsageError, () => rescore(at("weighed"), { metric: "f1" }));
     expect(error.message).toContain("there is no score of f1");
     const texts = [sweepReport(weighed), reportMarkdown(await loadReport(at("weighed")))];
-    for (const text of texts) expect(text).toContain("-NLL");
+    for (const text of texts) {
+      expect(text).toContain("-NLL");
+      expect(text).not.toContain("tokens/answer");
+      expect(text).toContain(`${weighed.data.holdout.length} holdout samples`);
+    }
     expect(await readFile(join(at("weighed"), "report.html"), "utf8").catch(() => "-NLL")).toContain("-NLL");
   });
 
@@ -127,6 +131,12 @@ describe("a sweep by nll", () => {
     const raced = await run("raced", { metric: "nll", race: true, rule: "best" });
     const best = await rescore(at("weighed"), { rule: "best" });
     expect(raced.choice.boundary).toBe(best.choice.boundary);
+    // A likelihood is the same in whatever company it was weighed.
+    const whole = await run("raced", { metric: "nll", rule: "best" });
+    expect(whole.timings.answersReused).toBe(raced.timings.answersGenerated);
+    const scores = ({ candidates }: SweepResult): unknown =>
+      candidates.map(({ selection }) => selection?.scores["nll"]);
+    expect(scores(whole)).toEqual(scores(best));
     expect((await run("folds", { metric: "nll", folds: 3 })).confirmation.part).toBe("folds");
     const both = await run("both", { metrics: "f1,nll", metric: "f1", holdout: 0 });
     expect(Object.keys(both.candidates[0]?.selection?.scores ?? {}).sort()).toEqual(["f1", "nll"]);

@@ -3,7 +3,7 @@ import { candidateCell, candidateText, subjectOf } from "../subject.js";
 import { points } from "../../choice/format-points.js";
 import type { SweepResult } from "../../run/result.js";
 import { endsOf, type ResultCandidate } from "../ends.js";
-import { labelOf, metricsOf, range, shortBytes, thousands } from "../figures.js";
+import { answerLength, hasAnswers, labelOf, metricsOf, range, shortBytes, thousands } from "../figures.js";
 import { leftOut, selectionTitle, type LeftOut } from "../left-out.js";
 import { chartImage } from "./chart.js";
 import { curveOption, type Curve, type CurvePlot, type Level, type PlotPoint } from "./curve-plot.js";
@@ -201,7 +201,9 @@ function boundaryTable(result: SweepResult): Html {
       head: labelOf(result, metric),
       cell: ({ selection }) => scoreCell(selection?.scores[metric]),
     })),
-    { head: "Tokens/answer", cell: ({ selection }) => selection?.answers.meanTokens.toFixed(1) },
+    ...(hasAnswers(result)
+      ? [{ head: "Tokens/answer", cell: ({ selection }: ResultCandidate) => selection && answerLength(selection) }]
+      : []),
     { head: "Prefill tok/s", cell: (candidate) => textOf(speedOf(candidate)?.prefillTokensPerSecond) },
     { head: "Decode tok/s", cell: (candidate) => textOf(speedOf(candidate)?.decodeTokensPerSecond) },
     { head: "Adapter bytes", cell: ({ bytes }) => thousands(bytes) },

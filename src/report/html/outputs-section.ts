@@ -30,13 +30,14 @@ function factTables(result: SweepResult): Content {
       const answers = candidate[part]?.answers;
       const end = ends.get(candidate);
       const name = `${candidateText(candidate)}${end ? ` ${end.role}` : ""}, ${part}`;
-      return answers ? [{ name, answers, isEnd: end !== undefined, isChosen: end?.isChosen ?? false }] : [];
+      const isGenerated = answers !== undefined && answers.count > 0;
+      return isGenerated ? [{ name, answers, isEnd: end !== undefined, isChosen: end?.isChosen ?? false }] : [];
     }),
   );
   const shown = rows.filter(({ isEnd }) => isEnd);
   const rest = rows.filter(({ isEnd }) => !isEnd);
   return [
-    factTable("Length and faults", shown, subject),
+    shown.length > 0 && factTable("Length and faults", shown, subject),
     rest.length > 0 &&
       markup`<details><summary>${counted(rest.length, `other ${subject.one}`, `other ${subject.several}`)}</summary>
 ${factTable(`Length and faults at the other ${subject.several}`, rest, subject)}</details>

@@ -83,8 +83,8 @@ export function callsOf({ tool_calls: calls }: ChatMessage): readonly Readonly<R
 function textOf(place: Place, said: unknown, number: number): string {
   if (typeof said === "string") return said;
   const parts: readonly unknown[] = Array.isArray(said) ? said : [said];
-  return parts
-    .map((part) => {
+  return joinedTexts(
+    parts.map((part) => {
       if (typeof part === "string") return part;
       if (isRecord(part) && typeof part["text"] === "string") return part["text"];
       const type = isRecord(part) && typeof part["type"] === "string" ? part["type"].replace(/_url$/, "") : undefined;
@@ -96,8 +96,13 @@ function textOf(place: Place, said: unknown, number: number): string {
         actual: shown(part),
         expected: "text: boundary reads no images, sounds or files",
       });
-    })
-    .join("\n");
+    }),
+  );
+}
+
+/** The parts of a message as its text. Source: llama.cpp's common/chat.cpp, which puts line breaks between them. */
+export function joinedTexts(parts: readonly string[]): string {
+  return parts.join("\n");
 }
 
 /** The call in a turn of ShareGPT's `function_call`: `{"name": ..., "arguments": ...}` as a text. */

@@ -1,3 +1,4 @@
+import { at } from "../../assert.js";
 import { maskKey, type Candidate } from "../../adapter/mask.js";
 import type { Piece } from "../../adapter/pieces.js";
 import type { SweepResult } from "../../run/result.js";
@@ -37,15 +38,12 @@ export async function screen(input: ScreenInput, candidates: readonly Candidate[
     });
   }
   const all = distinct([...candidates, plan.base, plan.full]);
-  const measured: ScreenedCandidate[] = [];
-  for (const candidate of all) {
-    const likelihoods = await weigher.logLikelihoods(candidate.mask, candidate.name, pieces);
-    measured.push({
-      boundary: candidate.number,
-      isEnd: isSame(candidate, plan.base) || isSame(candidate, plan.full),
-      probabilities: likelihoods.map(({ logProbability, tokens }) => Math.exp(logProbability / tokens)),
-    });
-  }
+  const likelihoods = await weigher.ofCandidates(all, pieces);
+  const measured = all.map((candidate, i): ScreenedCandidate => ({
+    boundary: candidate.number,
+    isEnd: isSame(candidate, plan.base) || isSame(candidate, plan.full),
+    probabilities: at(likelihoods, i).map(({ logProbability, tokens }) => Math.exp(logProbability / tokens)),
+  }));
   return { ...screenOf(measured), samples: weigher.samples, layerTokens: all.length * weigher.layerTokens };
 }
 

@@ -269,6 +269,12 @@ function notesOf(
       `The model has no chat template: prompts go in as they are, and an answer ends at its first line break.`,
     );
   }
+  const withTools = samples.filter(({ sample: { prompt } }) => prompt?.kind === "messages" && prompt.tools).length;
+  if (withTools > 0 && chatTemplate?.includes("tools") === false) {
+    notes.push(
+      `The chat template writes no tools, and ${withTools} conversations list some: the model is asked without them. --chat-template names the one that the adapter was trained on.`,
+    );
+  }
   const unanswerable = samples.filter(({ sample }) =>
     sample.references.every((reference) => reference.trim() === ""),
   ).length;

@@ -1,4 +1,5 @@
-import { maskKey, type Mask } from "../../adapter/mask.js";
+import { at, defined } from "../../assert.js";
+import { maskKey, type Candidate, type Mask } from "../../adapter/mask.js";
 import { piecesOf, type Piece } from "../../adapter/pieces.js";
 import type { Engine, Likelihood } from "../../engine/engine.js";
 import type { ContextShape } from "../../engine/layer-passes.js";
@@ -8,6 +9,7 @@ import { continuedPrompts, weighingContext, type ContinuedPrompt } from "./conti
 import type { SweepInputs } from "../inputs/inputs.js";
 import type { LikelihoodFile } from "../../run/likelihood-file.js";
 import { hash, type SweepPlan } from "../plan.js";
+import { weigherOf, type OnLikelihood } from "../weigh-references.js";
 
 /** What weighing references takes. */
 export interface ReferenceScorerInput {
@@ -59,26 +61,40 @@ export class ReferenceScorer {
    * @throws InterruptedError when the signal fired; whatever the engine throws.
    */
   async logLikelihoods(mask: Mask, name: string, pieces: readonly Piece[]): Promise<Likelihood[]> {
-    const { plan, engine, file, signal } = this.input;
+    const { engine } = this.input;
+    const [only] = await this.weighed([{ mask, name }], async (prompts, onLikelihood) => {
+      const request = { pieces: piecesOf(mask, pieces), context: this.context, prompts };
+      for (const likelihood of await engine.logLikelihoods(request)) onLikelihood(0, likelihood);
+    });
+    return defined(only, "the likelihoods of a mask");
+  }
+
+  /** Of each candidate, in the order of the samples; what they share is computed once. Throws as {@link logLikelihoods}. */
+  async ofCandidates(candidates: readonly Candidate[], pieces: readonly Piece[]): Promise<Likelihood[][]> {
+    return this.weighed(candidates, weigherOf({ ...this.input, pieces }, candidates, this.context));
+  }
+
+  private async weighed(
+    masks: readonly Pick<Candidate, "mask" | "name">[],
+    weigh: (prompts: readonly ContinuedPrompt[], onLikelihood: OnLikelihood) => Promise<void>,
+  ): Promise<Likelihood[][]> {
+    const { plan, file, signal } = this.input;
+    const keys = masks.map(({ mask }) =>
+      this.prompts.map(({ tokens, continuation }) => hash([plan.likelihoodKey, maskKey(mask), tokens, continuation])),
+    );
+    const missing = this.prompts.filter((_, place) => keys.some((own) => file.get(at(own, place)) === undefined));
+    const places = new Map(this.prompts.map(({ id }, place) => [id, place]));
+    const writes: Promise<void>[] = [];
     if (signal?.aborted) throw new InterruptedError({ what: "stopped" });
-    const keys = this.prompts.map(({ tokens, continuation }) =>
-      hash([plan.likelihoodKey, maskKey(mask), tokens, continuation]),
-    );
-    const known = keys.map((key) => file.get(key));
-    const missing = this.prompts.filter((_, i) => known[i] === undefined);
-    const request = { pieces: piecesOf(mask, pieces), context: this.context, prompts: missing };
-    const found = missing.length === 0 ? [] : await engine.logLikelihoods(request);
-    const byId = new Map(found.map((likelihood) => [likelihood.id, likelihood]));
-    const all = this.prompts.map(
-      ({ id }, i) => known[i] ?? byId.get(id) ?? { id, logProbability: Number.NaN, tokens: 1 },
-    );
-    await file.add(
-      all.flatMap(({ id, logProbability, tokens }, i) => {
-        const key = keys[i];
-        return known[i] === undefined && key !== undefined ? [{ key, mask: name, id, logProbability, tokens }] : [];
-      }),
-    );
-    return all;
+    if (missing.length > 0) {
+      await weigh(missing, (mask, { id, logProbability, tokens }) => {
+        const key = at(at(keys, mask), defined(places.get(id), "the place of a weighed reference"));
+        if (file.get(key) !== undefined) return;
+        writes.push(file.add([{ key, mask: at(masks, mask).name, id, logProbability, tokens }]));
+      });
+    }
+    await Promise.all(writes);
+    return keys.map((own) => own.map((key) => defined(file.get(key), "a likelihood")));
   }
 
   /** Mean over the samples of the negative log-likelihood of a reference's token, in nats. Throws as {@link logLikelihoods}. */
