@@ -1,12 +1,13 @@
+import { placeOfPath } from "./peft-places.js";
+import type { RowOrder } from "./row-order.js";
+
 /** How the modules of one architecture are called on both sides, and what the upstream converter does to the base's rows. */
 export interface ArchitectureNames {
   /** Name of the module in a decoder block on the Hugging Face side (behind `layers.N.`) to its GGUF name (behind `blk.N.`). */
   readonly modules: Readonly<Record<string, string>>;
-  /**
-   * Whether the converter reorders the rows of q and k from the "half" to the "interleaved" rotary layout, so that B of an adapter
-   * must follow. Source: llama.cpp conversion/llama.py, LlamaModel.permute.
-   */
-  readonly permutesQk: boolean;
+  /** GGUF names of modules whose rows are reordered, and of those whose columns are. */
+  readonly rows: Readonly<Record<string, RowOrder>>;
+  readonly columns: Readonly<Record<string, RowOrder>>;
   /** Path of the token embedding and of the head on the Hugging Face side. */
   readonly embedding: string;
   readonly head: string;
@@ -20,44 +21,173 @@ const attention = {
   "self_attn.o_proj": "attn_output",
 } as const;
 
-const gatedFeedForward = {
-  "mlp.gate_proj": "ffn_gate",
-  "mlp.up_proj": "ffn_up",
-  "mlp.down_proj": "ffn_down",
+const mlp = (name: string): Record<string, string> => ({
+  [`${name}.gate_proj`]: "ffn_gate",
+  [`${name}.up_proj`]: "ffn_up",
+  [`${name}.down_proj`]: "ffn_down",
+});
+
+/** Experts that every token goes through. */
+const shared = (name: string): Record<string, string> => ({
+  [`${name}.gate_proj`]: "ffn_gate_shexp",
+  [`${name}.up_proj`]: "ffn_up_shexp",
+  [`${name}.down_proj`]: "ffn_down_shexp",
+});
+
+const common = {
+  embedding: "model.embed_tokens",
+  head: "lm_head",
+  layers: "model.layers",
+  rows: {},
+  columns: {},
+} as const;
+const rotary = { attn_q: "rotary", attn_k: "rotary" } as const;
+const names = (...modules: Readonly<Record<string, string>>[]): ArchitectureNames => ({
+  ...common,
+  modules: Object.assign({}, ...modules) as Record<string, string>,
+});
+
+const visionText = { embedding: "model.language_model.embed_tokens", layers: "model.language_model.layers" } as const;
+const plain = names(attention, mlp("mlp"));
+const fusedGate = names(attention, { "mlp.gate_up_proj": "ffn_up", "mlp.down_proj": "ffn_down" });
+const denseAndShared = names(attention, mlp("mlp"), shared("mlp.shared_experts"));
+const shortConvolution = {
+  "self_attn.q_proj": "attn_q",
+  "self_attn.k_proj": "attn_k",
+  "self_attn.v_proj": "attn_v",
+  "self_attn.out_proj": "attn_output",
+  "conv.in_proj": "shortconv.in_proj",
+  "conv.out_proj": "shortconv.out_proj",
+  "feed_forward.w1": "ffn_gate",
+  "feed_forward.w3": "ffn_up",
+  "feed_forward.w2": "ffn_down",
+} as const;
+const stateSpace = (name: string): Record<string, string> => ({
+  [`${name}.in_proj`]: "ssm_in",
+  [`${name}.out_proj`]: "ssm_out",
+});
+const selective = (name: string): Record<string, string> => ({ ...stateSpace(name), [`${name}.x_proj`]: "ssm_x" });
+const fusedAttention = (name: string): Record<string, string> => ({
+  [`${name}.query_key_value`]: "attn_qkv",
+  [`${name}.dense`]: "attn_output",
+  "mlp.dense_h_to_4h": "ffn_up",
+  "mlp.dense_4h_to_h": "ffn_down",
+});
+const byGroup = { attn_qkv: "qkv-by-group" } as const;
+const transformer = { embedding: "transformer.word_embeddings", head: "lm_head", layers: "transformer.h" } as const;
+const backbone = { embedding: "backbone.embeddings", layers: "backbone.layers" } as const;
+const latent = {
+  "self_attn.q_proj": "attn_q",
+  "self_attn.q_a_proj": "attn_q_a",
+  "self_attn.q_b_proj": "attn_q_b",
+  "self_attn.kv_a_proj_with_mqa": "attn_kv_a_mqa",
+  "self_attn.o_proj": "attn_output",
 } as const;
 
-const common = { embedding: "model.embed_tokens", head: "lm_head", layers: "model.layers" } as const;
-const plain = { modules: { ...attention, ...gatedFeedForward }, permutesQk: false, ...common } as const;
+/** Linear attention of Qwen3.5. */
+const deltaNet = {
+  "linear_attn.in_proj_qkv": "attn_qkv",
+  "linear_attn.in_proj_z": "attn_gate",
+  "linear_attn.in_proj_a": "ssm_alpha",
+  "linear_attn.in_proj_b": "ssm_beta",
+  "linear_attn.out_proj": "ssm_out",
+} as const;
+const valueHeads = {
+  rows: { attn_qkv: "qkv-by-value-heads", attn_gate: "value-heads", ssm_alpha: "value-heads", ssm_beta: "value-heads" },
+  columns: { ssm_out: "value-heads" },
+} as const;
 
-/** By the name in `general.architecture`. mistral and SmolLM2 are `llama`. Source: gguf-py tensor_mapping.py and conversion/. */
+/**
+ * By the name in `general.architecture`. mistral, mixtral and SmolLM2 are `llama`, olmo3 is `olmo2`, phi-4-mini is `phi3`. Each record is held by a
+ * fixture of test/oracle. Source: gguf-py tensor_mapping.py, conversion/, and the modules of transformers.
+ */
 const architectures: Readonly<Record<string, ArchitectureNames>> = {
-  llama: { ...plain, permutesQk: true },
-  qwen2: plain,
-  qwen3: plain,
+  apertus: plain,
+  arcee: { ...plain, rows: rotary },
+  bloom: { ...names(fusedAttention("self_attention")), ...transformer, rows: byGroup },
+  chatglm: fusedGate,
+  cohere2: plain,
+  "command-r": plain,
+  deepseek2: names(latent, mlp("mlp"), shared("mlp.shared_experts")),
+  dots1: denseAndShared,
+  ernie4_5: plain,
+  "ernie4_5-moe": denseAndShared,
+  exaone4: plain,
+  falcon: { ...names(fusedAttention("self_attention")), ...transformer, rows: byGroup },
+  "falcon-h1": names(attention, mlp("feed_forward"), stateSpace("mamba")),
+  gemma: plain,
   gemma2: plain,
   gemma3: plain,
-  phi3: {
-    modules: {
-      "self_attn.qkv_proj": "attn_qkv",
-      "self_attn.o_proj": "attn_output",
-      "mlp.gate_up_proj": "ffn_up",
-      "mlp.down_proj": "ffn_down",
-    },
-    permutesQk: false,
-    ...common,
+  gemma3n: plain,
+  gemma4: plain,
+  glm4: fusedGate,
+  glm4moe: denseAndShared,
+  gpt2: {
+    ...names({
+      "attn.c_attn": "attn_qkv",
+      "attn.c_proj": "attn_output",
+      "mlp.c_fc": "ffn_up",
+      "mlp.c_proj": "ffn_down",
+    }),
+    ...transformer,
+    embedding: "transformer.wte",
   },
-  phi2: {
-    modules: {
-      "self_attn.q_proj": "attn_q",
-      "self_attn.k_proj": "attn_k",
-      "self_attn.v_proj": "attn_v",
-      "self_attn.dense": "attn_output",
-      "mlp.fc1": "ffn_up",
-      "mlp.fc2": "ffn_down",
-    },
-    permutesQk: false,
-    ...common,
+  gptneox: {
+    ...names(fusedAttention("attention")),
+    rows: byGroup,
+    embedding: "gpt_neox.embed_in",
+    head: "embed_out",
+    layers: "gpt_neox.layers",
   },
+  "gpt-oss": names(attention),
+  granite: { ...plain, rows: rotary },
+  granitehybrid: { ...names(attention, stateSpace("mamba"), { "shared_mlp.output_linear": "ffn_down" }), rows: rotary },
+  granitemoe: { ...names(attention), rows: rotary },
+  "hunyuan-dense": plain,
+  jais2: plain,
+  jamba: names(attention, mlp("feed_forward"), selective("mamba")),
+  lfm2: names(shortConvolution),
+  lfm2moe: names(shortConvolution),
+  llama: { ...plain, rows: rotary },
+  llama4: names(attention, mlp("feed_forward"), shared("feed_forward.shared_expert")),
+  mamba: { ...names(selective("mixer")), ...backbone },
+  mamba2: { ...names(stateSpace("mixer")), ...backbone },
+  mistral3: { ...plain, rows: rotary },
+  nemotron: plain,
+  olmo: { ...plain, rows: rotary },
+  olmo2: plain,
+  olmoe: names(attention),
+  phi2: names({
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.dense": "attn_output",
+    "mlp.fc1": "ffn_up",
+    "mlp.fc2": "ffn_down",
+  }),
+  phi3: names({
+    "self_attn.qkv_proj": "attn_qkv",
+    "self_attn.o_proj": "attn_output",
+    "mlp.gate_up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+  }),
+  qwen2: plain,
+  qwen2vl: { ...plain, ...visionText },
+  qwen2moe: names(attention, mlp("mlp"), shared("mlp.shared_expert")),
+  qwen3: plain,
+  qwen35: { ...names(attention, mlp("mlp"), deltaNet), ...valueHeads },
+  qwen35moe: { ...names(attention, shared("mlp.shared_expert"), deltaNet), ...valueHeads },
+  // Its fused in_proj_qkvz is two tensors here.
+  qwen3next: names(attention, mlp("mlp"), shared("mlp.shared_expert"), {
+    "linear_attn.in_proj_ba": "ssm_ba",
+    "linear_attn.out_proj": "ssm_out",
+  }),
+  qwen3moe: plain,
+  qwen3vl: { ...plain, ...visionText },
+  seed_oss: plain,
+  smollm3: { ...plain, rows: rotary },
+  stablelm: plain,
+  starcoder2: names(attention, { "mlp.c_fc": "ffn_up", "mlp.c_proj": "ffn_down" }),
 };
 
 /** Architectures whose adapters can be converted, sorted. */
@@ -66,4 +196,10 @@ export const knownArchitectures: readonly string[] = Object.keys(architectures).
 /** Names of an architecture, or undefined when it is not one of {@link knownArchitectures}. */
 export function architectureNames(architecture: string): ArchitectureNames | undefined {
   return architectures[architecture];
+}
+
+/** The list of blocks of an architecture, as {@link placeOfPath} tells it. */
+export function blockList({ layers }: ArchitectureNames): string | undefined {
+  const place = placeOfPath(`${layers}.0.module`);
+  return place.kind === "block" ? place.list : undefined;
 }

@@ -9,7 +9,7 @@ import { architectureNames, knownArchitectures, type ArchitectureNames } from ".
 import type { BaseModel } from "./base-model.js";
 import { LAYERS_KEY } from "./layer-count.js";
 import { peftTargets } from "./peft-targets.js";
-import { separateRows } from "./rotary-rows.js";
+import { inverseOrder, reorderColumns, reorderRows, rowOrder, type RowOrder } from "./row-order.js";
 import { transposed } from "./transpose.js";
 import { peftTensorName, shortName } from "./peft-names.js";
 import { TYPES_FROM_GGUF, writePeftFolder } from "./write-peft.js";
@@ -38,7 +38,7 @@ export async function writeGgufAsPeft(
   const source = await FileSource.open(adapter.path);
   try {
     const tensors = placed.flatMap(({ module, modulePath }) =>
-      pair(module, modulePath, heads(module, names, base), source),
+      pair(module, modulePath, ordersOf(module, names, base), source),
     );
     await writePeftFolder(folder, peftConfig(adapter, base, placed), tensors, { metadata, overwrite });
   } finally {
@@ -46,9 +46,17 @@ export async function writeGgufAsPeft(
   }
 }
 
-function heads({ module }: AdapterModule, { permutesQk }: ArchitectureNames, base: BaseModel): number | undefined {
-  if (!permutesQk) return undefined;
-  return module === "attn_q" ? base.headCount : module === "attn_k" ? base.keyValueHeadCount : undefined;
+/** How rows of B and columns of A go back; undefined where both sides have the same. */
+interface Orders {
+  readonly rows: Uint32Array | undefined;
+  readonly columns: Uint32Array | undefined;
+}
+
+function ordersOf(module: AdapterModule, names: ArchitectureNames, base: BaseModel): Orders {
+  const { inputs, outputs } = updateShape(module);
+  const back = (order: RowOrder | undefined, count: number): Uint32Array | undefined =>
+    order === undefined ? undefined : inverseOrder(rowOrder(order, module.module, count, base));
+  return { rows: back(names.rows[module.module], outputs), columns: back(names.columns[module.module], inputs) };
 }
 
 function peftPath(path: string, { place, layer, module, name }: AdapterModule, names: ArchitectureNames): string {
@@ -66,7 +74,7 @@ function peftPath(path: string, { place, layer, module, name }: AdapterModule, n
 function pair(
   module: AdapterModule,
   modulePath: string,
-  permutedHeads: number | undefined,
+  { rows, columns }: Orders,
   source: FileSource,
 ): SafetensorsTensorToWrite[] {
   const { a, b, rank, place } = module;
@@ -100,6 +108,7 @@ function pair(
       byteLength: rank * inputs * bytesOf(dtypeOf(a)),
       data: async function* () {
         if (isEmbedding) yield transposed(await read(a), inputs, rank, bytesOf(dtypeOf(a)));
+        else if (columns !== undefined) yield reorderColumns(await read(a), rank, columns);
         else if (isPlain(a)) yield* source.stream(a.offset, a.byteLength);
         else yield await read(a);
       },
@@ -110,7 +119,7 @@ function pair(
       shape: [outputs, rank],
       byteLength: rank * outputs * bytesOf(dtypeOf(b)),
       data: async function* () {
-        if (permutedHeads !== undefined) yield separateRows(await read(b), outputs, permutedHeads);
+        if (rows !== undefined) yield reorderRows(await read(b), rows);
         else if (isPlain(b)) yield* source.stream(b.offset, b.byteLength);
         else yield await read(b);
       },

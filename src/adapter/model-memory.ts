@@ -5,6 +5,9 @@ export interface ModelMemory {
   /** Attention heads, and heads of keys and values (fewer with grouped-query attention); the largest where layers differ, 0 without attention. */
   readonly headCount: number;
   readonly keyValueHeadCount: number;
+  /** Heads of keys and of values of recurrent layers with linear attention; 0 without such layers. */
+  readonly stateKeyHeadCount: number;
+  readonly stateValueHeadCount: number;
   /**
    * Bytes of an F16 key/value cache for one token, all layers; windows of sliding attention are not discounted. 0 for models without attention.
    */
@@ -40,6 +43,8 @@ export function modelMemory(
   return {
     headCount,
     keyValueHeadCount: Math.max(...keyValueHeads),
+    stateKeyHeadCount: number("ssm.group_count"),
+    stateValueHeadCount: number("ssm.time_step_rank"),
     // F16: 2 bytes an element. Source: llama-kv-cache.cpp, n_embd_k_gqa and n_embd_v_gqa of every layer.
     cacheBytesPerToken: 2 * cached * (keyLength + valueLength),
     stateBytesPerSequence: 4 * recurrent * stateElements(number, headCount),

@@ -5,14 +5,14 @@ import type { GgufMetadata, GgufValue } from "../formats/gguf-value.js";
 import { writeGguf, type GgufTensorToWrite } from "../formats/gguf-writer.js";
 import { decodeBF16, decodeF16 } from "../formats/half-floats.js";
 import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
-import { architectureNames, knownArchitectures, type ArchitectureNames } from "./architectures.js";
+import { architectureNames, blockList, knownArchitectures, type ArchitectureNames } from "./architectures.js";
 import type { BaseModel } from "./base-model.js";
 import type { PeftAdapter, PeftModule } from "./load-peft-adapter.js";
 import { placeOfPath } from "./peft-places.js";
 import { hasNonFinite } from "./finite.js";
 import { assertUpdateFits } from "./fit.js";
 import { LAYERS_KEY } from "./layer-count.js";
-import { interleaveRows } from "./rotary-rows.js";
+import { reorderColumns, reorderRows, rowOrder, type RowOrder } from "./row-order.js";
 import { transposed } from "./transpose.js";
 import { TYPES_FROM_GGUF } from "./write-peft.js";
 
@@ -21,8 +21,9 @@ interface Mapped {
   readonly module: PeftModule;
   /** Name of the base tensor. */
   readonly name: string;
-  /** Heads whose rows B follows into the interleaved layout; undefined where the base keeps its order. */
-  readonly permutedHeads: number | undefined;
+  /** The orders into which B follows the base's rows, and A its columns; undefined where the base keeps its own. */
+  readonly rows: Uint32Array | undefined;
+  readonly columns: Uint32Array | undefined;
   /** Factor for B, so that alpha/rank times it is PEFT's scale. 1 leaves B's bytes alone. */
   readonly fold: number;
 }
@@ -82,12 +83,22 @@ function mapModule(
         : "Use the base model that the adapter was trained on.",
     });
   }
-  const isQ = names.permutesQk && name.endsWith(".attn_q.weight");
-  const isK = names.permutesQk && name.endsWith(".attn_k.weight");
+  const [outputs = 0] = module.b.shape;
+  const [, inputs = 0] = module.a.shape;
+  const ggufModule = name.replace(/^blk\.\d+\./, "").replace(/\.weight$/, "");
+  // Of another shape than the model's it may not divide: that is told where the shapes are compared.
+  const shape = base.shapes.get(name);
+  const orderOf = (
+    order: RowOrder | undefined,
+    count: number,
+    expected: number | undefined,
+  ): Uint32Array | undefined =>
+    order === undefined || count !== expected ? undefined : rowOrder(order, ggufModule, count, base);
   return {
     module,
     name,
-    permutedHeads: isQ ? base.headCount : isK ? base.keyValueHeadCount : undefined,
+    rows: orderOf(names.rows[ggufModule], outputs, shape?.[1]),
+    columns: orderOf(names.columns[ggufModule], inputs, shape?.[0]),
     fold: module.scale / (alpha / module.rank),
   };
 }
@@ -130,13 +141,13 @@ export function ggufName(
   if (place === "embedding") return "token_embd.weight";
   if (place === "output") return "output.weight";
   const where = placeOfPath(modulePath);
-  // All known architectures keep their blocks in `model.layers`; other lists belong to other models.
-  const module = where.kind === "block" && where.list === "layers" ? names.modules[where.inBlock] : undefined;
+  // Other lists of blocks belong to other models.
+  const module = where.kind === "block" && where.list === blockList(names) ? names.modules[where.inBlock] : undefined;
   return module === undefined || layer === undefined ? undefined : `blk.${layer}.${module}.weight`;
 }
 
 function moduleTensors(
-  { module, name, permutedHeads, fold }: Mapped,
+  { module, name, rows, columns, fold }: Mapped,
   keepTypes: boolean,
   sourceOf: (path: string) => FileSource,
 ): GgufTensorToWrite[] {
@@ -159,7 +170,9 @@ function moduleTensors(
       data: () =>
         place === "embedding"
           ? whole(bytesOfA, chunksOfA(), (bytes) => transposed(bytes, rank, inputs, typeOfA.blockBytes))
-          : chunksOfA(),
+          : columns === undefined
+            ? chunksOfA()
+            : whole(bytesOfA, chunksOfA(), (bytes) => reorderColumns(bytes, rank, columns)),
     },
     {
       name: `${name}.lora_b`,
@@ -167,9 +180,7 @@ function moduleTensors(
       type: typeOfB,
       byteLength: bytesOfB,
       data: () =>
-        permutedHeads === undefined
-          ? chunksOfB()
-          : whole(bytesOfB, chunksOfB(), (bytes) => interleaveRows(bytes, outputs, permutedHeads)),
+        rows === undefined ? chunksOfB() : whole(bytesOfB, chunksOfB(), (bytes) => reorderRows(bytes, rows)),
     },
   ];
 }

@@ -51,8 +51,9 @@ export function trainingSnippets(target: TrainingTarget): TrainingSnippets {
   };
 }
 
-function yaml({ layers, rank, alpha }: TrainingTarget, paths: readonly string[]): string {
-  const targets = layers.map((layer) => `  ${paths.map((path) => `layers.${layer}.${path}`).join(",")}`);
+function yaml({ architecture, layers, rank, alpha }: TrainingTarget, paths: readonly string[]): string {
+  const list = architectureNames(architecture)?.layers.split(".").at(-1) ?? "layers";
+  const targets = layers.map((layer) => `  ${paths.map((path) => `${list}.${layer}.${path}`).join(",")}`);
   return [
     "finetuning_type: lora",
     `lora_rank: ${rank}`,
@@ -62,7 +63,7 @@ function yaml({ layers, rank, alpha }: TrainingTarget, paths: readonly string[])
   ].join("\n");
 }
 
-/** Paths behind `layers.N.` on the Hugging Face side; undefined where they are not known. */
+/** Paths in a block on the Hugging Face side; undefined where they are not known. */
 function modulePaths({ architecture, modules }: TrainingTarget): string[] | undefined {
   const names = architectureNames(architecture);
   if (!names) return undefined;

@@ -77,6 +77,8 @@ describe("reading a base model", () => {
     const path = await writeModel("heads.gguf", { "llama.attention.head_count_kv": heads });
     expect(await readBaseModel(path)).toMatchObject({
       keyValueHeadCount: 2,
+      stateKeyHeadCount: 0,
+      stateValueHeadCount: 0,
       cacheBytesPerToken: 2 * (1 + 2) * (2 + 2),
       stateBytesPerSequence: 0,
     });

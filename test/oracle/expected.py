@@ -25,8 +25,9 @@ def prompts_of(architecture: Architecture) -> list[list[int]]:
 def site_of(module_path: str) -> Site:
     """`base_model.model.model.layers.2.self_attn.q_proj` -> (2, "q_proj")."""
     parts = module_path.split(".")
-    layer = int(parts[parts.index("layers") + 1]) if "layers" in parts else None
-    return layer, parts[-1]
+    number = next((part for part in parts if part.isdigit()), None)
+    # GPT-2 has two modules of that name in a block.
+    return (None if number is None else int(number)), ".".join(parts[-2:]) if parts[-1] == "c_proj" else parts[-1]
 
 
 def lora_layers(model: PeftModel) -> dict[Site, LoraLayer]:
@@ -105,7 +106,7 @@ class MaskedAdapter:
 def expected_of(architecture: Architecture, folder: Path, name: str) -> dict[str, Any]:
     """The whole of expected.json for one PEFT folder."""
     adapter = MaskedAdapter(architecture, folder)
-    layers = architecture.config.num_hidden_layers
+    layers = architecture.layers
     sites = list(adapter.layers)
     boundaries = [adapter.with_only(_boundary_sites(sites, k, layers)) for k in range(layers + 1)]
     moved = largest_difference(adapter.base, boundaries[-1])
@@ -120,6 +121,7 @@ def expected_of(architecture: Architecture, folder: Path, name: str) -> dict[str
             "logprobs": adapter.with_only(kept),
         }
         for title, kept in _masks(architecture, sites, name).items()
+        if architecture.is_whole
     ]
     return {
         "architecture": architecture.name,

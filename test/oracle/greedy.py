@@ -44,7 +44,7 @@ def greedy_of(architecture: Architecture, name: str) -> dict[str, object]:
     expected = json.loads((folder / "expected.json").read_text())
     source = "plain" if _is_variant(name) else name
     adapter = MaskedAdapter(architecture, FIXTURES / architecture.name / source)
-    layers = architecture.config.num_hidden_layers
+    layers = architecture.layers
     sites = list(adapter.layers)
     prompts = prompts_from(adapter.prompts)
     if adapter.with_only(sites) != expected["boundaries"][-1]:

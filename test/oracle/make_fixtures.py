@@ -21,11 +21,12 @@ from adapters import (
 from expected import expected_of
 from name_variants import GEMMA3_RENAMES, RENAMES, rename, shard
 from refused import make_refused
-from tiny_models import ARCHITECTURES, Architecture, make_model
+from tiny_models import ARCHITECTURES, FAMILIES, Architecture, make_model
 from tiny_tokenizer import write_tokenizer
-from upstream import convert_adapter, convert_base
+from upstream import RELEASED, convert_adapter, convert_base
 
 FIXTURES = Path(__file__).parent / "fixtures"
+EVERYTHING = ARCHITECTURES | FAMILIES
 #: Adapters that llama.cpp's converter scales wrongly: its output is kept to measure the error.
 WRONG_UPSTREAM = ("rslora", "alpha-pattern")
 
@@ -34,14 +35,17 @@ def _write_base(architecture: Architecture, folder: Path, llama_cpp: Path, scrat
     model_folder = scratch / architecture.base_name
     make_model(architecture).save_pretrained(str(model_folder))
     write_tokenizer(model_folder)
-    convert_base(llama_cpp, model_folder, folder / "base.gguf")
+    (model_folder / RELEASED).write_text(json.dumps(architecture.released))
+    convert_base(llama_cpp, model_folder, folder / "base.gguf", architecture.flags)
+    if not architecture.is_whole:
+        return
     config = json.loads((model_folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
 def _write_adapters(architecture: Architecture, folder: Path) -> None:
     plain = folder / "plain"
-    make_adapter(architecture, "plain", plain, {"target_modules": list(architecture.linear)})
+    make_adapter(architecture, "plain", plain, {"target_modules": architecture.linear if isinstance(architecture.linear, str) else list(architecture.linear)})
     if architecture.name == "gemma3":
         for name, change in GEMMA3_RENAMES.items():
             rename(plain, folder / name, change)
@@ -88,29 +92,32 @@ def _write_expected(architecture: Architecture, folder: Path) -> None:
 
 def make(architecture: Architecture, llama_cpp: Path) -> None:
     """Everything of one architecture, from nothing."""
-    folder = FIXTURES / architecture.name
+    folder = (FIXTURES if architecture.is_whole else FIXTURES.parent / "families") / architecture.name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as scratch:
         _write_base(architecture, folder, llama_cpp, Path(scratch))
+        if not architecture.is_whole:
+            print(f"{architecture.name}: base of {(folder / 'base.gguf').stat().st_size} bytes")
         _write_adapters(architecture, folder)
         _write_expected(architecture, folder)
         if architecture.name == "llama":
             for name in WRONG_UPSTREAM:
                 convert_adapter(llama_cpp, Path(scratch) / architecture.base_name, folder / name, folder / name / "upstream.gguf")
-    make_refused(architecture, folder / "refused")
+    if architecture.is_whole:
+        make_refused(architecture, folder / "refused")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--llama-cpp", type=Path, required=True, help="a clone of llama.cpp's source, see README.md")
-    parser.add_argument("--only", nargs="*", choices=list(ARCHITECTURES), default=list(ARCHITECTURES))
+    parser.add_argument("--only", nargs="*", choices=list(EVERYTHING), default=list(EVERYTHING))
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     for name in arguments.only:
-        make(ARCHITECTURES[name], arguments.llama_cpp)
+        make(EVERYTHING[name], arguments.llama_cpp)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,8 @@ const model: HashedBaseModel = {
   stateBytesPerSequence: 0,
   headCount: 4,
   keyValueHeadCount: 2,
+  stateKeyHeadCount: 0,
+  stateValueHeadCount: 0,
   tiedEmbedding: false,
   shapes: new Map(),
 };

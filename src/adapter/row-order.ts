@@ -1,0 +1,115 @@
+import type { ModelMemory } from "./model-memory.js";
+
+/** How llama.cpp's converter reorders the rows of a weight, so that B of an adapter must follow. */
+export type RowOrder =
+  /** q and k of the llama family, from the "half" to the interleaved rotary layout. Source: conversion/llama.py, LlamaModel.permute. */
+  | "rotary"
+  /** A fused q, k, v whose rows come group by group: those of each group's heads, its k, its v. Source: conversion/bloom.py, gptneox.py, falcon.py. */
+  | "qkv-by-group"
+  /**
+   * The value heads of linear attention, which lie by their key head and go to where a repeated key head meets them; in a fused q, k, v those of v
+   * alone. Source: conversion/qwen.py, _LinearAttentionVReorderBase.
+   */
+  | "value-heads"
+  | "qkv-by-value-heads";
+
+/** The heads of a model's attention. */
+export type Heads = Pick<ModelMemory, "headCount" | "keyValueHeadCount" | "stateKeyHeadCount" | "stateValueHeadCount">;
+
+/**
+ * Which row of the Hugging Face matrix stands at each place of the GGUF one.
+ * @param module its GGUF name. @param rows of the matrix.
+ * @throws RangeError where the rows do not divide.
+ */
+export function rowOrder(order: RowOrder, module: string, rows: number, heads: Heads): Uint32Array {
+  const { headCount, keyValueHeadCount, stateKeyHeadCount, stateValueHeadCount } = heads;
+  switch (order) {
+    case "rotary":
+      return interleaved(rows, module === "attn_k" ? keyValueHeadCount : headCount);
+    case "qkv-by-group":
+      return regrouped(rows, headCount, keyValueHeadCount);
+    case "value-heads":
+      return tiled(rows, stateKeyHeadCount, stateValueHeadCount);
+    case "qkv-by-value-heads": {
+      // Keys and values have heads of one size in every model of this kind.
+      const size = rowsOf(rows, 2 * stateKeyHeadCount + stateValueHeadCount);
+      const before = 2 * stateKeyHeadCount * size;
+      const values = tiled(rows - before, stateKeyHeadCount, stateValueHeadCount);
+      return Uint32Array.from({ length: rows }, (_, row) =>
+        row < before ? row : before + (values[row - before] ?? 0),
+      );
+    }
+  }
+}
+
+/** Within each head of 2h rows, row i of the first half goes to 2i and row i of the second half to 2i+1. */
+function interleaved(rows: number, heads: number): Uint32Array {
+  const size = rowsOf(rows, 2 * heads) * 2;
+  return Uint32Array.from({ length: rows }, (_, row) => {
+    const place = row % size;
+    return row - place + (place % 2) * (size / 2) + Math.floor(place / 2);
+  });
+}
+
+function regrouped(rows: number, headCount: number, groups: number): Uint32Array {
+  const shared = rowsOf(headCount, groups);
+  const size = rowsOf(rows, headCount + 2 * groups);
+  const parts = [
+    { first: 0, heads: shared },
+    { first: shared, heads: 1 },
+    { first: shared + 1, heads: 1 },
+  ];
+  const found: number[] = [];
+  for (const { first, heads } of parts) {
+    for (let group = 0; group < groups; group++) {
+      const start = (group * (shared + 2) + first) * size;
+      for (let row = 0; row < heads * size; row++) found.push(start + row);
+    }
+  }
+  return Uint32Array.from(found);
+}
+
+/** Head v of key head g goes from g * n + v to v * groups + g. */
+function tiled(rows: number, groups: number, heads: number): Uint32Array {
+  const size = rowsOf(rows, heads);
+  const shared = rowsOf(heads, groups);
+  return Uint32Array.from({ length: rows }, (_, row) => {
+    const head = Math.floor(row / size);
+    return ((head % groups) * shared + Math.floor(head / groups)) * size + (row % size);
+  });
+}
+
+function rowsOf(rows: number, parts: number): number {
+  if (parts === 0 || rows % parts !== 0) throw new RangeError(`${rows} rows do not divide into ${parts} parts`);
+  return rows / parts;
+}
+
+/** Rows in another order: the one at `order[i]` comes to place i. @param bytes a row-major matrix of as many rows. */
+export function reorderRows(bytes: Uint8Array, order: Uint32Array): Uint8Array {
+  const rowBytes = bytes.byteLength / order.length;
+  const result = new Uint8Array(bytes.byteLength);
+  order.forEach((from, place) => {
+    result.set(bytes.subarray(from * rowBytes, (from + 1) * rowBytes), place * rowBytes);
+  });
+  return result;
+}
+
+/** The order that undoes another. */
+export function inverseOrder(order: Uint32Array): Uint32Array {
+  const inverse = new Uint32Array(order.length);
+  order.forEach((from, place) => (inverse[from] = place));
+  return inverse;
+}
+
+/** The same for columns. @param rows of the matrix; `order` has a place for each column. */
+export function reorderColumns(bytes: Uint8Array, rows: number, order: Uint32Array): Uint8Array {
+  const size = bytes.byteLength / rows / order.length;
+  const result = new Uint8Array(bytes.byteLength);
+  for (let row = 0; row < rows; row++) {
+    const start = row * order.length;
+    order.forEach((from, place) => {
+      result.set(bytes.subarray((start + from) * size, (start + from + 1) * size), (start + place) * size);
+    });
+  }
+  return result;
+}

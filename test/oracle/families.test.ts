@@ -1,0 +1,161 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { knownArchitectures } from "../../src/adapter/architectures.js";
+import { readBaseModel } from "../../src/adapter/base-model.js";
+import { writeGgufAsPeft } from "../../src/adapter/gguf-to-peft.js";
+import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
+import { loadPeftAdapter, type PeftAdapter } from "../../src/adapter/load-peft-adapter.js";
+import { boundaryMask } from "../../src/adapter/mask.js";
+import { writePeftAsGguf } from "../../src/adapter/peft-to-gguf.js";
+import { piecesOf, writePieces, type ScaledPiece } from "../../src/adapter/pieces.js";
+import { trimAdapter } from "../../src/adapter/trim.js";
+import { openEngine } from "../../src/engine/process-engine.js";
+import type { SafetensorsTensor } from "../../src/formats/safetensors-reader.js";
+import { logProbabilities } from "../support/log-probabilities.js";
+import { temporaryFolder } from "../support/temporary-folder.js";
+
+interface Expected {
+  layers: number;
+  prompts: number[][];
+  base: number[][];
+  boundaries: number[][][];
+}
+
+const fixtures = fileURLToPath(new URL("fixtures", import.meta.url));
+const folder = fileURLToPath(new URL("families", import.meta.url));
+const families = readdirSync(folder).filter((name) => existsSync(join(folder, name, "plain/expected.json")));
+/** In nats. llama.cpp computes GELU from a table of F16 values, and linear attention in blocks. */
+const tolerance = (family: string): number => {
+  if (/^(gemma.*|starcoder2|gpt2|gpt_neox|bloom|falcon(-7b)?)$/.test(family)) return 2e-2;
+  return family.startsWith("qwen3_5") ? 1e-3 : 1e-4;
+};
+/** Names that are known of the modules, but of which no tiny model could be made that llama.cpp loads; why. */
+const unchecked: Readonly<Record<string, string>> = {
+  gemma3n: "llama.cpp fixes sizes by the number of layers of the released models",
+  gemma4: "llama.cpp's converter takes the released sizes alone",
+  granitehybrid: "llama.cpp's converter does not know what transformers 5 calls the layers with attention",
+};
+const context = {
+  sequences: 1,
+  contextSize: 256,
+  batchSize: 512,
+  cacheType: "F32",
+  flashAttention: "off",
+} as const;
+
+describe("families: llama.cpp computes what PEFT computes", () => {
+  const scratch = temporaryFolder();
+
+  it.each(families)("%s, converted, trimmed at every K, and back", async (family) => {
+    const home = join(folder, family);
+    const expected = JSON.parse(readFileSync(join(home, "plain/expected.json"), "utf8")) as Expected;
+    const base = await readBaseModel(join(home, "base.gguf"));
+    const peft = await loadPeftAdapter(join(home, "plain"));
+    const converted = join(scratch.path, `${family}.gguf`);
+    await writePeftAsGguf(peft, base, converted, { overwrite: false });
+    const adapter = await loadGgufAdapter(converted);
+    expect(adapter.modules).toHaveLength(peft.modules.length);
+    const masks = Array.from({ length: expected.layers + 1 }, (_, boundary) =>
+      boundaryMask(adapter.modules, expected.layers, boundary),
+    );
+    const pieces = await writePieces({ ...adapter, sha256: family }, masks, join(scratch.path, `${family}-pieces`));
+    const engine = await openEngine({ modelPath: base.path, gpu: "off", gpuLayers: 0, threads: 1 });
+    try {
+      const worst = async (
+        under: readonly ScaledPiece[],
+        logprobs: readonly (readonly number[])[],
+      ): Promise<number> => {
+        let largest = 0;
+        for (const [i, tokens] of expected.prompts.entries()) {
+          const found = logProbabilities(await engine.nextTokenLogits({ pieces: under, context, tokens }));
+          for (const [token, value] of (logprobs[i] ?? []).entries())
+            largest = Math.max(largest, Math.abs((found[token] ?? Number.NaN) - value));
+        }
+        return largest;
+      };
+      const limit = tolerance(family);
+      expect(await worst([], expected.base), "base").toBeLessThan(limit);
+      for (const [boundary, mask] of masks.entries()) {
+        const logprobs = expected.boundaries[boundary] ?? [];
+        expect(await worst(piecesOf(mask, pieces), logprobs), `pieces, K=${boundary}`).toBeLessThan(limit);
+        if (mask.size === 0) continue;
+        const trimmed = join(scratch.path, `${family}-${boundary}.gguf`);
+        const source = { sourceSha256: "", boundary: undefined, command: "" };
+        await trimAdapter(adapter, mask, trimmed, source, { overwrite: false });
+        expect(await worst([{ path: trimmed, scale: 1 }], logprobs), `trimmed, K=${boundary}`).toBeLessThan(limit);
+      }
+    } finally {
+      await engine.close();
+    }
+    const back = join(scratch.path, `${family}-peft`);
+    await writeGgufAsPeft(adapter, base, back, { overwrite: false });
+    expect(await tensorsOf(await loadPeftAdapter(back))).toEqual(await tensorsOf(peft));
+  });
+
+  it("are those that docs/adapters.md lists", async () => {
+    const path = fileURLToPath(new URL("../../docs/adapters.md", import.meta.url));
+    const text = readFileSync(path, "utf8");
+    const block = /<!-- families -->\n\n([\s\S]*?)\n\n<!-- families end -->/;
+    const cells = (table: string): string[] =>
+      table
+        .split("\n")
+        .filter((line) => !/^\|[ -]+\|[ |-]+$/.test(line))
+        .map((line) => line.replaceAll(/ +/g, " "));
+    const table = await familyTable();
+    if (process.env["UPDATE_DOCS"])
+      await writeFile(
+        path,
+        text.replace(block, () => `<!-- families -->\n\n${table}\n\n<!-- families end -->`),
+      );
+    else expect(cells(block.exec(text)?.[1] ?? ""), "UPDATE_DOCS=1 writes the table anew").toEqual(cells(table));
+  });
+
+  it("stand for every architecture that is converted", async () => {
+    const homes = [...families.map((family) => join(folder, family)), ...wholeFixtures()];
+    const found = await Promise.all(homes.map((home) => readBaseModel(join(home, "base.gguf"))));
+    const held = new Set(found.map(({ architecture }) => architecture));
+    expect(knownArchitectures.filter((architecture) => !held.has(architecture))).toEqual(Object.keys(unchecked));
+  });
+});
+
+/** A row a family: its GGUF architecture, the modules that were adapted, and how far the log-probabilities may lie apart. */
+async function familyTable(): Promise<string> {
+  const rows = await Promise.all(
+    families.map(async (family) => {
+      const home = join(folder, family);
+      const { architecture } = await readBaseModel(join(home, "base.gguf"));
+      const { modules } = await loadPeftAdapter(join(home, "plain"));
+      const names = [...new Set(modules.map(({ module }) => `\`${module}\``))].sort();
+      return `| ${family} | ${architecture} | ${names.join(", ")} | ${tolerance(family)} |`;
+    }),
+  );
+  const others = Object.entries(unchecked).map(
+    ([architecture, reason]) => `| ${architecture} | ${architecture} | not checked: ${reason} | |`,
+  );
+  return [
+    "| family | GGUF architecture | modules | within, nats |",
+    "| --- | --- | --- | --- |",
+    ...rows,
+    ...others,
+  ].join("\n");
+}
+
+function wholeFixtures(): string[] {
+  return readdirSync(fixtures)
+    .map((name) => join(fixtures, name))
+    .filter((home) => existsSync(join(home, "base.gguf")));
+}
+
+/** The bytes of A and B of each module, by its path. */
+async function tensorsOf(adapter: PeftAdapter): Promise<unknown> {
+  const bytes = async ({ path, offset, byteLength }: SafetensorsTensor): Promise<string> =>
+    (await readFile(path)).subarray(offset, offset + byteLength).toString("base64");
+  const modules = adapter.modules.map(async ({ modulePath, a, b, scale }) => {
+    // A GGUF file does not tell whether its text decoder had a vision tower beside it.
+    return [modulePath.replace("language_model.", ""), { scale, a: await bytes(a), b: await bytes(b) }] as const;
+  });
+  return Object.fromEntries((await Promise.all(modules)).sort(([one], [other]) => (one < other ? -1 : 1)));
+}
