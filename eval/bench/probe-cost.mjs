@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const from = (path) => import(pathToFileURL(join(root, "dist", path)));
 const { loadInputs } = await from("sweep/inputs/inputs.js");
 const { parseConfig } = await from("sweep/config.js");
-const { planSweep } = await from("sweep/plan.js");
+const { layOutSweep } = await from("sweep/plan.js");
 const { continuedPrompts } = await from("sweep/ranking/continuations.js");
 const { noShortcuts } = await from("sweep/shortcuts.js");
 const { openEngine } = await from("engine/process-engine.js");
@@ -26,7 +26,7 @@ const engine = await openEngine({ modelPath: inputs.model.path, gpu: "off", gpuL
 const folder = mkdtempSync(join(tmpdir(), "boundary-probe-cost-"));
 try {
   const tokens = await engine.tokenize(inputs.samples.map(({ text }) => text));
-  const plan = planSweep(config, inputs, engine.info, tokens, noShortcuts("none"));
+  const plan = layOutSweep(config, inputs, engine.info, tokens).withShortcuts(noShortcuts("none"));
   const whole = await continuedPrompts(engine, inputs, plan.selection);
   const prompts = whole.map((one) => ({ ...one, continuation: one.continuation.slice(0, TOKENS) }));
   const pieces = piecesOf(plan.full.mask, await writePieces(inputs.adapter, [plan.full.mask], folder));
