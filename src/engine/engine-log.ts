@@ -2,6 +2,8 @@
 const KEPT_LINES = 20;
 /** How long the end of a call's lines is waited for, in milliseconds: they come through another pipe than its result. */
 const WAIT_MS = 2000;
+/** A frame of the backtrace that glibc writes behind the line that says what went wrong: `/lib/libc.so.6(+0x9cb84)[0x7f2400c9cb84]`. */
+const FRAME = /^\S+\s?\[0x[0-9a-f]+\]$/;
 const MARK = /\[boundary\] call (\d+) (begins|ends)$/;
 
 /** What the engine's process writes to its standard error where a call begins, and where one has failed. */
@@ -56,7 +58,7 @@ export class EngineLog {
   private addLine(line: string): void {
     const mark = MARK.exec(line);
     const text = mark ? line.slice(0, mark.index) : line;
-    if (text.trim() !== "") {
+    if (text.trim() !== "" && !FRAME.test(text)) {
       this.count += 1;
       this.lines.push(text);
       this.lines.splice(0, this.lines.length - KEPT_LINES);

@@ -7,6 +7,7 @@ import type { LayerReader } from "./layer-reader.js";
 import { answerMethods, layerMethods } from "./methods.js";
 import { EngineLog } from "./engine-log.js";
 import { withGivenPaths } from "./given-paths.js";
+import { adviceAfter } from "./crash-advice.js";
 import { choiceOf, isWithoutGpu } from "./gpu-choice.js";
 import { gib } from "../files/gib.js";
 import { availableMemory, usableCores } from "./machine.js";
@@ -241,7 +242,7 @@ export class HostProcess {
         : {
             what: `the engine's process ended while ${call.about}`,
             actual: quoted === "" ? how : `${how}, its last lines: ${JSON.stringify(quoted)}`,
-            fix: "Finished answers are in the journal: run the same command again. SIGKILL mostly means that memory ran out.",
+            fix: adviceAfter(signal, lines),
           };
       call.reject(new EngineCrashError(parts, signal ?? undefined, lines.join("\n")));
     }

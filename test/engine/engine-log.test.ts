@@ -25,6 +25,16 @@ describe("the lines of a call", () => {
     expect(log.end(2)).toEqual([]);
   });
 
+  it("are those that say something: not the frames of a backtrace behind them", () => {
+    const log = new EngineLog();
+    log.begin(1);
+    log.add(`${logMark(1, "begins")}[error] CUDA error: no kernel image\n`);
+    for (let frame = 0; frame < 30; frame++) {
+      log.add(`/lib/libggml-cuda.so(_Z27ggml_cuda_op_rms_norm+0x1ca)[0x7f752b265f1a]\nnode[0x18a7b40]\n`);
+    }
+    expect(log.end(1)).toEqual(["[error] CUDA error: no kernel image"]);
+  });
+
   it("are all read once the mark of the end is, before or after it is waited for", async () => {
     const log = new EngineLog();
     log.begin(1);
