@@ -22,7 +22,7 @@ export interface TextFile {
   readonly isWhole: boolean;
 }
 
-/** Smaller files are read whole, whatever is wanted of them. */
+/** Smaller files are read whole, whatever is wanted of them; packed ones may be a hundred times as large when they are unpacked. */
 const SMALL_BYTES = 16 << 20;
 
 /**
@@ -36,7 +36,7 @@ export async function readTextFile(
   expected = "JSON or JSONL",
   mostLines = Number.POSITIVE_INFINITY,
 ): Promise<TextFile> {
-  if (mostLines < Number.POSITIVE_INFINITY && (await sizeOf(path)) > SMALL_BYTES) {
+  if (mostLines < Number.POSITIVE_INFINITY && ((await sizeOf(path)) > SMALL_BYTES || isGzip(await headOf(path)))) {
     const first = await firstLines(path, expected, mostLines);
     if (first !== undefined) return { path, ...first, sha256: await sha256File(path) };
   }
