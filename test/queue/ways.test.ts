@@ -70,6 +70,7 @@ describe.skipIf(!hasRedis || !hasOpenssl)(`ways to sweep on a queue ${skipped}`,
 
   it.each([
     ["racing and screening", ["--race", "--screen", "nll"]],
+    ["references weighed", ["--metric", "nll", "--limit", "12"]],
     ["waves whose answers depend on each other", ["--sequences", "3", "--limit", "10"]],
     ["layers ranked by what goes through them", ["--strategy", "top:2-6:4:cka", "--holdout", "0"]],
     ["layers ranked by energy", ["--strategy", "top:4:energy", "--limit", "10"]],
