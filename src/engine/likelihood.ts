@@ -17,7 +17,8 @@ export class ContinuationSum {
   constructor(private readonly prompt: ContinuedPrompt) {
     const { tokens, continuation } = prompt;
     assertPrompt(tokens);
-    this.text = { tokens: [...tokens, ...continuation.slice(0, -1)], firstOutput: tokens.length - 1 };
+    const firstOutput = tokens.length - Math.min(1, continuation.length);
+    this.text = { tokens: [...tokens, ...continuation.slice(0, -1)], firstOutput };
   }
 
   readonly add: OnLogits = (logits, place) => {
@@ -36,7 +37,7 @@ export class ContinuationSum {
  */
 export function directLikelihood(reader: TextReader, prompt: ContinuedPrompt): Likelihood {
   const sum = new ContinuationSum(prompt);
-  if (prompt.continuation.length > 0) reader.read(sum.text, sum.add);
+  if (prompt.continuation.length > 0) reader.read(sum.text, reader.keeps(sum.text), sum.add);
   return sum.likelihood;
 }
 
