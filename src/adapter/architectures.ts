@@ -74,7 +74,7 @@ const fusedAttention = (name: string): Record<string, string> => ({
   "mlp.dense_4h_to_h": "ffn_down",
 });
 const byGroup = { attn_qkv: "qkv-by-group" } as const;
-const transformer = { embedding: "transformer.word_embeddings", head: "lm_head", layers: "transformer.h" } as const;
+const transformer = { embedding: "transformer.word_embeddings", layers: "transformer.h" } as const;
 const backbone = { embedding: "backbone.embeddings", layers: "backbone.layers" } as const;
 const latent = {
   "self_attn.q_proj": "attn_q",
@@ -98,8 +98,8 @@ const valueHeads = {
 } as const;
 
 /**
- * By the name in `general.architecture`. mistral, mixtral and SmolLM2 are `llama`, olmo3 is `olmo2`, phi-4-mini is `phi3`. Each record is held by a
- * fixture of test/oracle. Source: gguf-py tensor_mapping.py, conversion/, and the modules of transformers.
+ * By the name in `general.architecture`. mistral, mixtral and SmolLM2 are `llama`, olmo3 is `olmo2`, phi-4-mini is `phi3`. A
+ * fixture of test/oracle holds each record; test/oracle/families.test.ts names the three that have none. Source: gguf-py tensor_mapping.py, conversion/, and the modules of transformers.
  */
 const architectures: Readonly<Record<string, ArchitectureNames>> = {
   apertus: plain,

@@ -1,5 +1,5 @@
 import { reading } from "../engine/layer-reader.js";
-import type { Engine, SharedLikelihood, ShortcutRequest } from "../engine/engine.js";
+import type { Engine, Prompt, SharedLikelihood, ShortcutRequest } from "../engine/engine.js";
 import { QueueError } from "../errors.js";
 import { scaledPieces } from "./adapter-cache.js";
 import type { JobContent } from "./answer-job.js";
@@ -22,6 +22,9 @@ export async function performCall(
     const known = tokens.get(hash);
     if (!known) throw new QueueError({ what: "a job names a prompt that was not fetched", actual: hash });
     return known;
+  };
+  const withTokens = <P extends { readonly tokens: string }>(prompt: P): Omit<P, "tokens"> & Pick<Prompt, "tokens"> => {
+    return { ...prompt, tokens: tokensOf(prompt.tokens) };
   };
   switch (call.method) {
     case "tokenize":
@@ -47,7 +50,7 @@ export async function performCall(
       return engine.logLikelihoods({
         pieces: scaledPieces(call.mask, pieces),
         context: call.context,
-        prompts: call.prompts.map((prompt) => ({ ...prompt, tokens: tokensOf(prompt.tokens) })),
+        prompts: call.prompts.map(withTokens),
       });
     case "sharedLikelihoods": {
       const found: SharedLikelihood[] = [];
@@ -55,17 +58,13 @@ export async function performCall(
         full: scaledPieces(call.full, pieces),
         boundaries: call.boundaries.map((one) => ({ ...one, pieces: scaledPieces(one.pieces, pieces) })),
         context: call.context,
-        prompts: call.prompts.map((prompt) => ({ ...prompt, tokens: tokensOf(prompt.tokens) })),
+        prompts: call.prompts.map(withTokens),
       };
       await engine.logLikelihoodsShared(request, (shared) => found.push(shared));
       return found;
     }
     case "hidden": {
-      const prompts = call.prompts.map(({ id, tokens: hash, positions }) => ({
-        id,
-        tokens: tokensOf(hash),
-        positions,
-      }));
+      const prompts = call.prompts.map(withTokens);
       const { context } = call;
       const states = await reading(engine, "hiddenStates").hiddenStates({
         pieces: scaledPieces(call.mask, pieces),
@@ -78,7 +77,7 @@ export async function performCall(
       return reading(engine, "moduleEnergies").moduleEnergies({
         pieces: scaledPieces(call.mask, pieces),
         context: call.context,
-        prompts: call.prompts.map(({ id, tokens: hash }) => ({ id, tokens: tokensOf(hash) })),
+        prompts: call.prompts.map(withTokens),
       });
   }
 }

@@ -129,8 +129,7 @@ export class RemoteEngine implements Engine, Pick<LayerReader, "hiddenStates" | 
 
   async logLikelihoods({ pieces, context, prompts }: LikelihoodRequest): Promise<Likelihood[]> {
     const result = await this.callUnder(pieces, prompts, (mask, asked) => {
-      const continued = asked.map((one, i) => ({ ...one, continuation: [...at(prompts, i).continuation] }));
-      return { method: "likelihoods", mask, context, prompts: continued };
+      return { method: "likelihoods", mask, context, prompts: continued(prompts, asked) };
     });
     const found = checked(callResults.likelihoods, result, "likelihoods");
     const isWhole = found.every(({ id, tokens, logProbability }, i) => {
@@ -154,11 +153,7 @@ export class RemoteEngine implements Engine, Pick<LayerReader, "hiddenStates" | 
       full: list.mask(await this.book.asked(full)),
       boundaries: masks,
       context,
-      prompts: asked.map(({ id, sha256 }, i) => ({
-        id,
-        tokens: sha256,
-        continuation: [...at(prompts, i).continuation],
-      })),
+      prompts: continued(prompts, asked.map(named)),
     };
     const result = await this.call(call, list, asked.map(tokensText));
     const found = checked(callResults.sharedLikelihoods, result, "likelihoods");
@@ -241,8 +236,7 @@ export class RemoteEngine implements Engine, Pick<LayerReader, "hiddenStates" | 
     const list = new PieceList();
     const mask = list.mask(await this.book.asked(pieces));
     const asked = this.asked(prompts);
-    const named = asked.map(({ id, sha256 }) => ({ id, tokens: sha256 }));
-    return this.call(callOf(mask, named), list, asked.map(tokensText));
+    return this.call(callOf(mask, asked.map(named)), list, asked.map(tokensText));
   }
 
   private async call(call: Call, list: PieceList, texts: readonly NamedText[]): Promise<unknown> {
@@ -253,6 +247,18 @@ export class RemoteEngine implements Engine, Pick<LayerReader, "hiddenStates" | 
     const common = { run, adapter, adapterBytes, timeoutMs: CALL_TIMEOUT_MS };
     return dispatcher.call({ kind: "call", ...common, pieces, call, nonce }, texts);
   }
+}
+
+/** A prompt as a job names it: by the hash of its tokens. */
+function named({ id, sha256 }: RequestedPrompt): JobPrompt {
+  return { id, tokens: sha256 };
+}
+
+function continued(
+  prompts: LikelihoodRequest["prompts"],
+  asked: readonly JobPrompt[],
+): (JobPrompt & { continuation: number[] })[] {
+  return asked.map((one, i) => ({ ...one, continuation: [...at(prompts, i).continuation] }));
 }
 
 /** Texts in their order, as many together as make a job. */

@@ -21,7 +21,7 @@ export interface Evaluation {
 }
 
 /**
- * Does all of it, so many at once, and starts nothing more once something has failed.
+ * Runs all tasks, at most `concurrency` at once, and starts no further one after a failure.
  * @throws the first failure, when what was under way has ended; InterruptedError where the signal has fired.
  */
 export async function doAll(

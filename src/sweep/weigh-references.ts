@@ -1,7 +1,7 @@
 import { at, defined } from "../assert.js";
 import { maskKey, type Candidate } from "../adapter/mask.js";
 import { piecesOf } from "../adapter/pieces.js";
-import type { Likelihood } from "../engine/engine.js";
+import type { Likelihood, LikelihoodRequest } from "../engine/engine.js";
 import type { ContextShape } from "../engine/layer-passes.js";
 import { UsageError } from "../errors.js";
 import type { JournalledAnswers, JournalRow } from "../run/journal.js";
@@ -84,23 +84,37 @@ export function weigherOf(
       });
       return;
     }
-    for (const [place, { mask }] of candidates.entries()) {
-      const found = await engine.logLikelihoods({ context, prompts, pieces: piecesOf(mask, pieces) });
-      for (const likelihood of found) onLikelihood(place, likelihood);
-    }
+    await weighEach({ engine, pieces }, candidates, { context, prompts }, onLikelihood);
   };
 }
 
+/** Weighs continuations under some masks, one after the other. */
+export async function weighEach(
+  { engine, pieces }: Pick<Evaluation, "engine" | "pieces">,
+  masks: readonly Pick<Candidate, "mask">[],
+  texts: Omit<LikelihoodRequest, "pieces">,
+  onLikelihood: OnLikelihood,
+): Promise<void> {
+  for (const [place, { mask }] of masks.entries()) {
+    const found = await engine.logLikelihoods({ ...texts, pieces: piecesOf(mask, pieces) });
+    for (const likelihood of found) onLikelihood(place, likelihood);
+  }
+}
+
 class Weigher {
+  private readonly context: ContextShape;
+
   constructor(
     private readonly evaluation: Evaluation,
     private readonly prompts: readonly ContinuedPrompt[],
     private readonly part: PlannedSample["part"],
-  ) {}
+  ) {
+    this.context = weighingContext(evaluation.plan, prompts);
+  }
 
   /** Weighs what is missing of some prompts under some candidates: several share the layers below their boundaries. */
   async weigh(group: readonly WeighedCandidate[], start: number): Promise<void> {
-    const { plan, journal } = this.evaluation;
+    const { journal } = this.evaluation;
     const places = this.prompts.slice(start, start + AT_ONCE).map((_, i) => start + i);
     const isMissing = ({ keys }: WeighedCandidate, place: number): boolean => !journal.get(at(keys, place));
     const open = group.filter((one) => places.some((place) => isMissing(one, place)));
@@ -108,7 +122,7 @@ class Weigher {
     if (open.length === 0) return;
     const writes: Promise<void>[] = [];
     const candidates = open.map(({ candidate }) => candidate);
-    const weigh = weigherOf(this.evaluation, candidates, weighingContext(plan, this.prompts), group.length > 1);
+    const weigh = weigherOf(this.evaluation, candidates, this.context, group.length > 1);
     await weigh(
       missing.map((place) => at(this.prompts, place)),
       (candidate, likelihood) => {

@@ -1,16 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
-import { boundaryCandidates } from "../../src/adapter/mask.js";
-import { piecesOf, writePieces, type ScaledPiece } from "../../src/adapter/pieces.js";
-import type { Engine, LikelihoodRequest, SharedRequest } from "../../src/engine/engine.js";
+import { describe, expect, it } from "vitest";
+import type { LikelihoodRequest } from "../../src/engine/engine.js";
 import type { ContextShape } from "../../src/engine/layer-passes.js";
-import { openEngine } from "../../src/engine/process-engine.js";
 import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
-import { ENGINE_START_MS } from "../support/sweep-fixture.js";
+import { LAYERS, layerwiseKinds, openLayerwiseModels, type LayerwiseModel } from "../support/layerwise-models.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
-import { layerwiseArchitectures, writeTinyAdapter, writeTinyModel } from "../support/tiny-model.js";
 
-const LAYERS = 4;
 const context: ContextShape = {
   sequences: 3,
   contextSize: 1024,
@@ -42,47 +36,18 @@ const references = [
   "e",
 ];
 
-interface Opened {
-  readonly engine: Engine;
+interface Opened extends LayerwiseModel {
   readonly prompts: LikelihoodRequest["prompts"];
-  readonly full: readonly ScaledPiece[];
-  readonly boundaries: SharedRequest["boundaries"];
 }
 
 describe.skipIf(!hasDirectCalls)(`likelihoods of boundaries that share layers ${skippedWithoutDirectCalls}`, () => {
-  const folder = temporaryFolder();
-  const kinds = [
-    ...layerwiseArchitectures.map((architecture) => ({ architecture, type: "F32" as const })),
-    { architecture: "llama" as const, type: "Q8_0" as const },
-  ];
-  const opened = new Map<string, Opened>();
-  const openedOf = (architecture: string, type: string): Opened => {
-    const found = opened.get(`${architecture} ${type}`);
-    if (!found) throw new Error("not opened");
-    return found;
+  const modelOf = openLayerwiseModels(temporaryFolder(), () => 2);
+  const openedOf = async (architecture: string, type: string): Promise<Opened> => {
+    const model = modelOf(architecture, type);
+    const [tokens, continuations] = [await model.engine.tokenize(texts), await model.engine.tokenize(references)];
+    const prompts = tokens.map((own, i) => ({ id: `s${i}`, tokens: own, continuation: continuations[i] ?? [] }));
+    return { ...model, prompts };
   };
-
-  beforeAll(async () => {
-    for (const { architecture, type } of kinds) {
-      const name = `${architecture}-${type}`;
-      const options = { architecture, layers: LAYERS, type };
-      const modelPath = await writeTinyModel(folder.path, `${name}.gguf`, options);
-      const path = await writeTinyAdapter(folder.path, `${name}-lora.gguf`, { ...options, strength: 0.4 });
-      const adapter = { ...(await loadGgufAdapter(path)), sha256: name };
-      const candidates = boundaryCandidates(adapter, LAYERS, [0, 1, 2, 3, 4]);
-      const masks = candidates.map(({ mask }) => mask);
-      const pieces = await writePieces(adapter, masks, folder.path);
-      const boundaries = candidates.map(({ number: boundary, mask }) => ({ boundary, pieces: piecesOf(mask, pieces) }));
-      const engine = await openEngine({ modelPath, gpu: "off", gpuLayers: 0, threads: 2 });
-      const tokens = await engine.tokenize(texts);
-      const continuations = await engine.tokenize(references);
-      const prompts = tokens.map((own, i) => ({ id: `s${i}`, tokens: own, continuation: continuations[i] ?? [] }));
-      opened.set(`${architecture} ${type}`, { engine, prompts, full: boundaries.at(-1)?.pieces ?? [], boundaries });
-    }
-  }, ENGINE_START_MS);
-  afterAll(async () => {
-    for (const { engine } of opened.values()) await engine.close();
-  });
 
   /** Each text under each boundary in a context of its own: nothing can be kept of another. */
   const alone = async ({ engine, prompts, boundaries }: Opened): Promise<Map<string, number>> => {
@@ -97,28 +62,31 @@ describe.skipIf(!hasDirectCalls)(`likelihoods of boundaries that share layers ${
   };
   const sorted = (found: Map<string, number>): unknown => Object.fromEntries([...found].sort());
 
-  it.each(kinds)("are those of single passes, bit for bit: $architecture $type", async ({ architecture, type }) => {
-    const one = openedOf(architecture, type);
-    const { engine, prompts, full, boundaries } = one;
-    const single = await alone(one);
-    expect(new Set(single.values()).size).toBeGreaterThan(prompts.length * LAYERS);
-    const shared = new Map<string, number>();
-    await engine.logLikelihoodsShared({ full, boundaries, context, prompts }, ({ boundary, likelihood }) => {
-      expect(likelihood.tokens).toBe(prompts.find(({ id }) => id === likelihood.id)?.continuation.length);
-      shared.set(`${boundary} ${likelihood.id}`, likelihood.logProbability);
-    });
-    expect(sorted(shared)).toEqual(sorted(single));
-    const together = new Map<string, number>();
-    for (const { boundary, pieces } of boundaries) {
-      for (const { id, logProbability } of await engine.logLikelihoods({ pieces, context, prompts })) {
-        together.set(`${boundary} ${id}`, logProbability);
+  it.each(layerwiseKinds)(
+    "are those of single passes, bit for bit: $architecture $type",
+    async ({ architecture, type }) => {
+      const one = await openedOf(architecture, type);
+      const { engine, prompts, full, boundaries } = one;
+      const single = await alone(one);
+      expect(new Set(single.values()).size).toBeGreaterThan(prompts.length * LAYERS);
+      const shared = new Map<string, number>();
+      await engine.logLikelihoodsShared({ full, boundaries, context, prompts }, ({ boundary, likelihood }) => {
+        expect(likelihood.tokens).toBe(prompts.find(({ id }) => id === likelihood.id)?.continuation.length);
+        shared.set(`${boundary} ${likelihood.id}`, likelihood.logProbability);
+      });
+      expect(sorted(shared)).toEqual(sorted(single));
+      const together = new Map<string, number>();
+      for (const { boundary, pieces } of boundaries) {
+        for (const { id, logProbability } of await engine.logLikelihoods({ pieces, context, prompts })) {
+          together.set(`${boundary} ${id}`, logProbability);
+        }
       }
-    }
-    expect(sorted(together)).toEqual(sorted(single));
-  });
+      expect(sorted(together)).toEqual(sorted(single));
+    },
+  );
 
   it("compute the beginning of a conversation once, and the layers below a boundary once", async () => {
-    const { engine, full, boundaries, ...opened } = openedOf("llama", "Q8_0");
+    const { engine, full, boundaries, ...opened } = await openedOf("llama", "Q8_0");
     const prompts = opened.prompts.slice(0, conversation.length);
     const before = await engine.work();
     const whole = { ...context, batchSize: 512 };
@@ -134,5 +102,16 @@ describe.skipIf(!hasDirectCalls)(`likelihoods of boundaries that share layers ${
     // Of 4 layers under 5 boundaries 4 + 4 + 3 + 2 + 1 are left.
     expect((done("base") + done("adapter") + saved("commonPrefix")) / counted).toBe(14);
     expect(saved("commonPrefix") / (14 * counted)).toBeGreaterThan(0.3);
+  });
+
+  it("are 0 of no tokens, as in single passes", async () => {
+    const { engine, full, boundaries, prompts } = await openedOf("llama", "F32");
+    const some = prompts.slice(0, 3).map((prompt, i) => (i === 1 ? { ...prompt, continuation: [] } : prompt));
+    const shared = new Map<string, number>();
+    await engine.logLikelihoodsShared({ full, boundaries, context, prompts: some }, ({ boundary, likelihood }) => {
+      shared.set(`${boundary} ${likelihood.id}`, likelihood.logProbability);
+    });
+    expect(boundaries.map(({ boundary }) => shared.get(`${boundary} s1`))).toEqual(boundaries.map(() => 0));
+    expect(sorted(shared)).toEqual(sorted(await alone({ engine, full, boundaries, prompts: some })));
   });
 });

@@ -1,16 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
-import { boundaryCandidates } from "../../src/adapter/mask.js";
-import { piecesOf, writePieces, type ScaledPiece } from "../../src/adapter/pieces.js";
-import type { Engine, Generation, SharedRequest } from "../../src/engine/engine.js";
+import { describe, expect, it } from "vitest";
+import type { Generation } from "../../src/engine/engine.js";
 import type { ContextShape } from "../../src/engine/layer-passes.js";
 import { openEngine } from "../../src/engine/process-engine.js";
 import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
-import { ENGINE_START_MS } from "../support/sweep-fixture.js";
+import { LAYERS, layerwiseKinds, openLayerwiseModels, type LayerwiseModel } from "../support/layerwise-models.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
-import { layerwiseArchitectures, writeTinyAdapter, writeTinyModel } from "../support/tiny-model.js";
+import { writeTinyAdapter, writeTinyModel } from "../support/tiny-model.js";
 
-const LAYERS = 4;
 const context: ContextShape = {
   sequences: 3,
   contextSize: 768,
@@ -24,49 +20,18 @@ const ALONE = 0;
 /** Prompts with a common beginning; shorter than a tile, longer than a batch, and beyond one and two of attention's blocks of 256 cells. */
 const texts = [1, 6, 13, 22, 44].map((times) => "What is it? ".repeat(times)).concat("Where?");
 
-interface Opened {
-  readonly engine: Engine;
+interface Opened extends LayerwiseModel {
   readonly tokens: readonly (readonly number[])[];
-  readonly full: readonly ScaledPiece[];
-  readonly boundaries: SharedRequest["boundaries"];
 }
 
 describe.skipIf(!hasDirectCalls)(`boundaries that share their lower layers ${skippedWithoutDirectCalls}`, () => {
   const folder = temporaryFolder();
-  const kinds = [
-    ...layerwiseArchitectures.map((architecture) => ({ architecture, type: "F32" as const })),
-    { architecture: "llama" as const, type: "Q8_0" as const },
-  ];
-  const opened = new Map<string, Opened>();
-  const openedOf = (architecture: string, type: string): Opened => {
-    const found = opened.get(`${architecture} ${type}`);
-    if (!found) throw new Error("not opened");
-    return found;
+  // Attention over many cells is cut into a part for each thread; with F32 nothing is decoded in company.
+  const modelOf = openLayerwiseModels(folder, (type) => (type === "F32" ? 1 : 2));
+  const openedOf = async (architecture: string, type: string): Promise<Opened> => {
+    const model = modelOf(architecture, type);
+    return { ...model, tokens: await model.engine.tokenize(texts) };
   };
-
-  beforeAll(async () => {
-    for (const { architecture, type } of kinds) {
-      const name = `${architecture}-${type}`;
-      const options = { architecture, layers: LAYERS, type };
-      const modelPath = await writeTinyModel(folder.path, `${name}.gguf`, options);
-      const path = await writeTinyAdapter(folder.path, `${name}-lora.gguf`, { ...options, strength: 0.4 });
-      const adapter = { ...(await loadGgufAdapter(path)), sha256: name };
-      const candidates = boundaryCandidates(adapter, LAYERS, [0, 1, 2, 3, 4]);
-      const pieces = await writePieces(
-        adapter,
-        candidates.map(({ mask }) => mask),
-        folder.path,
-      );
-      const boundaries = candidates.map(({ number: boundary, mask }) => ({ boundary, pieces: piecesOf(mask, pieces) }));
-      // Attention over many cells is cut into a part for each thread; with F32 nothing is decoded in company.
-      const engine = await openEngine({ modelPath, gpu: "off", gpuLayers: 0, threads: type === "F32" ? 1 : 2 });
-      const full = boundaries.at(-1)?.pieces ?? [];
-      opened.set(`${architecture} ${type}`, { engine, tokens: await engine.tokenize(texts), full, boundaries });
-    }
-  }, ENGINE_START_MS);
-  afterAll(async () => {
-    for (const { engine } of opened.values()) await engine.close();
-  });
 
   const facts = ({ id, text, tokens, stopReason, promptTokens }: Generation): unknown => {
     return { id, text, tokens, stopReason, promptTokens };
@@ -98,10 +63,10 @@ describe.skipIf(!hasDirectCalls)(`boundaries that share their lower layers ${ski
   };
   const sorted = (answers: Map<string, unknown>): unknown => Object.fromEntries([...answers].sort());
 
-  it.each(kinds)(
+  it.each(layerwiseKinds)(
     "give the answers of single runs, token for token: $architecture $type",
     async ({ architecture, type }) => {
-      const one = openedOf(architecture, type);
+      const one = await openedOf(architecture, type);
       const { invariantTokens, sharedLayers, reasons } = await one.engine.shortcuts({
         full: one.full,
         boundary: one.boundaries[2] ?? { boundary: 0, pieces: [] },
@@ -119,7 +84,7 @@ describe.skipIf(!hasDirectCalls)(`boundaries that share their lower layers ${ski
 
   it("take decode steps in company where a type's kernels allow it, and the trial tells", async () => {
     const shortcutsOf = async (type: string): Promise<number> => {
-      const { engine, full, tokens } = openedOf("llama", type);
+      const { engine, full, tokens } = await openedOf("llama", type);
       return (await engine.shortcuts({ full, context, tokens: tokens[2] ?? [] })).invariantTokens;
     };
     // F32 weights are multiplied by another kernel in company than alone; quantised ones are not.
@@ -128,7 +93,7 @@ describe.skipIf(!hasDirectCalls)(`boundaries that share their lower layers ${ski
   });
 
   it("save the layers below them and try the full adapter's answer", async () => {
-    const one = openedOf("llama", "Q8_0");
+    const one = await openedOf("llama", "Q8_0");
     const before = await one.engine.work();
     await sharedAnswers(one, 256);
     const after = await one.engine.work();

@@ -26,7 +26,7 @@ export function cutsOf(length: number, kept: number, batchSize: number): Rows[] 
 /**
  * How many tokens at the beginning of a prompt need not be evaluated again after another prompt, under the same mask: those that both
  * have, less what it takes for every row to be evaluated by the kernel that evaluates it where the prompts are read whole.
- * @param most so many at most; by default one token is left.
+ * @param most upper bound; by default one token is left.
  */
 export function keptTokens(
   before: readonly number[],

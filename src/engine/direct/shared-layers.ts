@@ -120,7 +120,7 @@ export class SharedLayers {
     }
   }
 
-  /** So many texts that what is held of them stays below {@link HIDDEN_BYTES}, or one. @param longest tokens of a text. */
+  /** How many texts fit into {@link HIDDEN_BYTES}, at least one. @param longest tokens of a text. */
   private textsAtOnce(boundaries: SharedRequest["boundaries"], longest: number): number {
     const { layerCount, embeddingLength } = this.parts.model;
     const between = boundaries.filter(({ boundary }) => boundary > 0 && boundary < layerCount).length;

@@ -50,7 +50,9 @@ export class SharedPasses {
     const kept = this.reader.keeps(text);
     const rows = text.tokens.length - kept;
     const hidden = this.allocate(boundaries, rows);
-    this.reader.read(text, onLogits, (place, count, evaluate) => this.tapped(hidden, place - kept, count, evaluate));
+    this.reader.read(text, kept, onLogits, (place, count, evaluate) =>
+      this.tapped(hidden, place - kept, count, evaluate),
+    );
     work.prefilled(rows, this.boundary);
     work.kept(kept);
     return { text, kept, hidden };

@@ -31,16 +31,18 @@ export class TextReader {
     return keptTokens(this.before, tokens, this.context.shape.batchSize, firstOutput);
   }
 
-  /** @param around is to call `evaluate`, which evaluates so many rows of the text from `place` on. */
+  /**
+   * @param kept what {@link keeps} says of the text.
+   * @param around must call `evaluate`, which evaluates `rows` rows of the text from `place` on.
+   */
   read(
-    text: ReadText,
+    { tokens, firstOutput }: ReadText,
+    kept: number,
     onLogits: OnLogits,
     around: (place: number, rows: number, evaluate: () => Float32Array[]) => Float32Array[] = (_, __, evaluate) =>
       evaluate(),
   ): void {
     const { context } = this;
-    const { tokens, firstOutput } = text;
-    const kept = this.keeps(text);
     if (kept === 0) context.clear();
     else context.forget(0, kept);
     for (const { from, to } of cutsOf(tokens.length, kept, context.shape.batchSize)) {

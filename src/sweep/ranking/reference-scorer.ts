@@ -1,6 +1,6 @@
 import { at, defined } from "../../assert.js";
 import { maskKey, type Candidate, type Mask } from "../../adapter/mask.js";
-import { piecesOf, type Piece } from "../../adapter/pieces.js";
+import type { Piece } from "../../adapter/pieces.js";
 import type { Engine, Likelihood } from "../../engine/engine.js";
 import type { ContextShape } from "../../engine/layer-passes.js";
 import { InterruptedError } from "../../errors.js";
@@ -9,7 +9,7 @@ import { continuedPrompts, weighingContext, type ContinuedPrompt } from "./conti
 import type { SweepInputs } from "../inputs/inputs.js";
 import type { LikelihoodFile } from "../../run/likelihood-file.js";
 import { hash, type SweepPlan } from "../plan.js";
-import { weigherOf, type OnLikelihood } from "../weigh-references.js";
+import { weighEach, weigherOf, type OnLikelihood } from "../weigh-references.js";
 
 /** What weighing references takes. */
 export interface ReferenceScorerInput {
@@ -62,10 +62,10 @@ export class ReferenceScorer {
    */
   async logLikelihoods(mask: Mask, name: string, pieces: readonly Piece[]): Promise<Likelihood[]> {
     const { engine } = this.input;
-    const [only] = await this.weighed([{ mask, name }], async (prompts, onLikelihood) => {
-      const request = { pieces: piecesOf(mask, pieces), context: this.context, prompts };
-      for (const likelihood of await engine.logLikelihoods(request)) onLikelihood(0, likelihood);
-    });
+    const masks = [{ mask, name }];
+    const [only] = await this.weighed(masks, (prompts, onLikelihood) =>
+      weighEach({ engine, pieces }, masks, { context: this.context, prompts }, onLikelihood),
+    );
     return defined(only, "the likelihoods of a mask");
   }
 
