@@ -1,10 +1,21 @@
 import { placeOfPath } from "./peft-places.js";
-import type { RowOrder } from "./row-order.js";
+import type { RowOrder, RowSplit } from "./row-order.js";
+
+/** A Hugging Face module whose rows are several GGUF tensors: which rows go to which of them. */
+export interface SplitModule {
+  readonly rows: RowSplit;
+  readonly to: readonly string[];
+}
+
+/** What a module is in GGUF: one tensor, or several. Of alternatives the first whose tensors the base has. */
+export type ModuleTarget = string | SplitModule | readonly (string | SplitModule)[];
 
 /** How the modules of one architecture are called on both sides, and what the upstream converter does to the base's rows. */
 export interface ArchitectureNames {
-  /** Name of the module in a decoder block on the Hugging Face side (behind `layers.N.`) to its GGUF name (behind `blk.N.`). */
-  readonly modules: Readonly<Record<string, string>>;
+  /**
+   * Name of the module in a decoder block of today's transformers (behind `layers.N.`) to its GGUF name (behind `blk.N.`).
+   */
+  readonly modules: Readonly<Record<string, ModuleTarget>>;
   /** GGUF names of modules whose rows are reordered, and of those whose columns are. */
   readonly rows: Readonly<Record<string, RowOrder>>;
   readonly columns: Readonly<Record<string, RowOrder>>;
@@ -12,6 +23,8 @@ export interface ArchitectureNames {
   readonly embedding: string;
   readonly head: string;
   readonly layers: string;
+  /** Whether transformers stores the stacked experts as [experts, in, out] instead of [experts, out, in]. */
+  readonly inputsFirst?: boolean;
 }
 
 const attention = {
@@ -34,6 +47,49 @@ const shared = (name: string): Record<string, string> => ({
   [`${name}.down_proj`]: "ffn_down_shexp",
 });
 
+/** Routed experts: the parameters of transformers 5, and the router. */
+const experts = (name: string, rows: RowSplit = "consecutive"): Record<string, ModuleTarget> => ({
+  [`${name}.experts.gate_up_proj`]: ["ffn_gate_up_exps", { rows, to: ["ffn_gate_exps", "ffn_up_exps"] }],
+  [`${name}.experts.down_proj`]: "ffn_down_exps",
+  [`${name}.gate`]: "ffn_gate_inp",
+});
+
+/** Names under which transformers 4, mlx-lm and the models' own code have some of the same modules, in any architecture that has them. */
+const otherNames: Readonly<Record<string, ModuleTarget>> = {
+  ...Object.fromEntries(
+    ["mlp", "feed_forward", "block_sparse_moe"].flatMap((name): (readonly [string, ModuleTarget])[] => [
+      ...[".experts.*", ".switch_mlp"].flatMap((list): (readonly [string, ModuleTarget])[] => [
+        [`${name}${list}.gate_proj`, "ffn_gate_exps"],
+        [`${name}${list}.up_proj`, "ffn_up_exps"],
+        [`${name}${list}.down_proj`, "ffn_down_exps"],
+      ]),
+      [`${name}.experts.*.w1`, "ffn_gate_exps"],
+      [`${name}.experts.*.w3`, "ffn_up_exps"],
+      [`${name}.experts.*.w2`, "ffn_down_exps"],
+      [`${name}.gate`, "ffn_gate_inp"],
+      [`${name}.router`, "ffn_gate_inp"],
+      [`${name}.router.layer`, "ffn_gate_inp"],
+    ]),
+  ),
+  // Granite before transformers 5.
+  "block_sparse_moe.input_linear": ["ffn_gate_up_exps", { rows: "consecutive", to: ["ffn_gate_exps", "ffn_up_exps"] }],
+  "block_sparse_moe.output_linear": "ffn_down_exps",
+  // InternLM2, which is llama in GGUF.
+  "attention.wqkv": { rows: "by-group", to: ["attn_q", "attn_k", "attn_v"] },
+  "attention.wo": "attn_output",
+  "feed_forward.w1": "ffn_gate",
+  "feed_forward.w3": "ffn_up",
+  "feed_forward.w2": "ffn_down",
+  // Phi-2 before transformers had it.
+  "mixer.Wqkv": ["attn_qkv", { rows: "consecutive", to: ["attn_q", "attn_k", "attn_v"] }],
+  "mixer.out_proj": "attn_output",
+  // ChatGLM's own code.
+  "self_attention.query_key_value": ["attn_qkv", { rows: "consecutive", to: ["attn_q", "attn_k", "attn_v"] }],
+  "self_attention.dense": "attn_output",
+  "mlp.dense_h_to_4h": "ffn_up",
+  "mlp.dense_4h_to_h": "ffn_down",
+};
+
 const common = {
   embedding: "model.embed_tokens",
   head: "lm_head",
@@ -42,15 +98,15 @@ const common = {
   columns: {},
 } as const;
 const rotary = { attn_q: "rotary", attn_k: "rotary" } as const;
-const names = (...modules: Readonly<Record<string, string>>[]): ArchitectureNames => ({
+const names = (...modules: Readonly<Record<string, ModuleTarget>>[]): ArchitectureNames => ({
   ...common,
-  modules: Object.assign({}, ...modules) as Record<string, string>,
+  modules: Object.assign({}, ...modules) as Record<string, ModuleTarget>,
 });
 
 const visionText = { embedding: "model.language_model.embed_tokens", layers: "model.language_model.layers" } as const;
 const plain = names(attention, mlp("mlp"));
 const fusedGate = names(attention, { "mlp.gate_up_proj": "ffn_up", "mlp.down_proj": "ffn_down" });
-const denseAndShared = names(attention, mlp("mlp"), shared("mlp.shared_experts"));
+const denseAndShared = names(attention, mlp("mlp"), shared("mlp.shared_experts"), experts("mlp"));
 const shortConvolution = {
   "self_attn.q_proj": "attn_q",
   "self_attn.k_proj": "attn_k",
@@ -108,7 +164,7 @@ const architectures: Readonly<Record<string, ArchitectureNames>> = {
   chatglm: fusedGate,
   cohere2: plain,
   "command-r": plain,
-  deepseek2: names(latent, mlp("mlp"), shared("mlp.shared_experts")),
+  deepseek2: names(latent, mlp("mlp"), shared("mlp.shared_experts"), experts("mlp")),
   dots1: denseAndShared,
   ernie4_5: plain,
   "ernie4_5-moe": denseAndShared,
@@ -139,24 +195,40 @@ const architectures: Readonly<Record<string, ArchitectureNames>> = {
     head: "embed_out",
     layers: "gpt_neox.layers",
   },
-  "gpt-oss": names(attention),
+  "gpt-oss": { ...names(attention, experts("mlp", "alternate")), inputsFirst: true },
   granite: { ...plain, rows: rotary },
-  granitehybrid: { ...names(attention, stateSpace("mamba"), { "shared_mlp.output_linear": "ffn_down" }), rows: rotary },
-  granitemoe: { ...names(attention), rows: rotary },
+  granitehybrid: {
+    ...names(attention, stateSpace("mamba"), experts("block_sparse_moe"), {
+      "shared_mlp.input_linear": [
+        { rows: "consecutive", to: ["ffn_gate", "ffn_up"] },
+        { rows: "consecutive", to: ["ffn_gate_shexp", "ffn_up_shexp"] },
+      ],
+      "shared_mlp.output_linear": ["ffn_down", "ffn_down_shexp"],
+    }),
+    rows: rotary,
+  },
+  granitemoe: { ...names(attention, experts("block_sparse_moe")), rows: rotary },
   "hunyuan-dense": plain,
   jais2: plain,
-  jamba: names(attention, mlp("feed_forward"), selective("mamba")),
+  jamba: names(attention, mlp("feed_forward"), selective("mamba"), experts("feed_forward")),
   lfm2: names(shortConvolution),
-  lfm2moe: names(shortConvolution),
-  llama: { ...plain, rows: rotary },
-  llama4: names(attention, mlp("feed_forward"), shared("feed_forward.shared_expert")),
+  lfm2moe: names(shortConvolution, experts("feed_forward")),
+  // internlm2 and mixtral are llama too.
+  llama: {
+    ...names(attention, mlp("mlp"), experts("mlp")),
+    rows: rotary,
+  },
+  llama4: {
+    ...names(attention, mlp("feed_forward"), shared("feed_forward.shared_expert"), experts("feed_forward")),
+    inputsFirst: true,
+  },
   mamba: { ...names(selective("mixer")), ...backbone },
   mamba2: { ...names(stateSpace("mixer")), ...backbone },
   mistral3: { ...plain, rows: rotary },
   nemotron: plain,
   olmo: { ...plain, rows: rotary },
   olmo2: plain,
-  olmoe: names(attention),
+  olmoe: names(attention, experts("mlp")),
   phi2: names({
     "self_attn.q_proj": "attn_q",
     "self_attn.k_proj": "attn_k",
@@ -173,16 +245,16 @@ const architectures: Readonly<Record<string, ArchitectureNames>> = {
   }),
   qwen2: plain,
   qwen2vl: { ...plain, ...visionText },
-  qwen2moe: names(attention, mlp("mlp"), shared("mlp.shared_expert")),
+  qwen2moe: names(attention, mlp("mlp"), shared("mlp.shared_expert"), experts("mlp")),
   qwen3: plain,
   qwen35: { ...names(attention, mlp("mlp"), deltaNet), ...valueHeads },
-  qwen35moe: { ...names(attention, shared("mlp.shared_expert"), deltaNet), ...valueHeads },
-  // Its fused in_proj_qkvz is two tensors here.
-  qwen3next: names(attention, mlp("mlp"), shared("mlp.shared_expert"), {
+  qwen35moe: { ...names(attention, shared("mlp.shared_expert"), experts("mlp"), deltaNet), ...valueHeads },
+  qwen3next: names(attention, mlp("mlp"), shared("mlp.shared_expert"), experts("mlp"), {
+    "linear_attn.in_proj_qkvz": { rows: "by-key-head", to: ["attn_qkv", "attn_gate"] },
     "linear_attn.in_proj_ba": "ssm_ba",
     "linear_attn.out_proj": "ssm_out",
   }),
-  qwen3moe: plain,
+  qwen3moe: names(attention, mlp("mlp"), experts("mlp")),
   qwen3vl: { ...plain, ...visionText },
   seed_oss: plain,
   smollm3: { ...plain, rows: rotary },
@@ -196,6 +268,11 @@ export const knownArchitectures: readonly string[] = Object.keys(architectures).
 /** Names of an architecture, or undefined when it is not one of {@link knownArchitectures}. */
 export function architectureNames(architecture: string): ArchitectureNames | undefined {
   return architectures[architecture];
+}
+
+/** What a module is in an architecture, by today's name or by another. @param inBlock with `*` for the number of an expert. */
+export function moduleTarget(inBlock: string, { modules }: ArchitectureNames): ModuleTarget | undefined {
+  return modules[inBlock] ?? otherNames[inBlock];
 }
 
 /** The list of blocks of an architecture, as {@link placeOfPath} tells it. */

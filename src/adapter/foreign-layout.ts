@@ -25,10 +25,9 @@ export function foreignLayout(names: readonly string[]): ForeignLayout | undefin
 export function foreignParts(layout: ForeignLayout, path: string): ErrorParts {
   const parts: Record<ForeignLayout, ErrorParts> = {
     mlx: {
-      what: `${path} is an mlx-lm adapter, not a PEFT adapter`,
-      fix:
-        "Rewrite it in PEFT's layout: lora_A.weight and lora_B.weight are the transposes of lora_a and lora_b, " +
-        "r is its rank, and lora_alpha is its scale times its rank.",
+      what: `${path} holds weights of an mlx-lm adapter without a configuration that says how they are scaled`,
+      expected: "adapters.safetensors and the adapter_config.json that mlx-lm wrote with it",
+      fix: "Put the adapter_config.json of the same training into the folder, and give the folder.",
     },
     image: {
       what: `${path} is a LoRA for an image model (kohya or diffusers), not for a language model`,

@@ -1,19 +1,24 @@
+import { defined } from "../assert.js";
 import { AdapterError } from "../errors.js";
 import { FileSource } from "../files/file-source.js";
+import { canDequantize, dequantize } from "../formats/dequantize.js";
 import type { GgufTensor } from "../formats/gguf-reader.js";
 import { metadataString } from "../formats/gguf-value.js";
-import type { SafetensorsTensorToWrite } from "../formats/safetensors-writer.js";
-import { canDequantize, dequantize } from "../formats/dequantize.js";
 import type { Adapter, AdapterModule } from "./adapter.js";
 import { architectureNames, knownArchitectures, type ArchitectureNames } from "./architectures.js";
 import type { BaseModel } from "./base-model.js";
+import { expertsFromStack } from "./expert-factors.js";
+import { computedFactor, factorBytes, factorValues, rearrangedFactor, type Factor } from "./factor.js";
+import { moduleOfTensor } from "./gguf-targets.js";
 import { LAYERS_KEY } from "./layer-count.js";
+import type { PeftModule } from "./load-peft-adapter.js";
+import { turned } from "./mlx-adapter.js";
+import { shortName } from "./peft-names.js";
 import { peftTargets } from "./peft-targets.js";
-import { inverseOrder, reorderColumns, reorderRows, rowOrder, type RowOrder } from "./row-order.js";
-import { transposed } from "./transpose.js";
-import { peftTensorName, shortName } from "./peft-names.js";
-import { TYPES_FROM_GGUF, writePeftFolder } from "./write-peft.js";
+import { inverseOrder, reorderColumns, reorderRows, rowOrder, splitRows, type RowOrder } from "./row-order.js";
+import { peftTensors } from "./trim-peft.js";
 import { updateShape } from "./update-shape.js";
+import { TYPES_FROM_GGUF, writePeftFolder } from "./write-peft.js";
 
 /**
  * Writes a GGUF adapter as a PEFT folder. F32, F16 and BF16 tensors keep their type and numbers, quantised ones become F32. PEFT's
@@ -26,6 +31,17 @@ export async function writeGgufAsPeft(
   folder: string,
   { overwrite }: { overwrite: boolean },
 ): Promise<void> {
+  const modules = await ggufAsPeftModules(adapter, base);
+  const metadata = new Map([["format", "pt"], TYPES_FROM_GGUF, [LAYERS_KEY, String(base.layerCount)]]);
+  await writePeftFolder(folder, peftConfig(adapter, base, modules), peftTensors(modules), { metadata, overwrite });
+}
+
+/**
+ * The modules of a GGUF adapter in PEFT's terms. Tensors that are one module in transformers are joined: where their A differ, into one
+ * of the sum of their ranks.
+ * @throws AdapterError when the architecture is unknown, or has no module for a tensor.
+ */
+export async function ggufAsPeftModules(adapter: Adapter, base: BaseModel): Promise<PeftModule[]> {
   const names = architectureNames(base.architecture);
   if (!names) {
     throw new AdapterError(adapter.givenPath, {
@@ -33,118 +49,215 @@ export async function writeGgufAsPeft(
       expected: knownArchitectures.join(", "),
     });
   }
-  const placed = adapter.modules.map((module) => ({ module, modulePath: peftPath(adapter.givenPath, module, names) }));
-  const metadata = new Map([["format", "pt"], TYPES_FROM_GGUF, [LAYERS_KEY, String(base.layerCount)]]);
-  const source = await FileSource.open(adapter.path);
-  try {
-    const tensors = placed.flatMap(({ module, modulePath }) =>
-      pair(module, modulePath, ordersOf(module, names, base), source),
+  const done = new Set<AdapterModule>();
+  const modules: PeftModule[] = [];
+  for (const module of adapter.modules) {
+    if (done.has(module)) continue;
+    const place = modulePlace(adapter.givenPath, module, names, base);
+    const tensors = (place.split?.to ?? [module.module]).map((name) =>
+      adapter.modules.find((one) => one.layer === module.layer && one.module === name),
     );
-    await writePeftFolder(folder, peftConfig(adapter, base, placed), tensors, { metadata, overwrite });
-  } finally {
-    await source.close();
+    for (const tensor of tensors) if (tensor) done.add(tensor);
+    modules.push(await peftModule(adapter, module, tensors, place, names, base));
   }
+  return modules;
 }
 
-/** How rows of B and columns of A go back; undefined where both sides have the same. */
-interface Orders {
-  readonly rows: Uint32Array | undefined;
-  readonly columns: Uint32Array | undefined;
+interface ModulePlace {
+  readonly modulePath: string;
+  readonly split: NonNullable<ReturnType<typeof moduleOfTensor>>["split"];
 }
 
-function ordersOf(module: AdapterModule, names: ArchitectureNames, base: BaseModel): Orders {
-  const { inputs, outputs } = updateShape(module);
-  const back = (order: RowOrder | undefined, count: number): Uint32Array | undefined =>
-    order === undefined ? undefined : inverseOrder(rowOrder(order, module.module, count, base));
-  return { rows: back(names.rows[module.module], outputs), columns: back(names.columns[module.module], inputs) };
-}
-
-function peftPath(path: string, { place, layer, module, name }: AdapterModule, names: ArchitectureNames): string {
-  if (place === "embedding") return names.embedding;
-  if (place === "output") return names.head;
-  const inBlock = Object.entries(names.modules).find(([, gguf]) => gguf === module)?.[0];
-  if (inBlock !== undefined && layer !== undefined) return `${names.layers}.${layer}.${inBlock}`;
+function modulePlace(path: string, module: AdapterModule, names: ArchitectureNames, base: BaseModel): ModulePlace {
+  const { place, layer, name } = module;
+  if (place === "embedding") return { modulePath: names.embedding, split: undefined };
+  if (place === "output") return { modulePath: names.head, split: undefined };
+  const found = layer === undefined ? undefined : moduleOfTensor(module.module, layer, names, base);
+  if (found) return { modulePath: `${names.layers}.${layer ?? ""}.${found.inBlock}`, split: found.split };
   throw new AdapterError(
     path,
-    { what: `${path}: ${name} has no counterpart on the PEFT side`, expected: Object.values(names.modules).join(", ") },
+    {
+      what: `${path}: ${name} has no counterpart on the PEFT side`,
+      expected: Object.keys(names.modules).join(", "),
+    },
     name,
   );
 }
 
-function pair(
-  module: AdapterModule,
-  modulePath: string,
-  { rows, columns }: Orders,
-  source: FileSource,
-): SafetensorsTensorToWrite[] {
-  const { a, b, rank, place } = module;
-  const isEmbedding = place === "embedding";
-  const { inputs, outputs } = updateShape(module);
-  const name = (half: "A" | "B"): string => peftTensorName(modulePath, half, isEmbedding);
-  const dtypeOf = (tensor: GgufTensor): "F32" | "F16" | "BF16" => {
-    const { name: type } = tensor.type;
-    return type === "F16" || type === "BF16" ? type : "F32";
+/** @param tensors of the module in the order of its parts; undefined where the adapter has none for one. */
+async function peftModule(
+  adapter: Adapter,
+  first: AdapterModule,
+  tensors: readonly (AdapterModule | undefined)[],
+  { modulePath, split }: ModulePlace,
+  names: ArchitectureNames,
+  base: BaseModel,
+): Promise<PeftModule> {
+  const { place, layer, experts } = first;
+  const isParameter = experts !== undefined;
+  const given = tensors.filter((tensor) => tensor !== undefined);
+  const parts = given.map((tensor) => factorsOf(adapter, tensor, names, base));
+  const joined = split
+    ? await joinParts(parts, partRows(tensors, split, layer ?? 0, base), experts ?? 1)
+    : defined(parts[0], "a tensor of the module");
+  const { a, b, rank } = joined;
+  return {
+    modulePath,
+    place,
+    layer,
+    module: shortName(modulePath),
+    rank,
+    scale: adapter.alpha / first.rank,
+    alpha: (adapter.alpha * rank) / first.rank,
+    a: isParameter ? { ...a, shape: [rank * experts, a.shape.at(-1) ?? 0] } : place === "embedding" ? turned(a) : a,
+    b: isParameter ? expertsFromStack(b, experts, b.shape[1] ?? 0, rank) : { ...b, shape: b.shape.slice(1) },
+    ...(isParameter ? { experts, parameter: modulePath } : {}),
   };
-  const isPlain = ({ type }: GgufTensor): boolean => ["F32", "F16", "BF16"].includes(type.name);
-  const read = async (tensor: GgufTensor): Promise<Uint8Array> => {
-    const bytes = await source.read(tensor.offset, tensor.byteLength);
-    if (isPlain(tensor)) return bytes;
-    if (canDequantize(tensor.type)) return new Uint8Array(dequantize(tensor.type, bytes).buffer);
-    throw new AdapterError(
-      source.path,
-      {
-        what: `${source.path}: ${tensor.name} is stored as ${tensor.type.name}`,
-        expected: "a type that can be turned into F32",
-      },
-      tensor.name,
-    );
-  };
-  const bytesOf = (dtype: "F32" | "F16" | "BF16"): number => (dtype === "F32" ? 4 : 2);
-  return [
-    {
-      name: name("A"),
-      dtype: dtypeOf(a),
-      shape: [rank, inputs],
-      byteLength: rank * inputs * bytesOf(dtypeOf(a)),
-      data: async function* () {
-        if (isEmbedding) yield transposed(await read(a), inputs, rank, bytesOf(dtypeOf(a)));
-        else if (columns !== undefined) yield reorderColumns(await read(a), rank, columns);
-        else if (isPlain(a)) yield* source.stream(a.offset, a.byteLength);
-        else yield await read(a);
-      },
-    },
-    {
-      name: name("B"),
-      dtype: dtypeOf(b),
-      shape: [outputs, rank],
-      byteLength: rank * outputs * bytesOf(dtypeOf(b)),
-      data: async function* () {
-        if (rows !== undefined) yield reorderRows(await read(b), rows);
-        else if (isPlain(b)) yield* source.stream(b.offset, b.byteLength);
-        else yield await read(b);
-      },
-    },
-  ];
 }
 
-function peftConfig(
-  adapter: Adapter,
-  base: BaseModel,
-  placed: readonly { module: AdapterModule; modulePath: string }[],
-): Record<string, unknown> {
-  const counts = new Map<number, number>();
-  for (const { rank } of adapter.modules) counts.set(rank, (counts.get(rank) ?? 0) + 1);
-  const [[r] = [8]] = [...counts].sort(([, a], [, b]) => b - a);
-  const odd = placed
-    .filter(({ module }) => module.rank !== r)
-    .map(({ module, modulePath }) => [modulePath.replaceAll(".", "\\."), module.rank] as const);
-  const targets = placed.map(({ module, modulePath }) => ({
-    modulePath,
-    layer: module.layer,
-    module: shortName(modulePath),
-  }));
+/** A [experts * rank, in], or of the embedding [vocabulary, rank]; B [experts, out, rank]; as the rows of Hugging Face have them. */
+interface PartFactors {
+  readonly a: Factor;
+  readonly b: Factor;
+  readonly rank: number;
+}
+
+function factorsOf(adapter: Adapter, module: AdapterModule, names: ArchitectureNames, base: BaseModel): PartFactors {
+  const { a, b, rank, place, experts = 1 } = module;
+  const { inputs, outputs } = updateShape(module);
+  const back = (order: RowOrder | undefined, count: number): Uint32Array | undefined =>
+    order === undefined ? undefined : inverseOrder(rowOrder(order, module.module, count, base));
+  const rows = back(names.rows[module.module], outputs);
+  const columns = back(names.columns[module.module], inputs);
+  const storedA = ggufFactor(adapter, a, place === "embedding" ? [inputs, rank] : [experts * rank, inputs]);
+  const storedB = ggufFactor(adapter, b, [experts, outputs, rank]);
   return {
-    alpha_pattern: {},
+    rank,
+    a: columns ? rearrangedFactor(storedA, storedA.shape, (bytes) => reorderColumns(bytes, rank, columns)) : storedA,
+    b: rows ? rearrangedFactor(storedB, storedB.shape, (bytes) => reorderRows(bytes, rows)) : storedB,
+  };
+}
+
+/** A tensor of a GGUF file as a factor: F32, F16 and BF16 as they are, quantised numbers as F32. */
+function ggufFactor(adapter: Adapter, tensor: GgufTensor, shape: readonly number[]): Factor {
+  const { name, type, offset, byteLength } = tensor;
+  const count = shape.reduce((product, length) => product * length, 1);
+  const isPlain = type.name === "F32" || type.name === "F16" || type.name === "BF16";
+  if (!isPlain && !canDequantize(type)) {
+    throw new AdapterError(
+      adapter.path,
+      {
+        what: `${adapter.path}: ${name} is stored as ${type.name}`,
+        expected: "a type that can be turned into F32",
+      },
+      name,
+    );
+  }
+  return {
+    name,
+    path: adapter.path,
+    offset,
+    shape,
+    dtype: type.name === "F16" || type.name === "BF16" ? type.name : "F32",
+    byteLength: isPlain ? byteLength : count * Float32Array.BYTES_PER_ELEMENT,
+    data: async function* () {
+      const source = await FileSource.open(adapter.path);
+      try {
+        if (isPlain) yield* source.stream(offset, byteLength);
+        else yield new Uint8Array(dequantize(type, await source.read(offset, byteLength)).buffer);
+      } finally {
+        await source.close();
+      }
+    },
+  };
+}
+
+/** The rows of the module that each given tensor has. */
+function partRows(
+  tensors: readonly (AdapterModule | undefined)[],
+  split: NonNullable<ModulePlace["split"]>,
+  layer: number,
+  base: BaseModel,
+): Uint32Array[] {
+  const sizes = split.to.map((name) => base.shapes.get(`blk.${layer}.${name}.weight`)?.[1] ?? 0);
+  const rows = splitRows(split.rows, sizes, base);
+  return rows.filter((_, i) => tensors[i] !== undefined);
+}
+
+/**
+ * Parts of a module's rows as one update. Where all have the same A, it is theirs; else the ranks of all stand one behind the other, and
+ * B is zero where a rank is another part's.
+ * @param rows of each part in the module.
+ */
+async function joinParts(
+  parts: readonly PartFactors[],
+  rows: readonly Uint32Array[],
+  experts: number,
+): Promise<PartFactors> {
+  const first = defined(parts[0], "a part of the module");
+  const outputs = rows.reduce((sum, { length }) => sum + length, 0);
+  const total = Math.max(outputs, ...rows.map((part) => part.reduce((most, row) => Math.max(most, row + 1), 0)));
+  const isShared = await haveSameA(parts);
+  const rank = isShared ? first.rank : parts.reduce((sum, part) => sum + part.rank, 0);
+  const starts = parts.map((_, i) => (isShared ? 0 : parts.slice(0, i).reduce((sum, part) => sum + part.rank, 0)));
+  const inputs = first.a.shape.at(-1) ?? 0;
+  const a = isShared
+    ? first.a
+    : computedFactor(first.a, [experts * rank, inputs], async () => {
+        const values = new Float32Array(experts * rank * inputs);
+        for (const [i, part] of parts.entries()) {
+          const own = await factorValues(part.a);
+          const length = part.rank * inputs;
+          for (let expert = 0; expert < experts; expert++) {
+            const place = (expert * rank + (starts[i] ?? 0)) * inputs;
+            values.set(own.subarray(expert * length, (expert + 1) * length), place);
+          }
+        }
+        return values;
+      });
+  const b = computedFactor(first.b, [experts, total, rank], async () => {
+    const values = new Float32Array(experts * total * rank);
+    for (const [i, part] of parts.entries()) {
+      const own = await factorValues(part.b);
+      // All parts are scaled as the first is.
+      const factor = first.rank / part.rank;
+      const from = rows[i] ?? new Uint32Array();
+      for (let expert = 0; expert < experts; expert++) {
+        from.forEach((row, place) => {
+          const at = (expert * total + row) * rank + (starts[i] ?? 0);
+          const source = (expert * from.length + place) * part.rank;
+          for (let k = 0; k < part.rank; k++) values[at + k] = (own[source + k] ?? 0) * factor;
+        });
+      }
+    }
+    return values;
+  });
+  return { a, b, rank };
+}
+
+async function haveSameA(parts: readonly PartFactors[]): Promise<boolean> {
+  const [first, ...others] = parts;
+  if (!first) return true;
+  const bytes = await factorBytes(first.a);
+  for (const { a } of others) {
+    if (a.dtype !== first.a.dtype || a.byteLength !== first.a.byteLength) return false;
+    if (Buffer.compare(bytes, await factorBytes(a)) !== 0) return false;
+  }
+  return true;
+}
+
+function peftConfig(adapter: Adapter, base: BaseModel, modules: readonly PeftModule[]): Record<string, unknown> {
+  const counts = new Map<number, number>();
+  for (const { rank } of modules) counts.set(rank, (counts.get(rank) ?? 0) + 1);
+  const [[r] = [8]] = [...counts].sort(([, a], [, b]) => b - a);
+  const pattern = (value: (module: PeftModule) => number, usual: number): Record<string, number> =>
+    Object.fromEntries(
+      modules
+        .filter((module) => value(module) !== usual)
+        .map((module) => [module.modulePath.replaceAll(".", "\\."), value(module)]),
+    );
+  return {
+    alpha_pattern: pattern(({ alpha }) => alpha, adapter.alpha),
     base_model_name_or_path: metadataString(adapter.metadata, "general.base_model.0.name") ?? base.name ?? "",
     bias: "none",
     fan_in_fan_out: false,
@@ -155,10 +268,10 @@ function peftConfig(
     modules_to_save: null,
     peft_type: "LORA",
     r,
-    rank_pattern: Object.fromEntries(odd),
+    rank_pattern: pattern(({ rank }) => rank, r),
     task_type: "CAUSAL_LM",
     use_dora: false,
     use_rslora: false,
-    ...peftTargets(targets, base.layerCount),
+    ...peftTargets(modules, base.layerCount),
   };
 }

@@ -4,12 +4,14 @@ import { FileSource } from "../files/file-source.js";
 import { metadataString } from "../formats/gguf-value.js";
 import type { Adapter } from "./adapter.js";
 import type { BaseModel } from "./base-model.js";
+import { expertsToStack } from "./expert-factors.js";
+import { factorValues } from "./factor.js";
 import { Findings, type Finding } from "./finding.js";
 import { assertFits } from "./fit.js";
 import { loadGgufAdapter } from "./load-gguf-adapter.js";
-import { examinePeftAdapter, type PeftAdapter } from "./load-peft-adapter.js";
+import { examinePeftAdapter, type AdapterKind, type PeftAdapter } from "./load-peft-adapter.js";
 import { locateAdapter } from "./locate-adapter.js";
-import { assertPeftFits, floats } from "./peft-to-gguf.js";
+import { assertPeftFits } from "./peft-to-gguf.js";
 import { updateFacts, type UpdateFacts } from "./update-norm.js";
 import { zeroFinding } from "./zero-updates.js";
 import { factorLayout } from "./update-shape.js";
@@ -32,6 +34,8 @@ export interface InspectedModule {
 export interface Inspection {
   readonly path: string;
   readonly form: "gguf" | "peft";
+  /** Its kind, where it is not plain LoRA of PEFT: `MLX`, `ADALORA`, and so on. */
+  readonly kind?: AdapterKind;
   readonly architecture: string | undefined;
   readonly baseName: string | undefined;
   readonly modules: readonly InspectedModule[];
@@ -135,10 +139,9 @@ async function inspectPeft(adapter: PeftAdapter, model: BaseModel | undefined): 
   const findings = new Findings();
   findings.all.push(...adapter.findings);
   const modules: InspectedModule[] = [];
-  for (const { modulePath, layer, module, rank, alpha, scale, a, b } of adapter.modules) {
-    const [bytesOfA, bytesOfB] = await Promise.all([a, b].map(readWhole));
-    const facts =
-      bytesOfA && bytesOfB ? updateFacts(floats(a, bytesOfA), floats(b, bytesOfB), { rank }, scale) : undefined;
+  for (const { modulePath, layer, module, rank, alpha, scale, a, b, experts } of adapter.modules) {
+    const stack = experts === undefined ? b : expertsToStack(b, experts);
+    const facts = updateFacts(await factorValues(a), await factorValues(stack), { rank, experts }, scale);
     note(modulePath, facts, findings);
     modules.push({
       name: modulePath,
@@ -147,7 +150,7 @@ async function inspectPeft(adapter: PeftAdapter, model: BaseModel | undefined): 
       rank,
       alpha,
       scale,
-      norm: facts?.norm,
+      norm: facts.norm,
       types: types(a.dtype, b.dtype),
       bytes: a.byteLength + b.byteLength,
     });
@@ -172,6 +175,7 @@ async function inspectPeft(adapter: PeftAdapter, model: BaseModel | undefined): 
   return {
     path: folder,
     form: "peft",
+    ...(adapter.kind === "LORA" ? {} : { kind: adapter.kind }),
     architecture: undefined,
     baseName: config.base_model_name_or_path ?? undefined,
     modules,
@@ -179,23 +183,6 @@ async function inspectPeft(adapter: PeftAdapter, model: BaseModel | undefined): 
     bytes: byteLength,
     findings: findings.all,
   };
-}
-
-async function readWhole({
-  path,
-  offset,
-  byteLength,
-}: {
-  path: string;
-  offset: number;
-  byteLength: number;
-}): Promise<Buffer> {
-  const source = await FileSource.open(path);
-  try {
-    return await source.read(offset, byteLength);
-  } finally {
-    await source.close();
-  }
 }
 
 function types(a: string, b: string): string {
@@ -226,7 +213,7 @@ function noteExperts({ modules }: Adapter, findings: Findings): void {
   const each = [...new Set(counts)].sort((a, b) => a - b).join(" or ");
   findings.note(
     "experts",
-    `${counts.length} of ${modules.length} modules have an update for each of ${each} experts: they can be swept and trimmed, but not converted to PEFT.`,
+    `${counts.length} of ${modules.length} modules have an update for each of ${each} experts: a boundary keeps or drops them together.`,
   );
 }
 

@@ -32,6 +32,10 @@ export async function knownLayerCount(either: EitherAdapter): Promise<KnownLayer
   const recorded = either.form === "gguf" ? ggufRecord(either.adapter) : await peftRecord(either.adapter);
   if (recorded !== undefined && Number.isInteger(recorded) && recorded >= Math.max(1, least) && recorded <= MAX_LAYERS)
     return { layerCount: recorded };
+  if (either.form === "peft" && either.adapter.kind === "MLX" && least > 0) {
+    const note = `mlx-lm adapts the last layers and the highest in the file is ${least - 1}, so the base model is taken to have ${least} layers`;
+    return { layerCount: least, note };
+  }
   if (either.form === "peft" && coverage.length === least && least > 0 && adaptsEveryLayer(either.adapter.config)) {
     const note = `adapter_config.json adapts every layer and the highest in the file is ${least - 1}, so the base model is taken to have ${least} layers`;
     return { layerCount: least, note };

@@ -5,17 +5,16 @@ import { AdapterError } from "../errors.js";
 import { CONFIG_BYTES, readWhole } from "../files/read-whole.js";
 import { sha256File } from "../files/file-source.js";
 import { withStamp, type FileStamp, type HashedStamp } from "../files/file-stamp.js";
-import { readSafetensorsFolder } from "../formats/safetensors-folder.js";
 import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import type { Place } from "./adapter.js";
 import { Findings, type Finding } from "./finding.js";
+import type { Factor } from "./factor.js";
+import { isLowRankKind } from "./low-rank-kinds.js";
+import { lowRankModules } from "./low-rank-modules.js";
+import { mlxModules, readMlxConfig } from "./mlx-adapter.js";
 import { examinePeftConfig, readPeftConfig, type PeftConfig } from "./peft-config.js";
-import { foreignLayout, foreignParts } from "./foreign-layout.js";
-import { OtherParts } from "./other-parts.js";
-import { parsePeftName, shortName } from "./peft-names.js";
-import { isEncoderDecoder, placeOfPath, type PeftPlace } from "./peft-places.js";
-import { peftRules, type PeftModuleRule } from "./peft-scale.js";
-import { reportEmptyTensors, reportOddTensors, shapeProblem } from "./peft-tensor-findings.js";
+import { peftModules } from "./peft-modules.js";
+import { readAdapterWeights } from "./adapter-weights.js";
 
 const CONFIG = "adapter_config.json";
 
@@ -31,21 +30,52 @@ export interface PeftModule {
   readonly alpha: number;
   /** The factor in front of B*A, as PEFT computes it. */
   readonly scale: number;
-  /** A: [rank, in]; of an embedding [rank, vocabulary]. */
-  readonly a: SafetensorsTensor;
-  /** B: [out, rank]; of an embedding [d, rank]. */
-  readonly b: SafetensorsTensor;
+  /** A: [rank, in]; of an embedding [rank, vocabulary]; of experts [experts * rank, in]. */
+  readonly a: Factor;
+  /** B: [out, rank]; of an embedding [d, rank]; of experts [out, rank * experts], the expert counting fastest. */
+  readonly b: Factor;
+  /** How many experts have a matrix of their own in the adapted parameter. Source: peft/tuners/lora/layer.py, ParamWrapper. */
+  readonly experts?: number;
+  /** Path of the parameter that is adapted, where it is one of `target_parameters` instead of a module. */
+  readonly parameter?: string;
+  /** Whether a version of PEFT wrote it that took in and out of experts for each other. */
+  readonly isOldOrder?: boolean;
+  /** Whether A has as many columns as the widest module: only the base tells which of them count. */
+  readonly isWide?: boolean;
+}
+
+/** The kind of adapter that a folder held before it was read as LoRA: a `peft_type`, or mlx-lm's layout. */
+export type AdapterKind = "LORA" | "ADALORA" | "VERA" | "LOHA" | "LOKR" | "MLX";
+
+/** A trained tensor that is neither A nor B: DoRA's magnitudes, a whole weight, a bias, or rows of the embedding. */
+export interface ExtraTensor {
+  readonly kind: "magnitude" | "bias" | "token-delta" | "whole-weight" | "unknown";
+  /** Name of the tensor without PEFT's prefix. */
+  readonly path: string;
+  readonly tensor: SafetensorsTensor;
+}
+
+/** What the tensors of a folder are. */
+export interface ReadModules {
+  readonly config: PeftConfig;
+  readonly modules: readonly PeftModule[];
+  readonly ignored: readonly string[];
+  readonly extras: readonly ExtraTensor[];
 }
 
 /** A PEFT adapter as a value: configuration and tensor table, nothing of its data. */
 export interface PeftAdapter {
   readonly folder: string;
+  readonly kind: AdapterKind;
+  /** Of an adapter of another kind, what says the same of the LoRA that was made of it. */
   readonly config: PeftConfig;
   /** Paths of the weights' files. */
   readonly files: readonly string[];
   /** Of the configuration and the weights' files, from before they were read. */
   readonly stamps: readonly FileStamp[];
   readonly modules: readonly PeftModule[];
+  /** Trained weights that are no low-rank update: only a merge takes them. */
+  readonly extras: readonly ExtraTensor[];
   /** Paths of modules that belong to other parts of the model than its text decoder; a warning names them. */
   readonly ignored: readonly string[];
   readonly coverage: readonly number[];
@@ -72,25 +102,19 @@ export async function loadPeftAdapter(folder: string): Promise<PeftAdapter> {
 
 /** {@link loadPeftAdapter} that reports what is wrong as findings instead of throwing, as far as the files can be read at all. */
 export async function examinePeftAdapter(folder: string): Promise<PeftAdapter> {
-  const { value: config, stamp } = await withStamp(join(folder, CONFIG), () => readPeftConfig(folder));
   const findings = new Findings();
-  examinePeftConfig(config, findings);
-  if (findings.all.some(({ code }) => code === "not-lora")) {
-    return {
-      folder,
-      config,
-      files: [],
-      stamps: [stamp],
-      modules: [],
-      ignored: [],
-      coverage: [],
-      byteLength: 0,
-      findings: findings.all,
-      metadata: new Map(),
-    };
-  }
-  const { files, stamps, tensors } = await readSafetensorsFolder(folder, "adapter_model");
-  const { modules, ignored } = pairTensors(folder, config, tensors, findings);
+  const { value: mlx, stamp } = await withStamp(join(folder, CONFIG), () => readMlxConfig(folder));
+  const given = mlx === undefined ? await readPeftConfig(folder) : undefined;
+  if (given) examinePeftConfig(given, findings);
+  const kind = mlx ? "MLX" : kindOf(given);
+  if (kind === undefined) return { ...nothingRead(folder, given), stamps: [stamp], findings: findings.all };
+  const { files, stamps, tensors, metadata } = await readAdapterWeights(folder, kind);
+  const read = mlx
+    ? mlxModules(mlx, tensors, findings)
+    : kind === "LORA"
+      ? peftModules(folder, defined(given, "a configuration"), tensors, findings)
+      : lowRankModules(folder, kind, defined(given, "a configuration"), tensors, findings);
+  const { modules } = read;
   if (modules.length === 0 && findings.firstError() === undefined) {
     findings.error("empty", "The file holds no LoRA tensors.", "Export the adapter again.");
   }
@@ -98,18 +122,51 @@ export async function examinePeftAdapter(folder: string): Promise<PeftAdapter> {
   if (still.length > 0)
     findings.warning("scale-0", `${still.length} of ${modules.length} modules have scale 0: they change nothing.`);
   const layers = modules.flatMap(({ layer }) => (layer === undefined ? [] : [layer]));
+  const coverage = [...new Set(layers)].sort((a, b) => a - b);
+  noteCoverage(coverage, findings);
   return {
     folder,
-    config,
+    kind,
+    ...read,
     files: files.map(({ path }) => path),
     stamps: [stamp, ...stamps],
-    modules,
-    ignored,
-    coverage: [...new Set(layers)].sort((a, b) => a - b),
+    coverage,
     byteLength: files.reduce((sum, { fileSize }) => sum + fileSize, 0),
     findings: findings.all,
-    metadata: files[0]?.metadata ?? new Map(),
+    metadata,
   };
+}
+
+function kindOf(config: PeftConfig | undefined): AdapterKind | undefined {
+  const kind = config?.peft_type.toUpperCase() ?? "";
+  return kind === "LORA" || isLowRankKind(kind) ? (kind as AdapterKind) : undefined;
+}
+
+function nothingRead(folder: string, config: PeftConfig | undefined): Omit<PeftAdapter, "stamps" | "findings"> {
+  return {
+    folder,
+    kind: "LORA",
+    config: config ?? { peft_type: "" },
+    files: [],
+    modules: [],
+    extras: [],
+    ignored: [],
+    coverage: [],
+    byteLength: 0,
+    metadata: new Map(),
+  };
+}
+
+/** A boundary below the lowest adapted layer drops everything, one above the highest nothing. */
+function noteCoverage(coverage: readonly number[], findings: Findings): void {
+  const [lowest = 0] = coverage;
+  const highest = coverage.at(-1) ?? 0;
+  if (lowest === 0) return;
+  const least = lowest + 1;
+  findings.note(
+    "coverage",
+    `Layers ${lowest} to ${highest} are adapted, so only K from ${least} on keeps any of it, and K = ${highest + 1} keeps all of it.`,
+  );
 }
 
 /**
@@ -121,133 +178,4 @@ export async function peftSha256({ folder, files }: PeftAdapter, known: readonly
   const hash = createHash("sha256").update(await readWhole(config, CONFIG_BYTES));
   for (const file of files) hash.update(known.find(({ path }) => path === file)?.sha256 ?? (await sha256File(file)));
   return hash.digest("hex");
-}
-
-interface Halves {
-  a?: SafetensorsTensor;
-  b?: SafetensorsTensor;
-  embedding: boolean;
-}
-
-function pairTensors(
-  folder: string,
-  config: PeftConfig,
-  tensors: readonly SafetensorsTensor[],
-  findings: Findings,
-): Pick<PeftAdapter, "modules" | "ignored"> {
-  const halves = new Map<string, Halves>();
-  const odd = new Map<string, string[]>();
-  const others = new OtherParts();
-  for (const tensor of tensors) {
-    const name = parsePeftName(tensor.name);
-    const path = name.kind === "lora" ? name.modulePath : name.path;
-    if (name.kind !== "base-copy" && others.take(path)) continue;
-    if (name.kind !== "lora") {
-      odd.set(name.kind, [...(odd.get(name.kind) ?? []), tensor.name]);
-      continue;
-    }
-    const pair = halves.get(name.modulePath) ?? { embedding: name.embedding };
-    if (pair[name.half])
-      findings.error(
-        "several-adapters",
-        `${name.modulePath} has more than one lora_${name.half.toUpperCase()}.`,
-        "Save one adapter alone.",
-      );
-    pair[name.half] = tensor;
-    halves.set(name.modulePath, pair);
-  }
-  const paths = [...halves.keys(), ...others.paths];
-  if (isEncoderDecoder(paths, config["task_type"] === "SEQ_2_SEQ_LM")) {
-    findings.error(
-      "encoder-decoder",
-      "This is an adapter of an encoder-decoder model, such as T5, BART or Whisper.",
-      "boundary works with decoder-only language models: give an adapter of such a model.",
-    );
-    return { modules: [], ignored: [] };
-  }
-  const layout = halves.size === 0 ? foreignLayout(tensors.map(({ name }) => name)) : undefined;
-  if (layout !== undefined && others.paths.length === 0 && findings.firstError() === undefined) {
-    const { what, fix = "" } = foreignParts(layout, folder);
-    findings.error("foreign", `${what}.`, fix);
-    return { modules: [], ignored: [] };
-  }
-  others.report(findings, halves.size === 0 && odd.size === 0);
-  reportOddTensors(odd, config, findings);
-  const isEmpty = reportEmptyTensors(
-    [...halves.values()].flatMap(({ a, b }) => [a, b]).filter((tensor) => tensor !== undefined),
-    findings,
-  );
-  return { modules: isEmpty ? [] : pairedModules(folder, config, halves, findings), ignored: others.paths };
-}
-
-/** The modules of the pairs that are sound, each of the model's modules once. */
-function pairedModules(
-  folder: string,
-  config: PeftConfig,
-  halves: ReadonlyMap<string, Halves>,
-  findings: Findings,
-): PeftModule[] {
-  const rules = peftRules(config, [...halves.keys()], folder);
-  const modules: PeftModule[] = [];
-  const seen = new Map<string, string>();
-  const unknown: string[] = [];
-  for (const [modulePath, pair] of halves) {
-    const place = placeOfPath(modulePath);
-    if (place.kind === "unknown" || place.kind === "other-part") {
-      unknown.push(modulePath);
-      continue;
-    }
-    const key = place.kind === "block" ? `${place.layer}.${place.inBlock}` : place.kind;
-    const twin = seen.get(key);
-    if (twin !== undefined)
-      findings.error(
-        "several-adapters",
-        `${twin} and ${modulePath} are the same module of the text decoder.`,
-        "Save one adapter alone.",
-      );
-    seen.set(key, modulePath);
-    const rule = defined(rules.get(modulePath), `the rule of ${modulePath}`);
-    const module = joinHalves(rule, modulePath, pair, place, findings);
-    if (module && twin === undefined) modules.push(module);
-  }
-  const [first] = unknown;
-  if (first !== undefined)
-    findings.error(
-      "unknown-module",
-      `The text decoder has no place for ${unknown.length === 1 ? first : `${unknown.length} modules (first: ${first})`}: neither a known list of blocks, nor the token embedding, nor the output head.`,
-      "Train without such modules, or merge the adapter into the base with PEFT's merge_and_unload().",
-    );
-  return modules;
-}
-
-function joinHalves(
-  { isTargeted, rank, alpha, scale }: PeftModuleRule,
-  modulePath: string,
-  { a, b }: Halves,
-  where: Exclude<PeftPlace, { kind: "unknown" | "other-part" }>,
-  findings: Findings,
-): PeftModule | undefined {
-  if (!a || !b) {
-    findings.error(
-      "no-partner",
-      `${modulePath} has only lora_${a ? "A" : "B"}.`,
-      "The file is incomplete: export the adapter again.",
-    );
-    return undefined;
-  }
-  if (!isTargeted) {
-    findings.error(
-      "not-targeted",
-      `${modulePath} is in the file, but adapter_config.json does not name it: PEFT would leave it out without a word.`,
-      "Put the configuration that belongs to these weights beside them.",
-    );
-    return undefined;
-  }
-  const problem = shapeProblem(modulePath, a.shape, b.shape, rank);
-  if (problem) {
-    findings.error(...problem);
-    return undefined;
-  }
-  const layer = where.kind === "block" ? where.layer : undefined;
-  return { modulePath, place: where.kind, layer, module: shortName(modulePath), rank, alpha, scale, a, b };
 }

@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { AdapterError, BoundaryError, fileError, type ErrorParts } from "../errors.js";
 import { readSafetensorsHeader } from "../formats/safetensors-reader.js";
 import { foreignLayout, foreignParts } from "./foreign-layout.js";
+import { readMlxConfig } from "./mlx-adapter.js";
 
 /** Where an adapter lies, and in which form. */
 export interface LocatedAdapter {
@@ -14,7 +15,7 @@ export interface LocatedAdapter {
 const CONFIG = "adapter_config.json";
 /** Files by which a PEFT folder may be given instead of its own path. */
 const OF_PEFT_FOLDER =
-  /^(?:adapter_config\.json|adapter_model(?:-\d{5}-of-\d{5})?\.(?:safetensors|bin)|adapter_model\.safetensors\.index\.json)$/;
+  /^(?:adapter_config\.json|adapter_model(?:-\d{5}-of-\d{5})?\.(?:safetensors|bin|pt)|adapter_model\.safetensors\.index\.json|adapters\.safetensors)$/;
 /** How many levels of subfolders are searched for adapters, and how many entries of a folder are looked at. */
 const DEPTH = 3;
 const MAX_ENTRIES = 1000;
@@ -30,9 +31,11 @@ export async function locateAdapter(path: string): Promise<LocatedAdapter> {
   if (!found.isDirectory()) return locateFile(path);
   const names = await entriesOf(path);
   const isPeft = names.includes(CONFIG) || names.some((name) => /^adapter_model\b/.test(name));
-  const isMlx = names.some((name) => /^(?:\d+_)?adapters\.(?:safetensors|npz)$/.test(name));
-  if (isMlx && !names.some((name) => /^adapter_model\b/.test(name)))
-    throw new AdapterError(path, foreignParts("mlx", path));
+  if (!names.some((name) => /^adapter_model\b/.test(name))) {
+    if (names.includes(CONFIG) && (await readMlxConfig(path)) !== undefined) return { form: "peft", path };
+    if (names.some((name) => /^(?:\d+_)?adapters\.(?:safetensors|npz)$/.test(name)))
+      throw new AdapterError(path, foreignParts("mlx", path));
+  }
   if (!isPeft) throw new AdapterError(path, await partsOfFolder(path, names));
   if (!names.includes(CONFIG)) throw new AdapterError(path, await partsOfMissingConfig(path, names));
   const parts = await partsOfMissingWeights(path, names);
@@ -71,7 +74,7 @@ async function partsOfSafetensors(path: string): Promise<ErrorParts> {
 
 /** A folder with PEFT's configuration and weights that are not where PEFT looks for them; undefined where the reader says it better. */
 async function partsOfMissingWeights(folder: string, names: readonly string[]): Promise<ErrorParts | undefined> {
-  const isReadable = /^adapter_model\.(?:safetensors|safetensors\.index\.json|bin)$/;
+  const isReadable = /^adapter_model\.(?:safetensors|safetensors\.index\.json|bin|pt)$/;
   if (names.some((name) => isReadable.test(name))) return undefined;
   const pickle = names.find((name) => /^adapter_model.*\.bin$/.test(name));
   if (pickle !== undefined) return pickleParts(join(folder, pickle));

@@ -5,15 +5,19 @@ import { assertNotPlaceholder } from "../formats/placeholder-file.js";
 import { CONFIG_BYTES, readWholeText } from "../files/read-whole.js";
 import type { Findings } from "./finding.js";
 import { foreignParts } from "./foreign-layout.js";
+import { isLowRankKind } from "./low-rank-kinds.js";
 import { partOf } from "./peft-places.js";
 
-const patternSchema = z.record(z.string(), z.number()).nullish();
+/** AdaLoRA has lists of kept ranks there. */
+const patternSchema = z.record(z.string(), z.union([z.number(), z.array(z.unknown())])).nullish();
 
 /** What is read of PEFT's adapter_config.json; all else is kept as it is. Source: peft/tuners/lora/config.py, LoraConfig. */
 const configSchema = z.looseObject({
   peft_type: z.string(),
   r: z.number().int().positive().optional(),
   lora_alpha: z.number().optional(),
+  /** Of LoHa and LoKr. */
+  alpha: z.number().optional(),
   use_rslora: z.boolean().nullish(),
   use_dora: z.boolean().nullish(),
   lora_bias: z.boolean().nullish(),
@@ -32,6 +36,7 @@ const configSchema = z.looseObject({
   layer_replication: z.unknown().optional(),
   init_lora_weights: z.union([z.boolean(), z.string()]).nullish(),
   base_model_name_or_path: z.string().nullish(),
+  peft_version: z.string().nullish(),
 });
 
 /** PEFT's adapter_config.json, checked as far as it is used. */
@@ -76,11 +81,13 @@ const BASE_CHANGING_INITS = /^(pissa|loftq|olora|corda|lora_ga)/i;
 
 /** Names everything in a configuration that llama.cpp cannot compute, or that a user should know. */
 export function examinePeftConfig(config: PeftConfig, findings: Findings): void {
-  if (config.peft_type.toUpperCase() !== "LORA") {
+  const kind = config.peft_type.toUpperCase();
+  if (kind !== "LORA") {
+    if (isLowRankKind(kind)) return;
     findings.error(
       "not-lora",
-      `This is an adapter of the kind ${config.peft_type}, not LoRA.`,
-      "llama.cpp knows LoRA only: merge it into the base with PEFT's merge_and_unload().",
+      `This is an adapter of the kind ${config.peft_type}, which is not a low-rank update of the weights.`,
+      "llama.cpp applies only LoRA: merge the adapter into the base with PEFT's merge_and_unload(), where PEFT can, and convert the merged model.",
     );
     return;
   }
@@ -109,13 +116,6 @@ export function examinePeftConfig(config: PeftConfig, findings: Findings): void 
       "alora",
       "An activated LoRA only acts behind its invocation tokens; applied everywhere it gives other answers.",
       "Serve it with a server that knows aLoRA.",
-    );
-  }
-  if (config.target_parameters && config.target_parameters.length > 0) {
-    findings.error(
-      "target-parameters",
-      `target_parameters (${config.target_parameters.join(", ")}) adapts expert weights that are no modules.`,
-      merge,
     );
   }
   if (isNonEmpty(config.layer_replication))

@@ -1,6 +1,13 @@
 /** What the name of a tensor in a PEFT file says. */
 export type PeftTensorName =
-  | { readonly kind: "lora"; readonly modulePath: string; readonly half: "a" | "b"; readonly embedding: boolean }
+  | {
+      readonly kind: "lora";
+      readonly modulePath: string;
+      readonly half: "a" | "b";
+      readonly embedding: boolean;
+      /** How many wrappers lie around the module below this one: PEFT wraps a module once for each adapted parameter. */
+      readonly depth: number;
+    }
   | {
       readonly kind: "base-copy" | "magnitude" | "bias" | "token-delta" | "whole-weight" | "unknown";
       /** The name without PEFT's prefix. */
@@ -21,7 +28,13 @@ export function parsePeftName(name: string): PeftTensorName {
   const path = name.replace(WRAPPERS, "").replace(PREFIX, "");
   const linear = /^(.+)\.lora_([AB])(?:\.[^.]+)?\.weight$/.exec(path);
   if (linear?.[1] !== undefined)
-    return { kind: "lora", modulePath: plainPath(linear[1]), half: linear[2] === "A" ? "a" : "b", embedding: false };
+    return {
+      kind: "lora",
+      modulePath: plainPath(linear[1]),
+      half: linear[2] === "A" ? "a" : "b",
+      embedding: false,
+      depth: wrappersOf(linear[1]),
+    };
   const embedding = /^(.+)\.lora_embedding_([AB])(?:\.[^.]+)?(?:\.weight)?$/.exec(path);
   if (embedding?.[1] !== undefined)
     return {
@@ -29,6 +42,7 @@ export function parsePeftName(name: string): PeftTensorName {
       modulePath: plainPath(embedding[1]),
       half: embedding[2] === "A" ? "a" : "b",
       embedding: true,
+      depth: wrappersOf(embedding[1]),
     };
   return { kind: oddKind(path), path };
 }
@@ -43,15 +57,24 @@ function oddKind(path: string): Exclude<PeftTensorName["kind"], "lora"> {
   return /\.weight$/.test(path) ? "whole-weight" : "unknown";
 }
 
+function wrappersOf(path: string): number {
+  return path.split(".base_layer").length - 1;
+}
+
+/** The path of a module without the prefixes and wrappers of PEFT and of training. */
+export function modulePathOf(name: string): string {
+  return plainPath(name.replace(WRAPPERS, "").replace(PREFIX, ""));
+}
+
 /** A module that PEFT wrapped twice keeps `base_layer` in its path; some tools leave the model's own prefix out. */
 function plainPath(path: string): string {
   const unwrapped = path.replaceAll(".base_layer", "");
   return /^(?:layers|embed_tokens)\b/.test(unwrapped) ? `model.${unwrapped}` : unwrapped;
 }
 
-/** The name under which PEFT itself stores half of a module, so that `PeftModel.from_pretrained` finds it. */
-export function peftTensorName(modulePath: string, half: "A" | "B", isEmbedding: boolean): string {
-  return `base_model.model.${modulePath}.${isEmbedding ? `lora_embedding_${half}` : `lora_${half}.weight`}`;
+/** The name under which PEFT itself stores half of a module, so that `PeftModel.from_pretrained` finds it. @param depth as {@link PeftTensorName} has it. */
+export function peftTensorName(modulePath: string, half: "A" | "B", isEmbedding: boolean, depth = 0): string {
+  return `base_model.model.${modulePath}${".base_layer".repeat(depth)}.${isEmbedding ? `lora_embedding_${half}` : `lora_${half}.weight`}`;
 }
 
 /** Last part of a module path, such as `q_proj`. */

@@ -88,13 +88,15 @@ function quoted(expression: string): string {
 
 /** `rank_pattern` or `alpha_pattern`: of the keys that match `(.*\.)?(key)$`, the first one wins. Source: peft/utils/other.py, get_pattern_key. */
 class PatternTable {
-  private readonly entries: readonly [key: string, value: number][];
+  private readonly entries: readonly (readonly [key: string, value: number])[];
 
   constructor(
-    pattern: Readonly<Record<string, number>> | null | undefined,
+    pattern: PeftConfig["rank_pattern"],
     private readonly expressions: Expressions,
   ) {
-    this.entries = Object.entries(pattern ?? {});
+    this.entries = Object.entries(pattern ?? {}).filter((entry): entry is [string, number] => {
+      return typeof entry[1] === "number";
+    });
   }
 
   find(modulePath: string): number | undefined {
@@ -102,8 +104,40 @@ class PatternTable {
   }
 }
 
+/** Whether `target_parameters` names a parameter: whole, or by the end of its path. Source: peft/tuners/tuners_utils.py, _inject_parameters. */
+function isParameter({ target_parameters: parameters }: PeftConfig, path: string): boolean {
+  return (parameters ?? []).some((parameter) => path === parameter || path.endsWith(`.${parameter}`));
+}
+
+/** Adapted parameters of one module in the order in which the model has them. */
+const PARAMETER_ORDER = ["gate_up_proj", "down_proj"];
+
+/**
+ * Paths of the parameters of a module that `target_parameters` names, in the model's order: `count` of them, or none. A name without
+ * its module (`gate_up_proj`) may be of any.
+ */
+export function parametersIn(
+  { target_parameters: parameters }: PeftConfig,
+  modulePath: string,
+  count: number,
+): string[] {
+  const split = (parameters ?? []).map((parameter) => {
+    const dot = parameter.lastIndexOf(".");
+    return { owner: dot < 0 ? "" : parameter.slice(0, dot), name: parameter.slice(dot + 1) };
+  });
+  const owned = split.filter(({ owner }) => owner !== "" && (modulePath === owner || modulePath.endsWith(`.${owner}`)));
+  const ofAny = [...owned, ...split.filter(({ owner }) => owner === "")];
+  const found = [owned, ofAny].find((candidates) => candidates.length === count) ?? [];
+  const rank = (name: string): number => PARAMETER_ORDER.indexOf(name);
+  return found
+    .map(({ name }) => name)
+    .sort((a, b) => rank(a) - rank(b))
+    .map((name) => `${modulePath}.${name}`);
+}
+
 /** Source: peft/tuners/tuners_utils.py, check_target_module_exists. */
 function isTargeted(config: PeftConfig, modulePath: string, expressions: Expressions): boolean {
+  if (isParameter(config, modulePath)) return true;
   if (matches(config.exclude_modules, modulePath, expressions)) return false;
   const { target_modules: target } = config;
   if (target === undefined || target === null || target === "all-linear") return true;

@@ -6,9 +6,11 @@ export interface PeftTargets {
   readonly target_modules: string | readonly string[];
   readonly layers_to_transform: readonly number[] | null;
   readonly layers_pattern: PeftConfig["layers_pattern"];
+  /** Missing where no parameters are adapted. */
+  readonly target_parameters?: readonly string[] | null;
 }
 
-type Targeted = Pick<PeftModule, "modulePath" | "layer" | "module">;
+type Targeted = Pick<PeftModule, "modulePath" | "layer" | "module" | "parameter">;
 
 /**
  * Says in PEFT's terms that exactly these modules are adapted. Where they are the same modules in each of some layers, that is a list
@@ -22,6 +24,39 @@ export function peftTargets(
   layerCount: number | undefined,
   others: readonly Targeted[] = [],
 ): PeftTargets {
+  const isModule = ({ parameter }: Targeted): boolean => parameter === undefined;
+  if (kept.every(isModule) && others.every(isModule)) return moduleTargets(kept, layerCount, others);
+  return {
+    ...moduleTargets(kept.filter(isModule), layerCount, others.filter(isModule)),
+    target_parameters: parameterTargets(kept, others),
+  };
+}
+
+/** {@link peftTargets} of all modules of an adapter, as a part of its configuration. */
+export function configTargets(modules: readonly Targeted[]): Pick<PeftConfig, "target_modules"> {
+  const { target_modules: targets } = peftTargets(modules, undefined);
+  return { target_modules: typeof targets === "string" ? targets : [...targets] };
+}
+
+/** Parameters by the end of their paths where every layer has them, else each by its whole path: PEFT takes no layer list for them. */
+function parameterTargets(kept: readonly Targeted[], others: readonly Targeted[]): readonly string[] | null {
+  const parameters = kept.flatMap(({ parameter }) => (parameter === undefined ? [] : [parameter]));
+  if (parameters.length === 0) return null;
+  const ends = (given: readonly Targeted[]): string[] =>
+    given.flatMap(({ parameter, layer }) =>
+      parameter === undefined ? [] : [parameter.split(`.${layer ?? ""}.`).at(-1) ?? ""],
+    );
+  const dropped = new Set(ends(others));
+  const keptEnds = [...new Set(ends(kept))].sort();
+  return keptEnds.some((end) => dropped.has(end)) ? parameters : keptEnds;
+}
+
+function moduleTargets(
+  kept: readonly Targeted[],
+  layerCount: number | undefined,
+  others: readonly Targeted[],
+): PeftTargets {
+  if (kept.length === 0) return { target_modules: [], layers_to_transform: null, layers_pattern: null };
   const layers = [...new Set(kept.flatMap(({ layer }) => (layer === undefined ? [] : [layer])))].sort((a, b) => a - b);
   const names = [...new Set(kept.map(({ module }) => module))].sort();
   const inBlocks = kept.filter(({ layer }) => layer !== undefined);

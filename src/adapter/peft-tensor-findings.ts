@@ -1,5 +1,6 @@
 import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import type { Findings } from "./finding.js";
+import type { ExtraTensor } from "./load-peft-adapter.js";
 import type { PeftConfig } from "./peft-config.js";
 
 /** ZeRO-3 leaves the parameters of a model as empty tensors; saved without being gathered, they hold nothing. @returns whether there are any. */
@@ -16,11 +17,7 @@ export function reportEmptyTensors(tensors: readonly SafetensorsTensor[], findin
 }
 
 /** Tensors other than A and B. PEFT merges those that its configuration names; others came from another tool, and PEFT passes them over. */
-export function reportOddTensors(
-  odd: ReadonlyMap<string, readonly string[]>,
-  config: PeftConfig,
-  findings: Findings,
-): void {
+export function reportOddTensors(extras: readonly ExtraTensor[], config: PeftConfig, findings: Findings): void {
   const merge = "Merge the adapter into the base with PEFT's merge_and_unload() and convert the merged model.";
   const mergeElsewhere =
     "PEFT would leave these tensors out: merge the adapter into the base with the tool that made the file, and convert the merged model.";
@@ -36,6 +33,8 @@ export function reportOddTensors(
     ],
     unknown: ["unknown-tensor", "holds tensors that are not recognised", false],
   };
+  const odd = new Map<string, string[]>();
+  for (const { kind, tensor } of extras) odd.set(kind, [...(odd.get(kind) ?? []), tensor.name]);
   for (const [kind, names] of odd) {
     const meaning = meanings[kind];
     if (!meaning) continue;
@@ -51,16 +50,13 @@ export function shapeProblem(
   a: readonly number[],
   b: readonly number[],
   rank: number,
+  isParameter = false,
 ): [code: string, message: string, fix: string] | undefined {
   const pair = `${modulePath}: A [${a.join(", ")}] and B [${b.join(", ")}]`;
   const [rankOfA, rankOfB] = [a[0], b[1]];
-  if (a.length === 2 && b.length === 2 && rankOfA === rankOfB && rankOfA === rank) return undefined;
-  if (a.length > 2 || /experts/.test(modulePath))
-    return [
-      "experts",
-      `${pair} are not of the rank ${rank} that the configuration gives.`,
-      "Adapters of expert weights are not supported: merge them into the base.",
-    ];
+  // An adapted parameter of experts has a rank for each of them.
+  const fits = rankOfA === rank || (isParameter && rankOfA !== undefined && rankOfA % rank === 0);
+  if (a.length === 2 && b.length === 2 && rankOfA === rankOfB && fits) return undefined;
   if (a.length !== 2 || b.length !== 2)
     return [
       "shape",

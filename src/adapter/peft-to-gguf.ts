@@ -1,32 +1,18 @@
 import { AdapterError } from "../errors.js";
-import { withFileSources, type FileSource } from "../files/file-source.js";
 import { ggmlType, ggmlTypeId, type GgmlType } from "../formats/ggml-types.js";
 import type { GgufMetadata, GgufValue } from "../formats/gguf-value.js";
 import { writeGguf, type GgufTensorToWrite } from "../formats/gguf-writer.js";
-import { decodeBF16, decodeF16 } from "../formats/half-floats.js";
-import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
-import { architectureNames, blockList, knownArchitectures, type ArchitectureNames } from "./architectures.js";
+import { architectureNames, knownArchitectures } from "./architectures.js";
 import type { BaseModel } from "./base-model.js";
-import type { PeftAdapter, PeftModule } from "./load-peft-adapter.js";
-import { placeOfPath } from "./peft-places.js";
+import { floats, unusableType, type Factor } from "./factor.js";
 import { hasNonFinite } from "./finite.js";
 import { assertUpdateFits } from "./fit.js";
+import { ggufUpdates, type GgufUpdate, type UpdatePart } from "./gguf-updates.js";
 import { LAYERS_KEY } from "./layer-count.js";
-import { reorderColumns, reorderRows, rowOrder, type RowOrder } from "./row-order.js";
+import type { PeftAdapter } from "./load-peft-adapter.js";
+import { reorderColumns } from "./row-order.js";
 import { transposed } from "./transpose.js";
 import { TYPES_FROM_GGUF } from "./write-peft.js";
-
-/** One module with its place in the GGUF file and what has to be done to its numbers. */
-interface Mapped {
-  readonly module: PeftModule;
-  /** Name of the base tensor. */
-  readonly name: string;
-  /** The orders into which B follows the base's rows, and A its columns; undefined where the base keeps its own. */
-  readonly rows: Uint32Array | undefined;
-  readonly columns: Uint32Array | undefined;
-  /** Factor for B, so that alpha/rank times it is PEFT's scale. 1 leaves B's bytes alone. */
-  readonly fold: number;
-}
 
 /**
  * Writes a PEFT adapter as a GGUF file with which llama.cpp computes what PEFT computes. llama.cpp knows one alpha and scales by
@@ -42,22 +28,39 @@ export async function writePeftAsGguf(
   path: string,
   { overwrite, recordLayers = false }: { overwrite: boolean; recordLayers?: boolean },
 ): Promise<void> {
-  const names = architectureNames(base.architecture);
-  if (!names) throw unknownArchitecture(adapter.folder, base);
-  assertPeftFits(adapter, base);
   const alpha = fileAlpha(adapter);
-  const mapped = adapter.modules.map((module) => mapModule(adapter.folder, module, names, base, alpha));
+  const updates = fittingUpdates(adapter, base);
   const [typesKey, typesValue] = TYPES_FROM_GGUF;
   const keepTypes = adapter.metadata.get(typesKey) === typesValue;
-  await withFileSources(
-    mapped.flatMap(({ module }) => [module.a.path, module.b.path]),
-    async (sourceOf) => {
-      const tensors = mapped.flatMap((module) => moduleTensors(module, keepTypes, sourceOf));
-      const metadata = new Map(adapterMetadata(adapter, base, alpha));
-      if (recordLayers) metadata.set(LAYERS_KEY, { type: "uint32", value: base.layerCount });
-      await writeGguf(path, metadata, tensors, { overwrite });
-    },
-  );
+  const metadata = new Map(adapterMetadata(adapter, base, alpha));
+  if (recordLayers) metadata.set(LAYERS_KEY, { type: "uint32", value: base.layerCount });
+  const tensors = updates.flatMap((update) => updateTensors(update, alpha, keepTypes));
+  await writeGguf(path, metadata, tensors, { overwrite });
+}
+
+/**
+ * Checks that a PEFT adapter fits a base model: every module has a counterpart of the right shape, and none the engine would abort on.
+ * @throws AdapterError naming the first thing that does not fit.
+ */
+export function assertPeftFits(adapter: PeftAdapter, base: BaseModel): void {
+  fittingUpdates(adapter, base);
+}
+
+function fittingUpdates(adapter: PeftAdapter, base: BaseModel): GgufUpdate[] {
+  const names = architectureNames(base.architecture);
+  if (!names) throw unknownArchitecture(adapter.folder, base);
+  const updates = ggufUpdates(adapter, names, base);
+  for (const update of updates) {
+    const { inputs, outputs, place, experts } = update;
+    // An embedding is stored as a table of vocabulary rows.
+    const matrix = place === "embedding" ? [outputs, inputs] : [inputs, outputs];
+    assertUpdateFits(
+      adapter.folder,
+      { ...update, update: experts === undefined ? matrix : [...matrix, experts] },
+      base,
+    );
+  }
+  return updates;
 }
 
 /** The single alpha of the file: the configured one, which leaves plain adapters untouched. 0 would be read as "no alpha". */
@@ -66,151 +69,148 @@ function fileAlpha({ config, modules }: PeftAdapter): number {
   return alpha !== 0 ? alpha : (modules.find((module) => module.alpha !== 0)?.alpha ?? 1);
 }
 
-function mapModule(
-  folder: string,
-  module: PeftModule,
-  names: ArchitectureNames,
-  base: BaseModel,
-  alpha: number,
-): Mapped {
-  const name = ggufName(module, names);
-  if (name === undefined) {
-    throw new AdapterError(folder, {
-      what: `${folder} adapts ${module.modulePath}, which has no counterpart in the architecture ${base.architecture}`,
-      expected: `one of ${Object.keys(names.modules).join(", ")}`,
-      fix: /experts|block_sparse_moe/.test(module.modulePath)
-        ? "Adapters of expert weights are not supported: merge them into the base."
-        : "Use the base model that the adapter was trained on.",
-    });
-  }
-  const [outputs = 0] = module.b.shape;
-  const [, inputs = 0] = module.a.shape;
-  const ggufModule = name.replace(/^blk\.\d+\./, "").replace(/\.weight$/, "");
-  // Of another shape than the model's it may not divide: that is told where the shapes are compared.
-  const shape = base.shapes.get(name);
-  const orderOf = (
-    order: RowOrder | undefined,
-    count: number,
-    expected: number | undefined,
-  ): Uint32Array | undefined =>
-    order === undefined || count !== expected ? undefined : rowOrder(order, ggufModule, count, base);
-  return {
-    module,
-    name,
-    rows: orderOf(names.rows[ggufModule], outputs, shape?.[1]),
-    columns: orderOf(names.columns[ggufModule], inputs, shape?.[0]),
-    fold: module.scale / (alpha / module.rank),
+/** A and B of one GGUF tensor. @param alpha of the file, which llama.cpp divides by the tensor's rank. */
+function updateTensors(update: GgufUpdate, alpha: number, keepTypes: boolean): GgufTensorToWrite[] {
+  const { name, place, experts, rank, inputs, outputs, parts } = update;
+  const foldOf = ({ module }: UpdatePart): number => module.scale / (alpha / rank);
+  const typeOf = (half: "a" | "b", isUnscaled: boolean): GgmlType => {
+    const [type, ...others] = new Set(parts.map((part) => tensorType(part[half]).name));
+    return keepTypes && isUnscaled && type !== undefined && others.length === 0 ? mustType(type) : mustType("F32");
   };
-}
-
-/**
- * Checks that a PEFT adapter fits a base model: every module has a counterpart of the right shape, and none the engine would abort on.
- * @throws AdapterError naming the first thing that does not fit.
- */
-export function assertPeftFits(adapter: PeftAdapter, base: BaseModel): void {
-  const names = architectureNames(base.architecture);
-  if (!names) throw unknownArchitecture(adapter.folder, base);
-  const alpha = fileAlpha(adapter);
-  const seen = new Map<string, string>();
-  for (const module of adapter.modules) {
-    const { name } = mapModule(adapter.folder, module, names, base, alpha);
-    const twin = seen.get(name);
-    if (twin !== undefined) throw sameTensor(adapter.folder, twin, module.modulePath, name);
-    seen.set(name, module.modulePath);
-    const [outputs = 0] = module.b.shape;
-    const [, inputs = 0] = module.a.shape;
-    // An embedding is stored as a table of vocabulary rows.
-    const update = module.place === "embedding" ? [outputs, inputs] : [inputs, outputs];
-    assertUpdateFits(adapter.folder, { ...module, name, update }, base);
-  }
-}
-
-function sameTensor(folder: string, first: string, second: string, name: string): AdapterError {
-  return new AdapterError(
-    folder,
-    { what: `${folder}: ${first} and ${second} are both ${name} of the model`, fix: "Save one adapter alone." },
-    name,
-  );
-}
-
-/** GGUF name of the base tensor of a module, or undefined where the architecture has none. */
-export function ggufName(
-  { place, layer, modulePath }: Pick<PeftModule, "place" | "layer" | "modulePath">,
-  names: ArchitectureNames,
-): string | undefined {
-  if (place === "embedding") return "token_embd.weight";
-  if (place === "output") return "output.weight";
-  const where = placeOfPath(modulePath);
-  // Other lists of blocks belong to other models.
-  const module = where.kind === "block" && where.list === blockList(names) ? names.modules[where.inBlock] : undefined;
-  return module === undefined || layer === undefined ? undefined : `blk.${layer}.${module}.weight`;
-}
-
-function moduleTensors(
-  { module, name, rows, columns, fold }: Mapped,
-  keepTypes: boolean,
-  sourceOf: (path: string) => FileSource,
-): GgufTensorToWrite[] {
-  const { a, b, rank, place } = module;
-  const [outputs = 0] = b.shape;
-  const [, inputs = 0] = a.shape;
-  const typeOfA = keepTypes ? tensorType(a) : mustType("F32");
-  const typeOfB = keepTypes && fold === 1 ? tensorType(b) : mustType("F32");
-  const chunksOfA = (): AsyncIterable<Uint8Array> => converted(sourceOf(a.path), a, typeOfA, 1);
-  const chunksOfB = (): AsyncIterable<Uint8Array> => converted(sourceOf(b.path), b, typeOfB, fold);
-  const bytesOfA = inputs * rank * typeOfA.blockBytes;
-  const bytesOfB = outputs * rank * typeOfB.blockBytes;
+  const isUnscaled = parts.every((part) => foldOf(part) === 1);
+  const [typeOfA, typeOfB] = [typeOf("a", true), typeOf("b", isUnscaled)];
+  const tensor = (half: "a" | "b", matrix: readonly number[], type: GgmlType): GgufTensorToWrite => {
+    const dims = experts === undefined ? matrix : [...matrix, experts];
+    return {
+      name: `${name}.lora_${half}`,
+      dims,
+      type,
+      byteLength: dims.reduce((product, length) => product * length, type.blockBytes),
+      data: () => (half === "a" ? dataOfA(update, type) : dataOfB(update, type, foldOf)),
+    };
+  };
   return [
-    {
-      name: `${name}.lora_a`,
-      dims: place === "embedding" ? [rank, inputs] : [inputs, rank],
-      type: typeOfA,
-      byteLength: bytesOfA,
-      // llama.cpp looks rows of the embedding's A up, so each token's column becomes a row.
-      data: () =>
-        place === "embedding"
-          ? whole(bytesOfA, chunksOfA(), (bytes) => transposed(bytes, rank, inputs, typeOfA.blockBytes))
-          : columns === undefined
-            ? chunksOfA()
-            : whole(bytesOfA, chunksOfA(), (bytes) => reorderColumns(bytes, rank, columns)),
-    },
-    {
-      name: `${name}.lora_b`,
-      dims: [rank, outputs],
-      type: typeOfB,
-      byteLength: bytesOfB,
-      data: () =>
-        rows === undefined ? chunksOfB() : whole(bytesOfB, chunksOfB(), (bytes) => reorderRows(bytes, rows)),
-    },
+    tensor("a", place === "embedding" ? [rank, inputs] : [inputs, rank], typeOfA),
+    tensor("b", [rank, outputs], typeOfB),
   ];
 }
 
-/** A tensor's data in another type and times a factor, chunk by chunk. @throws AdapterError when a number is NaN or infinite. */
-async function* converted(
-  source: FileSource,
-  tensor: SafetensorsTensor,
-  type: GgmlType,
-  factor: number,
-): AsyncGenerator<Uint8Array> {
-  for await (const chunk of source.stream(tensor.offset, tensor.byteLength)) {
-    if (hasNonFinite(tensor.dtype, chunk)) throw notFinite(tensor.path, tensor.name);
-    yield factor === 1 && type.name === tensor.dtype ? chunk : scaled(tensor, chunk, factor);
+/** A: [rank, in], of each expert in turn; of the embedding [vocabulary, rank]. */
+async function* dataOfA(update: GgufUpdate, type: GgmlType): AsyncGenerator<Uint8Array> {
+  const { place, rank, inputs } = update;
+  const size = type.blockBytes;
+  const [first] = update.parts;
+  if (first && update.experts === undefined && place !== "embedding" && !first.columns && first.width === inputs) {
+    yield* converted(first.a, type, 1);
+    return;
+  }
+  for await (const { part, bytes } of byExpert(update, (given) => wholeOf(given.a, type, 1))) {
+    if (!part) {
+      yield new Uint8Array(rank * inputs * size);
+      continue;
+    }
+    const own = part.width > inputs ? firstColumns(bytes, part.width * size, inputs * size) : bytes;
+    const ordered = part.columns ? reorderColumns(own, part.rank, part.columns) : own;
+    // llama.cpp looks rows of the embedding's A up, so each token's column becomes a row.
+    yield place === "embedding" ? transposed(ordered, rank, inputs, size) : extended(ordered, rank * inputs * size);
   }
 }
 
-/** What must be seen whole to be rearranged: one tensor in memory at a time. */
-async function* whole(
-  byteLength: number,
-  chunks: AsyncIterable<Uint8Array>,
-  rearrange: (bytes: Uint8Array) => Uint8Array,
+/** B: [out, rank], of each expert in turn. */
+async function* dataOfB(
+  update: GgufUpdate,
+  type: GgmlType,
+  foldOf: (part: UpdatePart) => number,
 ): AsyncGenerator<Uint8Array> {
-  const bytes = new Uint8Array(byteLength);
-  let done = 0;
-  for await (const chunk of chunks) {
-    bytes.set(chunk, done);
-    done += chunk.byteLength;
+  const { rank, outputs } = update;
+  const size = type.blockBytes;
+  const [first] = update.parts;
+  if (first && update.experts === undefined && !first.rows) {
+    yield* converted(first.b, type, foldOf(first));
+    return;
   }
-  yield rearrange(bytes);
+  for await (const { part, bytes } of byExpert(update, (given) => wholeOf(given.b, type, foldOf(given)))) {
+    if (!part) {
+      yield new Uint8Array(rank * outputs * size);
+      continue;
+    }
+    const rows = part.rows ? selectRows(bytes, part.rows, part.rank * size) : bytes;
+    yield part.rank === rank ? rows : widened(rows, part.rank * size, rank * size);
+  }
+}
+
+/** Each expert's part with its own bytes. @param read the bytes of all experts of a part. */
+async function* byExpert(
+  { parts, experts = 1 }: GgufUpdate,
+  read: (part: UpdatePart) => Promise<Uint8Array>,
+): AsyncGenerator<{ part: UpdatePart | undefined; bytes: Uint8Array }> {
+  let held: { part: UpdatePart; bytes: Uint8Array } | undefined;
+  for (let expert = 0; expert < experts; expert++) {
+    const part = parts.find((one) => one.expert === undefined || one.expert === expert);
+    if (part && held?.part !== part) held = { part, bytes: await read(part) };
+    if (!part || !held) {
+      yield { part: undefined, bytes: new Uint8Array() };
+      continue;
+    }
+    const length = held.bytes.byteLength / part.experts;
+    const start = part.experts === 1 ? 0 : expert * length;
+    yield { part, bytes: held.bytes.subarray(start, start + length) };
+  }
+}
+
+/** A factor in another type and times a number. */
+async function wholeOf(factor: Factor, type: GgmlType, scale: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of converted(factor, type, scale)) chunks.push(new Uint8Array(chunk));
+  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+}
+
+/** A factor's data in another type and times a number, chunk by chunk. @throws AdapterError when a number is NaN or infinite. */
+async function* converted(factor: Factor, type: GgmlType, scale: number): AsyncGenerator<Uint8Array> {
+  for await (const chunk of factor.data()) {
+    if (hasNonFinite(factor.dtype, chunk)) throw notFinite(factor.path, factor.name);
+    yield scale === 1 && type.name === factor.dtype ? chunk : scaled(factor, chunk, scale);
+  }
+}
+
+/** Numbers times a factor, in F32. */
+function scaled(factor: Factor, bytes: Uint8Array, scale: number): Uint8Array {
+  const values = floats(factor, bytes);
+  const product = scale === 1 ? values : values.map((value) => value * scale);
+  return new Uint8Array(product.buffer, product.byteOffset, product.byteLength);
+}
+
+/** Rows `from[i]` of a matrix, in that order. */
+function selectRows(bytes: Uint8Array, from: Uint32Array, rowBytes: number): Uint8Array {
+  const result = new Uint8Array(from.length * rowBytes);
+  from.forEach((row, place) => {
+    result.set(bytes.subarray(row * rowBytes, (row + 1) * rowBytes), place * rowBytes);
+  });
+  return result;
+}
+
+/** The first bytes of each row. */
+function firstColumns(bytes: Uint8Array, rowBytes: number, kept: number): Uint8Array {
+  const rows = bytes.byteLength / rowBytes;
+  const result = new Uint8Array(rows * kept);
+  for (let row = 0; row < rows; row++) result.set(bytes.subarray(row * rowBytes, row * rowBytes + kept), row * kept);
+  return result;
+}
+
+/** Each row with zeros behind it. */
+function widened(bytes: Uint8Array, rowBytes: number, wide: number): Uint8Array {
+  const rows = bytes.byteLength / rowBytes;
+  const result = new Uint8Array(rows * wide);
+  for (let row = 0; row < rows; row++) result.set(bytes.subarray(row * rowBytes, (row + 1) * rowBytes), row * wide);
+  return result;
+}
+
+/** With zeros behind them, up to so many bytes. */
+function extended(bytes: Uint8Array, byteLength: number): Uint8Array {
+  if (bytes.byteLength === byteLength) return bytes;
+  const result = new Uint8Array(byteLength);
+  result.set(bytes);
+  return result;
 }
 
 /** A tensor with NaN or infinity in it: every logit would be NaN. */
@@ -222,43 +222,16 @@ export function notFinite(path: string, name: string): AdapterError {
   );
 }
 
-/** A tensor times a factor, in F32. */
-function scaled(tensor: SafetensorsTensor, bytes: Buffer, factor: number): Uint8Array {
-  const values = floats(tensor, bytes);
-  const product = factor === 1 ? values : values.map((value) => value * factor);
-  return new Uint8Array(product.buffer, product.byteOffset, product.byteLength);
-}
-
-/** Numbers of an F32, F16 or BF16 tensor. */
-export function floats({ dtype, name, path }: SafetensorsTensor, bytes: Buffer): Float32Array {
-  if (dtype === "F16") return decodeF16(bytes);
-  if (dtype === "BF16") return decodeBF16(bytes);
-  if (dtype === "F32") return new Float32Array(new Uint8Array(bytes).buffer);
-  throw unusableType(path, name, dtype);
-}
-
-function tensorType({ dtype, name, path }: SafetensorsTensor): GgmlType {
+function tensorType({ dtype, name, path }: Factor): GgmlType {
   if (dtype === "F32" || dtype === "F16" || dtype === "BF16") return mustType(dtype);
   throw unusableType(path, name, dtype);
 }
 
-function mustType(name: "F32" | "F16" | "BF16"): GgmlType {
+function mustType(name: string): GgmlType {
   const id = ggmlTypeId(name);
   const type = id === undefined ? undefined : ggmlType(id);
   if (!type) throw new RangeError(`no ggml type ${name}`);
   return type;
-}
-
-function unusableType(path: string, name: string, dtype: string): AdapterError {
-  return new AdapterError(
-    path,
-    {
-      what: `${path}: ${name} is stored as ${dtype}`,
-      expected: "F32, F16 or BF16",
-      fix: "Save the adapter in one of these types.",
-    },
-    name,
-  );
 }
 
 function adapterMetadata({ config }: PeftAdapter, base: BaseModel, alpha: number): GgufMetadata {

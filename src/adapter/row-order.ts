@@ -13,6 +13,17 @@ export type RowOrder =
   | "value-heads"
   | "qkv-by-value-heads";
 
+/** Which rows of a Hugging Face module are which of several GGUF tensors. */
+export type RowSplit =
+  /** One tensor's behind the other's. */
+  | "consecutive"
+  /** One each in turn, as gpt-oss has gate and up. Source: conversion/gpt_oss.py. */
+  | "alternate"
+  /** Group by group: those of each group's query heads, its k, its v. Source: conversion/internlm.py. */
+  | "by-group"
+  /** Key head by key head: its q, its k, the v of its value heads, their z; q, k and v are one tensor, z another. Source: conversion/qwen.py, Qwen3NextModel. */
+  | "by-key-head";
+
 /** The heads of a model's attention. */
 export type Heads = Pick<ModelMemory, "headCount" | "keyValueHeadCount" | "stateKeyHeadCount" | "stateValueHeadCount">;
 
@@ -42,6 +53,41 @@ export function rowOrder(order: RowOrder, module: string, rows: number, heads: H
   }
 }
 
+/**
+ * The rows of a Hugging Face module that are each of several GGUF tensors, in the order of the tensors.
+ * @param sizes rows of each tensor.
+ * @throws RangeError where the rows do not divide.
+ */
+export function splitRows(split: RowSplit, sizes: readonly number[], heads: Heads): Uint32Array[] {
+  const rows = sizes.reduce((sum, size) => sum + size, 0);
+  switch (split) {
+    case "consecutive": {
+      let start = 0;
+      return sizes.map((size) => {
+        const first = start;
+        start += size;
+        return Uint32Array.from({ length: size }, (_, row) => first + row);
+      });
+    }
+    case "alternate":
+      return sizes.map((size, part) => Uint32Array.from({ length: size }, (_, row) => row * sizes.length + part));
+    case "by-group":
+      return cut(regrouped(rows, heads.headCount, heads.keyValueHeadCount), sizes);
+    case "by-key-head": {
+      // A group's q and k are one head each, its v and z one for each value head.
+      const { stateKeyHeadCount: groups, stateValueHeadCount: valueHeads } = heads;
+      const shared = rowsOf(valueHeads, groups);
+      const size = rowsOf(rows, 2 * groups + 2 * valueHeads);
+      return cut(gathered(groups, [1, 1, shared, shared], size), sizes);
+    }
+  }
+}
+
+function cut(rows: Uint32Array, sizes: readonly number[]): Uint32Array[] {
+  let start = 0;
+  return sizes.map((size) => rows.subarray(start, (start += size)));
+}
+
 /** Within each head of 2h rows, row i of the first half goes to 2i and row i of the second half to 2i+1. */
 function interleaved(rows: number, heads: number): Uint32Array {
   const size = rowsOf(rows, 2 * heads) * 2;
@@ -52,19 +98,20 @@ function interleaved(rows: number, heads: number): Uint32Array {
 }
 
 function regrouped(rows: number, headCount: number, groups: number): Uint32Array {
-  const shared = rowsOf(headCount, groups);
-  const size = rowsOf(rows, headCount + 2 * groups);
-  const parts = [
-    { first: 0, heads: shared },
-    { first: shared, heads: 1 },
-    { first: shared + 1, heads: 1 },
-  ];
+  return gathered(groups, [rowsOf(headCount, groups), 1, 1], rowsOf(rows, headCount + 2 * groups));
+}
+
+/** Rows that lie group by group, each group's parts one behind the other, gathered part by part. @param heads of each part in a group. */
+function gathered(groups: number, heads: readonly number[], size: number): Uint32Array {
+  const inGroup = heads.reduce((sum, count) => sum + count, 0);
   const found: number[] = [];
-  for (const { first, heads } of parts) {
+  let first = 0;
+  for (const count of heads) {
     for (let group = 0; group < groups; group++) {
-      const start = (group * (shared + 2) + first) * size;
-      for (let row = 0; row < heads * size; row++) found.push(start + row);
+      const start = (group * inGroup + first) * size;
+      for (let row = 0; row < count * size; row++) found.push(start + row);
     }
+    first += count;
   }
   return Uint32Array.from(found);
 }

@@ -1,12 +1,12 @@
-import { withFileSources, type FileSource } from "../files/file-source.js";
-import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import { UsageError } from "../errors.js";
-import type { PeftAdapter, PeftModule } from "./load-peft-adapter.js";
-import { defined } from "../assert.js";
+import type { SafetensorsTensorToWrite } from "../formats/safetensors-writer.js";
 import { architectureNames } from "./architectures.js";
+import type { BaseModel } from "./base-model.js";
+import { computedFactor, factorValues, type Factor } from "./factor.js";
+import { ggufNames } from "./gguf-updates.js";
 import { LAYERS_KEY } from "./layer-count.js";
+import type { PeftAdapter, PeftModule } from "./load-peft-adapter.js";
 import type { Mask } from "./mask.js";
-import { floats, ggufName } from "./peft-to-gguf.js";
 import { peftTensorName, shortName } from "./peft-names.js";
 import { peftTargets } from "./peft-targets.js";
 import type { TrimReport } from "./trim.js";
@@ -17,7 +17,7 @@ import { writePeftFolder } from "./write-peft.js";
  * other than 1; copies of base weights that PEFT wrote with them go. Tensors get the names that PEFT itself writes, without which it loads
  * nothing, and adapter_config.json says exactly what is left.
  * @param layerCount L of the base, or undefined where it is not known.
- * @throws UsageError when nothing is kept; FileError when the folder exists and `overwrite` is false.
+ * @throws UsageError when nothing is kept, or PEFT has no way to say what is; FileError when the folder exists and `overwrite` is false.
  */
 export async function trimPeftAdapter(
   adapter: PeftAdapter,
@@ -26,38 +26,66 @@ export async function trimPeftAdapter(
   folder: string,
   { overwrite, scales }: { overwrite: boolean; scales?: ReadonlyMap<PeftModule, number> },
 ): Promise<TrimReport> {
-  if (kept.length === 0) {
-    throw new UsageError({
-      what: "nothing of the adapter is kept, so there is no adapter to write",
-      fix: "Use the base model without an adapter, or keep more layers.",
-    });
-  }
-  const tensors = kept.flatMap(({ a, b }) => [a, b]).sort(byPlace);
-  const names = new Map(kept.flatMap(namesInPeft));
-  const factors = new Map(kept.map((module) => [module.b, scales?.get(module) ?? 1]));
+  assertAnyKept(kept);
+  assertExpressible(adapter, kept);
   const config = { ...adapter.config, ...peftTargets(kept, layerCount, othersThan(kept, adapter)) };
-  await withFileSources(
-    tensors.map(({ path }) => path),
-    async (sourceOf) => {
-      const copied = tensors.map((tensor) => {
-        const { dtype, shape, byteLength, path, offset } = tensor;
-        const name = defined(names.get(tensor), "a name for each kept tensor");
-        const factor = factors.get(tensor) ?? 1;
-        if (factor !== 1) return { ...scaledPeftTensor(sourceOf(path), tensor, factor), name };
-        return { name, dtype, shape, byteLength, data: () => sourceOf(path).stream(offset, byteLength) };
-      });
-      const layers = layerCount === undefined ? [] : [[LAYERS_KEY, String(layerCount)] as const];
-      await writePeftFolder(folder, config, copied, { metadata: new Map([...adapter.metadata, ...layers]), overwrite });
-    },
-  );
-  const bytes = (modules: readonly PeftModule[]): number =>
-    modules.reduce((sum, { a, b }) => sum + a.byteLength + b.byteLength, 0);
+  const layers = layerCount === undefined ? [] : [[LAYERS_KEY, String(layerCount)] as const];
+  const metadata = new Map([...adapter.metadata, ...layers]);
+  await writePeftFolder(folder, config, peftTensors(kept, scales), { metadata, overwrite });
+  return trimReport(adapter, kept);
+}
+
+/** @throws UsageError when nothing is kept. */
+export function assertAnyKept(kept: readonly PeftModule[]): void {
+  if (kept.length > 0) return;
+  throw new UsageError({
+    what: "nothing of the adapter is kept, so there is no adapter to write",
+    fix: "Use the base model without an adapter, or keep more layers.",
+  });
+}
+
+/** How much of an adapter is kept. */
+export function trimReport({ modules }: Pick<PeftAdapter, "modules">, kept: readonly PeftModule[]): TrimReport {
+  const bytes = (given: readonly PeftModule[]): number =>
+    given.reduce((sum, { a, b }) => sum + a.byteLength + b.byteLength, 0);
   return {
     keptModules: kept.length,
-    droppedModules: adapter.modules.length - kept.length,
+    droppedModules: modules.length - kept.length,
     keptBytes: bytes(kept),
-    droppedBytes: bytes(adapter.modules) - bytes(kept),
+    droppedBytes: bytes(modules) - bytes(kept),
   };
+}
+
+/** The tensors of modules as PEFT names them, in the order of their file. */
+export function peftTensors(
+  kept: readonly PeftModule[],
+  scales?: ReadonlyMap<PeftModule, number>,
+): SafetensorsTensorToWrite[] {
+  const named = kept.flatMap((module) => {
+    const isEmbedding = /lora_embedding_[AB]\b/.test(module.a.name) || module.place === "embedding";
+    const { path, depth } = storedPath(module, kept);
+    const b = scaledFactor(module.b, scales?.get(module) ?? 1);
+    return [
+      { factor: module.a, name: peftTensorName(path, "A", isEmbedding, depth) },
+      { factor: b, name: peftTensorName(path, "B", isEmbedding, depth) },
+    ];
+  });
+  return named
+    .sort((one, other) => byPlace(one.factor, other.factor))
+    .map(({ factor: { dtype, shape, byteLength, data }, name }) => ({ name, dtype, shape, byteLength, data }));
+}
+
+/** PEFT wraps a module once for each of its adapted parameters, the first of them innermost. */
+function storedPath(module: PeftModule, kept: readonly PeftModule[]): { path: string; depth: number } {
+  const { parameter } = module;
+  if (parameter === undefined) return { path: module.modulePath, depth: 0 };
+  const owner = ownerOf(parameter);
+  const wrapped = kept.filter((one) => one.parameter !== undefined && ownerOf(one.parameter) === owner);
+  return { path: owner, depth: wrapped.length - 1 - wrapped.indexOf(module) };
+}
+
+function ownerOf(parameter: string): string {
+  return parameter.slice(0, parameter.lastIndexOf("."));
 }
 
 /** The modules that the adapter had apart from the kept ones, of other parts of the model too. */
@@ -69,40 +97,45 @@ function othersThan(kept: readonly PeftModule[], { modules, ignored }: PeftAdapt
   ];
 }
 
-/** The names of a module's tensors under which PEFT loads them. */
-function namesInPeft({ modulePath, a, b }: PeftModule): (readonly [SafetensorsTensor, string])[] {
-  const isEmbedding = /\.lora_embedding_[AB]\b/.test(a.name);
-  return [
-    [a, peftTensorName(modulePath, "A", isEmbedding)],
-    [b, peftTensorName(modulePath, "B", isEmbedding)],
-  ];
+/** @throws UsageError for modules that only the base makes a LoRA of, and for experts that PEFT has as one parameter. */
+function assertExpressible({ folder, kind }: PeftAdapter, kept: readonly PeftModule[]): void {
+  if (!needsBase(kept)) return;
+  throw new UsageError({
+    what: `${folder} is a ${kind} adapter that only the base model makes a LoRA of`,
+    fix: "Convert it to GGUF with `boundary convert` first, and trim or convert the GGUF file.",
+  });
 }
 
-/** The modules of a PEFT adapter that a mask of its GGUF form keeps, each with its scale. */
-export function peftScales(adapter: PeftAdapter, architecture: string, mask: Mask): Map<PeftModule, number> {
-  const names = architectureNames(architecture);
-  return new Map(
-    adapter.modules.flatMap((module) => {
-      const scale = names && mask.get(ggufName(module, names) ?? "");
-      return scale === undefined ? [] : [[module, scale] as const];
-    }),
-  );
+/** Whether PEFT's words for modules depend on the base: on its sizes, or on which of its experts' matrices are one parameter. */
+export function needsBase(modules: readonly PeftModule[]): boolean {
+  return modules.some(({ isWide, experts, parameter }) => {
+    return isWide === true || (experts !== undefined && parameter === undefined);
+  });
 }
 
-/** A tensor times a factor, as F32. */
-function scaledPeftTensor(source: FileSource, tensor: SafetensorsTensor, factor: number) {
-  const { shape, byteLength, offset } = tensor;
-  return {
-    dtype: "F32" as const,
-    shape,
-    byteLength: shape.reduce((product, length) => product * length, 1) * Float32Array.BYTES_PER_ELEMENT,
-    data: async function* () {
-      const values = floats(tensor, await source.read(offset, byteLength)).map((value) => value * factor);
-      yield new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    },
-  };
+/**
+ * The modules of a PEFT adapter that a mask of its GGUF form keeps, each with its scale. Undefined where the mask keeps a part of a
+ * module, which PEFT cannot say.
+ */
+export function peftScales(adapter: PeftAdapter, base: BaseModel, mask: Mask): Map<PeftModule, number> | undefined {
+  const names = architectureNames(base.architecture);
+  const found = new Map<PeftModule, number>();
+  for (const module of adapter.modules) {
+    const tensors = names ? (ggufNames(module, names, base) ?? []) : [];
+    const scales = new Set(tensors.map((name) => mask.get(name)));
+    if (scales.size > 1) return undefined;
+    const [scale] = scales;
+    if (scale !== undefined) found.set(module, scale);
+  }
+  return found;
 }
 
-function byPlace(a: SafetensorsTensor, b: SafetensorsTensor): number {
+/** A factor times a number, as F32. */
+function scaledFactor(factor: Factor, scale: number): Factor {
+  if (scale === 1) return factor;
+  return computedFactor(factor, factor.shape, async () => (await factorValues(factor)).map((value) => value * scale));
+}
+
+function byPlace(a: Factor, b: Factor): number {
   return a.path === b.path ? a.offset - b.offset : a.path < b.path ? -1 : 1;
 }

@@ -11,13 +11,25 @@ import { writeSafetensors, type SafetensorsTensorToWrite } from "../formats/safe
  */
 export const TYPES_FROM_GGUF = ["boundary.types", "gguf"] as const;
 
-/**
- * Writes a PEFT folder so that its path never shows half of it: a temporary folder beside it, renamed when it is complete.
- * @throws FileError when the folder exists and `overwrite` is false, or when writing fails; nothing is left behind then.
- */
+/** {@link writeAdapterFolder} with the names that PEFT has for the files. */
 export async function writePeftFolder(
   folder: string,
   config: Readonly<Record<string, unknown>>,
+  tensors: readonly SafetensorsTensorToWrite[],
+  options: { metadata: ReadonlyMap<string, string>; overwrite: boolean },
+): Promise<void> {
+  await writeAdapterFolder(folder, { "adapter_config.json": config }, "adapter_model.safetensors", tensors, options);
+}
+
+/**
+ * Writes an adapter's folder so that its path never shows half of it: a temporary folder beside it, renamed when it is complete.
+ * @param documents JSON by file name. @param weights name of the safetensors file.
+ * @throws FileError when the folder exists and `overwrite` is false, or when writing fails; nothing is left behind then.
+ */
+export async function writeAdapterFolder(
+  folder: string,
+  documents: Readonly<Record<string, unknown>>,
+  weights: string,
   tensors: readonly SafetensorsTensorToWrite[],
   { metadata, overwrite }: { metadata: ReadonlyMap<string, string>; overwrite: boolean },
 ): Promise<void> {
@@ -28,10 +40,9 @@ export async function writePeftFolder(
   const replaced = `${path}.${suffix}.old`;
   try {
     await mkdir(temporary);
-    await writeSafetensors(join(temporary, "adapter_model.safetensors"), tensors, metadata, {
-      overwrite: false,
-    });
-    await writeTextAtomic(join(temporary, "adapter_config.json"), `${JSON.stringify(config, null, 2)}\n`);
+    await writeSafetensors(join(temporary, weights), tensors, metadata, { overwrite: false });
+    for (const [name, document] of Object.entries(documents))
+      await writeTextAtomic(join(temporary, name), `${JSON.stringify(document, null, 2)}\n`);
     if (await exists(path)) await rename(path, replaced);
     await rename(temporary, path);
   } catch (cause) {

@@ -1,8 +1,8 @@
 import { canDequantize, dequantize } from "../formats/dequantize.js";
-import { withFileSources, type FileSource } from "../files/file-source.js";
+import { FileSource } from "../files/file-source.js";
 import type { GgufTensor } from "../formats/gguf-reader.js";
-import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import type { EitherAdapter } from "./either-form.js";
+import type { Factor } from "./factor.js";
 import type { Finding } from "./finding.js";
 
 /** What makes an update zero: one of its matrices, or their product in 32-bit floats. */
@@ -14,39 +14,61 @@ export type ZeroPart = "A" | "B" | "product";
  */
 export async function zeroUpdates(either: EitherAdapter): Promise<Map<string, ZeroPart>> {
   const { form, adapter } = either;
-  const modules: ZeroCandidate[] =
+  const candidates: ZeroCandidate[] =
     form === "gguf"
-      ? adapter.modules.map(({ name, a, b }) => ({ name, a, b, pathOfA: adapter.path, pathOfB: adapter.path }))
-      : adapter.modules.map(({ modulePath, a, b }) => ({ name: modulePath, a, b, pathOfA: a.path, pathOfB: b.path }));
-  const paths = modules.flatMap(({ pathOfA, pathOfB }) => [pathOfA, pathOfB]);
-  return withFileSources(paths, async (sourceOf) => {
-    const zero = new Map<string, ZeroPart>();
-    for (const { name, a, b, pathOfA, pathOfB } of modules) {
-      if (await isZero(sourceOf(pathOfB), b)) zero.set(name, "B");
-      else if (await isZero(sourceOf(pathOfA), a)) zero.set(name, "A");
-    }
-    return zero;
-  });
+      ? adapter.modules.map(({ name, a, b }) => ({ name, a: ggufHalf(adapter.path, a), b: ggufHalf(adapter.path, b) }))
+      : adapter.modules.map(({ modulePath, a, b }) => ({ name: modulePath, a: peftHalf(a), b: peftHalf(b) }));
+  const zero = new Map<string, ZeroPart>();
+  for (const { name, a, b } of candidates) {
+    if (await isZero(b)) zero.set(name, "B");
+    else if (await isZero(a)) zero.set(name, "A");
+  }
+  return zero;
+}
+
+/** One half of an update: bytes of numbers of a type, chunk by chunk. */
+interface Half {
+  readonly type: string;
+  readonly data: () => AsyncIterable<Uint8Array>;
 }
 
 interface ZeroCandidate {
   readonly name: string;
-  readonly a: GgufTensor | SafetensorsTensor;
-  readonly b: GgufTensor | SafetensorsTensor;
-  readonly pathOfA: string;
-  readonly pathOfB: string;
+  readonly a: Half;
+  readonly b: Half;
 }
 
-/** Whether all numbers of a tensor are zero; of a type that cannot be read, no. */
-async function isZero(source: FileSource, tensor: GgufTensor | SafetensorsTensor): Promise<boolean> {
-  const { offset, byteLength } = tensor;
-  if ("type" in tensor && tensor.type.blockSize > 1) {
-    if (!canDequantize(tensor.type)) return false;
-    return dequantize(tensor.type, await source.read(offset, byteLength)).every((value) => value === 0);
-  }
-  const type = "type" in tensor ? tensor.type.name : tensor.dtype;
+function peftHalf({ dtype, data }: Factor): Half {
+  return {
+    type: dtype,
+    data: async function* () {
+      yield* data();
+    },
+  };
+}
+
+/** Quantised numbers become F32; of a type that cannot be read a single 1 stands for them. */
+function ggufHalf(path: string, { type, offset, byteLength }: GgufTensor): Half {
+  const isPlain = type.blockSize === 1;
+  return {
+    type: isPlain ? type.name : "F32",
+    data: async function* () {
+      const source = await FileSource.open(path);
+      try {
+        if (isPlain) yield* source.stream(offset, byteLength);
+        else if (!canDequantize(type)) yield Uint8Array.of(1);
+        else yield new Uint8Array(dequantize(type, await source.read(offset, byteLength)).buffer);
+      } finally {
+        await source.close();
+      }
+    },
+  };
+}
+
+/** Whether all numbers are zero. */
+async function isZero({ type, data }: Half): Promise<boolean> {
   const bytes = type === "F16" || type === "BF16" ? 2 : 4;
-  for await (const chunk of source.stream(offset, byteLength)) {
+  for await (const chunk of data()) {
     // The sign of a zero may be set: the highest bit of the last byte, in little-endian order.
     if (!chunk.every((byte, i) => byte === 0 || (byte === 0x80 && i % bytes === bytes - 1))) return false;
   }

@@ -11,6 +11,9 @@ import { assertPeftFits } from "../adapter/peft-to-gguf.js";
 import { type KeepRules } from "../adapter/select-modules.js";
 import { trimAdapter, type TrimReport } from "../adapter/trim.js";
 import { trimPeftAdapter } from "../adapter/trim-peft.js";
+import { writeMlxAdapter } from "../adapter/write-mlx.js";
+import { formOf } from "../adapter/convert-adapter.js";
+import type { PeftAdapter, PeftModule } from "../adapter/load-peft-adapter.js";
 import { hashStamped } from "../files/input-files.js";
 import { resolveModelPath } from "../engine/resolve-model.js";
 import { UsageError } from "../errors.js";
@@ -32,8 +35,8 @@ interface TrimFlags extends KeepRules {
 /** `boundary trim`: an adapter without some of its layers or modules, in the form it came in. */
 export function trimCommand(signal: AbortSignal): Command {
   return new Command("trim")
-    .description("write the adapter without some layers or modules; kept tensors keep every byte")
-    .argument("<adapter>", "LoRA adapter: a GGUF file or a PEFT folder")
+    .description("remove layers or modules from an adapter; the tensors that stay are unchanged, byte for byte")
+    .argument("<adapter>", "LoRA adapter: a GGUF file, or a folder of PEFT or mlx-lm")
     .requiredOption("-o, --out <path>", "the trimmed adapter: a file for GGUF, a folder for PEFT")
     .option("-m, --model <gguf>", "base model: checks that the adapter fits it and names it in the lines to paste")
     .option("--layer-count <L>", "number of layers of the base model, where --model is not given", wholeNumber)
@@ -57,8 +60,9 @@ export function trimCommand(signal: AbortSignal): Command {
       const known = await layersOf(either, base, layerCount);
       if (either.form === "peft") printWarnings(either.adapter, "; the trimmed folder goes without");
       if (known?.note !== undefined && dependsOnLayerCount(either.adapter.modules, rules)) note(known.note);
+      const form = formOf(either);
       const report = await (either.form === "peft"
-        ? trimPeftAdapter(
+        ? (form === "mlx" ? trimToMlx : trimPeftAdapter)(
             either.adapter,
             selectKnown(either.adapter.modules, known?.layerCount, rules),
             known?.layerCount,
@@ -69,7 +73,7 @@ export function trimCommand(signal: AbortSignal): Command {
       const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(2);
       print(
         `${out}: ${report.keptModules} modules kept (${megabytes(report.keptBytes)} MB), ${report.droppedModules} dropped (${megabytes(report.droppedBytes)} MB)\n` +
-          `${usageLines(either.form, out, model).join("\n")}\n`,
+          `${usageLines(form, out, model).join("\n")}\n`,
       );
       if (base && check) await warnOfEffects(out, base, signal);
     });
@@ -94,6 +98,21 @@ async function layersOf(
   throw new UsageError({
     what: `the adapter has tensors in layer ${highest}, but the base model is said to have ${given} layers`,
     fix: "Give the base model that the adapter was trained on.",
+  });
+}
+
+/** @throws UsageError where L is not known: mlx-lm counts layers from the last one. */
+function trimToMlx(
+  adapter: PeftAdapter,
+  kept: readonly PeftModule[],
+  layerCount: number | undefined,
+  out: string,
+  { overwrite }: { overwrite: boolean },
+): Promise<TrimReport> {
+  if (layerCount !== undefined) return writeMlxAdapter(adapter, kept, layerCount, out, { overwrite });
+  throw new UsageError({
+    what: "mlx-lm counts the adapted layers from the last one, so the number of layers must be known",
+    fix: "Give the base with --model, or its number of layers with --layer-count.",
   });
 }
 

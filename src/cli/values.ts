@@ -6,6 +6,13 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+/** A number between 0 and 1. */
+export function fraction(text: string): number {
+  const value = /^(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= 0 && value < 1)) throw new InvalidArgumentError("It must be a number from 0 to below 1.");
+  return value;
+}
+
 /** A number where the text is one, else the text. */
 export function numberOrText(text: string): number | string {
   return /^(\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) : text;

@@ -68,6 +68,10 @@ function modulePaths({ architecture, modules }: TrainingTarget): string[] | unde
   const names = architectureNames(architecture);
   if (!names) return undefined;
   const known = Object.entries(names.modules);
-  const wanted = known.filter(([, ggufName]) => modules === undefined || modules.includes(ggufName));
+  // Experts are parameters, which target_modules does not reach.
+  const wanted = known.filter(([, gguf]) => {
+    if (typeof gguf !== "string" || /_(?:exps|inp)$/.test(gguf)) return false;
+    return modules === undefined || modules.includes(gguf);
+  });
   return wanted.length === 0 ? undefined : wanted.map(([path]) => path);
 }

@@ -9,12 +9,18 @@ const BAR = 24;
 
 /** What inspect shows: a row for each layer, a bar for the size of its update, totals, and what is odd. */
 export function inspectionReport(inspection: Inspection): string {
-  const { path, form, architecture, baseName, modules, coverage, bytes, findings } = inspection;
+  const { path, form, kind, architecture, baseName, modules, coverage, bytes, findings } = inspection;
   const head = [
-    `${path}: ${form === "gguf" ? "GGUF adapter" : "PEFT adapter"}${architecture === undefined ? "" : ` for ${architecture}`}${baseName === undefined ? "" : `, trained on ${baseName}`}`,
+    `${path}: ${kindWords(form, kind)}${architecture === undefined ? "" : ` for ${architecture}`}${baseName === undefined ? "" : `, trained on ${baseName}`}`,
     `${modules.length} modules in ${coverage.length} layers${coverage.length > 0 ? ` (${at(coverage, 0)} to ${at(coverage, coverage.length - 1)})` : ""}, ${bytes.toLocaleString("en-US")} bytes`,
   ];
   return [...head.map(oneLine), "", layerTable(modules), "", ...findings.map(findingLine)].join("\n").trimEnd();
+}
+
+function kindWords(form: Inspection["form"], kind: Inspection["kind"]): string {
+  if (form === "gguf") return "GGUF adapter";
+  if (kind === "MLX") return "mlx-lm adapter";
+  return kind === undefined ? "PEFT adapter" : `PEFT adapter of the kind ${kind}`;
 }
 
 function layerTable(modules: readonly InspectedModule[]): string {

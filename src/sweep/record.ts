@@ -1,12 +1,12 @@
 import { defined } from "../assert.js";
 import { redact } from "../files/redact.js";
-import { writeFileAtomic, writeTextAtomic } from "../files/atomic-file.js";
+import { exists, writeFileAtomic, writeTextAtomic } from "../files/atomic-file.js";
 import { sha256File } from "../files/file-source.js";
 import { rm, stat } from "node:fs/promises";
 import { ollamaModelfile } from "../adapter/modelfile.js";
 import { peftSha256 } from "../adapter/load-peft-adapter.js";
 import { trimAdapter } from "../adapter/trim.js";
-import { peftScales, trimPeftAdapter } from "../adapter/trim-peft.js";
+import { needsBase, peftScales, trimPeftAdapter } from "../adapter/trim-peft.js";
 import { isBatchInvariant, type EngineInfo } from "../engine/engine.js";
 import { version } from "../version.js";
 import { recipe, redactedConfig, type SweepConfig } from "./config.js";
@@ -120,15 +120,16 @@ async function writeTrimmed(record: SweepRecord, folder: RunFolder): Promise<Swe
   };
   await trimAdapter(inputs.adapter, chosen.mask, path, provenance, { overwrite: true });
   if (inputs.peft) {
-    const scales = peftScales(inputs.peft, inputs.model.architecture, chosen.mask);
-    await trimPeftAdapter(inputs.peft, [...scales.keys()], plan.layerCount, peftFolder, { overwrite: true, scales });
+    const scales = peftScales(inputs.peft, inputs.model, chosen.mask);
+    if (scales && !needsBase([...scales.keys()]))
+      await trimPeftAdapter(inputs.peft, [...scales.keys()], plan.layerCount, peftFolder, { overwrite: true, scales });
   }
   await writeTextAtomic(modelfile, ollamaModelfile(config.out, config.model, "trimmed.gguf"));
   return {
     file: "trimmed.gguf",
     sha256: await sha256File(path),
     bytes: (await stat(path)).size,
-    ...(inputs.peft ? { peft: "trimmed-peft" } : {}),
+    ...((await exists(peftFolder)) ? { peft: "trimmed-peft" } : {}),
   };
 }
 

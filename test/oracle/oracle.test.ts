@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readBaseModel, type BaseModel } from "../../src/adapter/base-model.js";
 import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
 import { loadPeftAdapter, type PeftModule } from "../../src/adapter/load-peft-adapter.js";
-import { ggufName, writePeftAsGguf } from "../../src/adapter/peft-to-gguf.js";
+import { ggufNames } from "../../src/adapter/gguf-updates.js";
+import { writePeftAsGguf } from "../../src/adapter/peft-to-gguf.js";
 import { architectureNames } from "../../src/adapter/architectures.js";
 import { boundaryMask, type Mask } from "../../src/adapter/mask.js";
 import { piecesOf, writePieces, type ScaledPiece } from "../../src/adapter/pieces.js";
@@ -117,7 +118,7 @@ describe.each(architectures)("%s: llama.cpp computes what PEFT computes", (archi
     const adapter = await loadGgufAdapter(converted);
     const nameOf = (module: PeftModule): string => {
       const names = architectureNames(base.architecture);
-      return (names && ggufName(module, names)) ?? "";
+      return (names && ggufNames(module, names, base)?.[0]) ?? "";
     };
     const greedy = JSON.parse(readFileSync(join(home, name, "greedy.json"), "utf8")) as Greedy;
     const recorded: Recorded[] = [

@@ -1,0 +1,183 @@
+import { AdapterError } from "../errors.js";
+import type { Place } from "./adapter.js";
+import type { ArchitectureNames } from "./architectures.js";
+import { blockList } from "./architectures.js";
+import type { BaseModel } from "./base-model.js";
+import { expertsToStack, turnedExperts } from "./expert-factors.js";
+import type { Factor } from "./factor.js";
+import { ggufTargets, tensorName, type GgufTarget } from "./gguf-targets.js";
+import type { PeftAdapter, PeftModule } from "./load-peft-adapter.js";
+import { placeOfPath } from "./peft-places.js";
+import { rowOrder, type RowOrder } from "./row-order.js";
+
+/** What one PEFT module contributes to a GGUF tensor. */
+export interface UpdatePart {
+  readonly module: PeftModule;
+  /** A: [experts * rank, width]. */
+  readonly a: Factor;
+  /** B: [experts, out, rank]. */
+  readonly b: Factor;
+  readonly rank: number;
+  /** Columns of A. */
+  readonly width: number;
+  /** How many matrices it holds. */
+  readonly experts: number;
+  /** Which expert of the tensor it is; undefined where it is all of them, or the tensor has none. */
+  readonly expert: number | undefined;
+  /** Which row of B stands at each row of the tensor, and which column of A at each column; in their own order where undefined. */
+  readonly rows: Uint32Array | undefined;
+  readonly columns: Uint32Array | undefined;
+}
+
+/** The update of one GGUF tensor: a matrix, or one for each expert. */
+export interface GgufUpdate {
+  /** Name of the base tensor. */
+  readonly name: string;
+  readonly place: Place;
+  readonly layer: number | undefined;
+  readonly experts: number | undefined;
+  /** The largest of its parts; smaller ones are padded with zeros. */
+  readonly rank: number;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly parts: readonly UpdatePart[];
+}
+
+/**
+ * The GGUF tensors that a PEFT adapter updates, in the order of its modules. Experts that PEFT has one by one are one tensor.
+ * @throws AdapterError for a module without a counterpart, or two of the same.
+ */
+export function ggufUpdates(adapter: PeftAdapter, names: ArchitectureNames, base: BaseModel): GgufUpdate[] {
+  const updates = new Map<string, GgufUpdate>();
+  for (const module of adapter.modules) {
+    const targets = targetsOf(module, names, base);
+    if (!targets) throw noCounterpart(adapter.folder, module, names, base);
+    for (const { name, target } of targets) {
+      const part = partOf(module, name, target, names, base);
+      const earlier = updates.get(name);
+      const twin = earlier?.parts.find(({ expert }) => expert === undefined || expert === part.expert);
+      if (twin) throw sameTensor(adapter.folder, twin.module.modulePath, module.modulePath, name);
+      updates.set(name, joined(earlier, module, name, part, base));
+    }
+  }
+  return [...updates.values()];
+}
+
+/** Names of the GGUF tensors that a module is, or is a part of. Undefined where the architecture has none for it. */
+export function ggufNames(
+  module: Pick<PeftModule, "place" | "layer" | "modulePath">,
+  names: ArchitectureNames,
+  base: BaseModel,
+): string[] | undefined {
+  return targetsOf(module, names, base)?.map(({ name }) => name);
+}
+
+interface NamedTarget {
+  readonly name: string;
+  readonly target: GgufTarget;
+}
+
+function targetsOf(
+  { place, layer, modulePath }: Pick<PeftModule, "place" | "layer" | "modulePath">,
+  names: ArchitectureNames,
+  base: BaseModel,
+): NamedTarget[] | undefined {
+  if (place === "embedding") return [{ name: "token_embd.weight", target: { module: "token_embd" } }];
+  if (place === "output") return [{ name: "output.weight", target: { module: "output" } }];
+  const where = placeOfPath(modulePath);
+  // Other lists of blocks belong to other models.
+  if (where.kind !== "block" || layer === undefined || where.list !== blockList(names)) return undefined;
+  return ggufTargets(where.inBlock, layer, names, base)?.map((target) => {
+    return { name: tensorName(layer, target.module), target };
+  });
+}
+
+function partOf(
+  module: PeftModule,
+  name: string,
+  { module: ggufModule, expert, rows: selected, total }: GgufTarget,
+  names: ArchitectureNames,
+  base: BaseModel,
+): UpdatePart {
+  const { experts = 1, rank } = module;
+  const shape = base.shapes.get(name);
+  const { a, b } = orientedFactors(module, shape?.[0], total ?? shape?.[1], names);
+  const [, width = 0] = a.shape;
+  const [, outputs = 0] = b.shape;
+  // Of another shape than the model's it may not divide: that is told where the shapes are compared.
+  const orderOf = (order: RowOrder | undefined, count: number, expected?: number): Uint32Array | undefined =>
+    order === undefined || count !== expected ? undefined : rowOrder(order, ggufModule, count, base);
+  const order = orderOf(names.rows[ggufModule], selected?.length ?? outputs, shape?.[1]);
+  const rows = selected && order ? order.map((row) => selected[row] ?? 0) : (selected ?? order);
+  return {
+    module,
+    a,
+    b,
+    rank,
+    width,
+    experts,
+    expert,
+    rows,
+    columns: orderOf(names.columns[ggufModule], width, shape?.[0]),
+  };
+}
+
+/**
+ * A and B as llama.cpp has them. PEFT before 0.19 took the two sizes of an adapted parameter of experts for each other where the model
+ * stores [experts, out, in]: there A and B have changed places, which the base's sizes tell unless they are equal.
+ * @param inputs of the base. @param rows of the whole module in it.
+ */
+function orientedFactors(
+  { a, b, experts = 1, rank, isOldOrder = false }: PeftModule,
+  inputs: number | undefined,
+  rows: number | undefined,
+  { inputsFirst = false }: ArchitectureNames,
+): { readonly a: Factor; readonly b: Factor } {
+  const [, width = 0] = a.shape;
+  const [outputs = 0] = b.shape;
+  const stack = expertsToStack(b, experts);
+  const canBeSwapped = experts > 1 && width === rows && outputs === inputs;
+  const isSwapped = canBeSwapped && (width === outputs ? isOldOrder && !inputsFirst : true);
+  if (!isSwapped) return { a, b: stack };
+  return {
+    a: { ...turnedExperts(stack, [experts, outputs, rank]), shape: [experts * rank, outputs] },
+    b: turnedExperts(a, [experts, rank, width]),
+  };
+}
+
+function joined(
+  earlier: GgufUpdate | undefined,
+  { place, layer, isWide }: PeftModule,
+  name: string,
+  part: UpdatePart,
+  base: BaseModel,
+): GgufUpdate {
+  const shape = base.shapes.get(name);
+  const experts = part.expert === undefined ? undefined : (shape?.[2] ?? 1);
+  return {
+    name,
+    place,
+    layer,
+    experts: part.experts > 1 ? part.experts : experts,
+    rank: Math.max(part.rank, earlier?.rank ?? 0),
+    inputs: isWide === true ? Math.min(part.width, shape?.[0] ?? part.width) : part.width,
+    outputs: part.rows?.length ?? part.b.shape[1] ?? 0,
+    parts: [...(earlier?.parts ?? []), part],
+  };
+}
+
+function noCounterpart(folder: string, module: PeftModule, names: ArchitectureNames, base: BaseModel): AdapterError {
+  return new AdapterError(folder, {
+    what: `${folder} adapts ${module.modulePath}, which has no counterpart in the architecture ${base.architecture}`,
+    expected: `one of ${Object.keys(names.modules).join(", ")}`,
+    fix: "Use the base model that the adapter was trained on.",
+  });
+}
+
+function sameTensor(folder: string, first: string, second: string, name: string): AdapterError {
+  return new AdapterError(
+    folder,
+    { what: `${folder}: ${first} and ${second} are both ${name} of the model`, fix: "Save one adapter alone." },
+    name,
+  );
+}

@@ -1,0 +1,93 @@
+import { defined } from "../assert.js";
+import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
+import type { Findings } from "./finding.js";
+import type { PeftModule, ReadModules } from "./load-peft-adapter.js";
+import { lowRankParts, lowRankUpdate } from "./low-rank-kinds.js";
+import { OtherParts } from "./other-parts.js";
+import type { PeftConfig } from "./peft-config.js";
+import { shortName } from "./peft-names.js";
+import { placeOfPath } from "./peft-places.js";
+import { peftRules } from "./peft-scale.js";
+import { configTargets } from "./peft-targets.js";
+
+/**
+ * An adapter of another kind as LoRA, with all scales in its B.
+ * @param kind its `peft_type`.
+ * @throws AdapterError for a module whose update cannot be computed from what is there.
+ */
+export function lowRankModules(
+  folder: string,
+  kind: string,
+  config: PeftConfig,
+  tensors: readonly SafetensorsTensor[],
+  findings: Findings,
+): ReadModules {
+  const { modules: byPath, shared, unknown } = lowRankParts(kind, tensors);
+  const rules = peftRules(
+    { ...config, lora_alpha: config.alpha ?? config.lora_alpha ?? 8 },
+    [...byPath.keys()],
+    folder,
+  );
+  const others = new OtherParts();
+  const modules: PeftModule[] = [];
+  if (unknown.length > 0)
+    findings.error(
+      "unknown-tensor",
+      `The file holds tensors that are not ${kind}'s: ${unknown.slice(0, 2).join(", ")}${unknown.length > 2 ? `, and ${unknown.length - 2} more` : ""}.`,
+      "Merge the adapter into the base with PEFT's merge_and_unload() and convert the merged model.",
+    );
+  for (const [modulePath, parts] of byPath) {
+    if (others.take(modulePath)) continue;
+    const place = placeOfPath(modulePath);
+    if (place.kind === "unknown" || place.kind === "other-part") {
+      findings.error(
+        "unknown-module",
+        `The text decoder has no place for ${modulePath}.`,
+        "Train without such modules.",
+      );
+      continue;
+    }
+    const { rank, alpha } = defined(rules.get(modulePath), `the rule of ${modulePath}`);
+    const update = lowRankUpdate(kind, { modulePath, parts, shared, alpha, rank });
+    if (update.rank === 0) continue;
+    modules.push({
+      modulePath,
+      place: place.kind,
+      layer: place.kind === "block" ? place.layer : undefined,
+      module: shortName(modulePath),
+      alpha: update.rank,
+      scale: 1,
+      ...update,
+    });
+  }
+  others.report(findings, modules.length === 0);
+  const r = Math.max(1, ...modules.map(({ rank }) => rank));
+  const odd = modules
+    .filter(({ rank }) => rank !== r)
+    .map(({ modulePath, rank }) => [modulePath.replaceAll(".", "\\."), rank] as const);
+  findings.note(
+    "kind",
+    `This is a ${kind} adapter: its update is read as LoRA of rank ${rankRange(modules)}, exactly.`,
+  );
+  return {
+    config: {
+      peft_type: "LORA",
+      task_type: "CAUSAL_LM",
+      base_model_name_or_path: config.base_model_name_or_path ?? "",
+      r,
+      lora_alpha: r,
+      rank_pattern: Object.fromEntries(odd),
+      alpha_pattern: Object.fromEntries(odd),
+      ...configTargets(modules),
+    },
+    modules,
+    ignored: others.paths,
+    extras: [],
+  };
+}
+
+function rankRange(modules: readonly PeftModule[]): string {
+  const ranks = modules.map(({ rank }) => rank);
+  const [least, most] = [Math.min(...ranks), Math.max(...ranks)];
+  return least === most ? String(most) : `${least} to ${most}`;
+}
