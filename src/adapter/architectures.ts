@@ -23,8 +23,11 @@ export interface ArchitectureNames {
   readonly embedding: string;
   readonly head: string;
   readonly layers: string;
-  /** Whether transformers stores the stacked experts as [experts, in, out] instead of [experts, out, in]. */
-  readonly inputsFirst?: boolean;
+  /**
+   * Where transformers stores the stacked experts as [experts, in, out] instead of [experts, out, in]: whether it says so to PEFT, which
+   * else takes in and out for each other (from 0.19 on; before that, everywhere but here). Source: `is_transposed` in peft/tuners/lora/layer.py.
+   */
+  readonly inputsFirst?: "declared" | "undeclared";
 }
 
 const attention = {
@@ -195,7 +198,7 @@ const architectures: Readonly<Record<string, ArchitectureNames>> = {
     head: "embed_out",
     layers: "gpt_neox.layers",
   },
-  "gpt-oss": { ...names(attention, experts("mlp", "alternate")), inputsFirst: true },
+  "gpt-oss": { ...names(attention, experts("mlp", "alternate")), inputsFirst: "declared" },
   granite: { ...plain, rows: rotary },
   granitehybrid: {
     ...names(attention, stateSpace("mamba"), experts("block_sparse_moe"), {
@@ -220,7 +223,7 @@ const architectures: Readonly<Record<string, ArchitectureNames>> = {
   },
   llama4: {
     ...names(attention, mlp("feed_forward"), shared("feed_forward.shared_expert"), experts("feed_forward")),
-    inputsFirst: true,
+    inputsFirst: "undeclared",
   },
   mamba: { ...names(selective("mixer")), ...backbone },
   mamba2: { ...names(stateSpace("mixer")), ...backbone },

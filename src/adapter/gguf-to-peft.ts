@@ -7,7 +7,7 @@ import { metadataString } from "../formats/gguf-value.js";
 import type { Adapter, AdapterModule } from "./adapter.js";
 import { architectureNames, knownArchitectures, type ArchitectureNames } from "./architectures.js";
 import type { BaseModel } from "./base-model.js";
-import { expertsFromStack } from "./expert-factors.js";
+import { expertsFromStack, turnedExperts } from "./expert-factors.js";
 import { computedFactor, factorBytes, factorValues, rearrangedFactor, type Factor } from "./factor.js";
 import { moduleOfTensor } from "./gguf-targets.js";
 import { LAYERS_KEY } from "./layer-count.js";
@@ -101,6 +101,7 @@ async function peftModule(
     ? await joinParts(parts, partRows(tensors, split, layer ?? 0, base), experts ?? 1)
     : defined(parts[0], "a tensor of the module");
   const { a, b, rank } = joined;
+  const inExperts = isParameter ? parameterFactors(joined, experts, names) : undefined;
   return {
     modulePath,
     place,
@@ -109,10 +110,25 @@ async function peftModule(
     rank,
     scale: adapter.alpha / first.rank,
     alpha: (adapter.alpha * rank) / first.rank,
-    a: isParameter ? { ...a, shape: [rank * experts, a.shape.at(-1) ?? 0] } : place === "embedding" ? turned(a) : a,
-    b: isParameter ? expertsFromStack(b, experts, b.shape[1] ?? 0, rank) : { ...b, shape: b.shape.slice(1) },
+    a: place === "embedding" ? turned(a) : a,
+    b: { ...b, shape: b.shape.slice(1) },
+    ...inExperts,
     ...(isParameter ? { experts, parameter: modulePath } : {}),
   };
+}
+
+/** A and B of a parameter of experts, as today's PEFT has them. */
+function parameterFactors(
+  { a, b, rank }: PartFactors,
+  experts: number,
+  { inputsFirst }: ArchitectureNames,
+): { readonly a: Factor; readonly b: Factor } {
+  const inputs = a.shape.at(-1) ?? 0;
+  const outputs = b.shape[1] ?? 0;
+  if (inputsFirst !== "undeclared") return { a, b: expertsFromStack(b, experts, outputs, rank) };
+  const turnedA = turnedExperts(a, [experts, rank, inputs]);
+  const turnedB = turnedExperts(b, [experts, outputs, rank]);
+  return { a: { ...turnedB, shape: [experts * rank, outputs] }, b: expertsFromStack(turnedA, experts, inputs, rank) };
 }
 
 /** A [experts * rank, in], or of the embedding [vocabulary, rank]; B [experts, out, rank]; as the rows of Hugging Face have them. */

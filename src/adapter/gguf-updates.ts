@@ -131,13 +131,15 @@ function orientedFactors(
   { a, b, experts = 1, rank, isOldOrder = false }: PeftModule,
   inputs: number | undefined,
   rows: number | undefined,
-  { inputsFirst = false }: ArchitectureNames,
+  { inputsFirst }: ArchitectureNames,
 ): { readonly a: Factor; readonly b: Factor } {
   const [, width = 0] = a.shape;
   const [outputs = 0] = b.shape;
   const stack = expertsToStack(b, experts);
   const canBeSwapped = experts > 1 && width === rows && outputs === inputs;
-  const isSwapped = canBeSwapped && (width === outputs ? isOldOrder && !inputsFirst : true);
+  // In a square matrix only the version of PEFT tells.
+  const byVersion = inputsFirst === undefined ? isOldOrder : inputsFirst === "undeclared" && !isOldOrder;
+  const isSwapped = canBeSwapped && (width !== outputs || byVersion);
   if (!isSwapped) return { a, b: stack };
   return {
     a: { ...turnedExperts(stack, [experts, outputs, rank]), shape: [experts * rank, outputs] },

@@ -61,7 +61,7 @@ def _randomise(model: PeftModel, *seed: str) -> None:
 
 def write_config(folder: Path, config: dict[str, Any]) -> None:
     """adapter_config.json with PEFT's sets in a stable order. Inside the patterns the order has a meaning and stays."""
-    for key in ("target_modules", "modules_to_save"):
+    for key in ("target_modules", "target_parameters", "modules_to_save"):
         if isinstance(config.get(key), list):
             config[key] = sorted(config[key])
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n")

@@ -46,6 +46,8 @@ def _write_base(architecture: Architecture, folder: Path, llama_cpp: Path, scrat
 def _write_adapters(architecture: Architecture, folder: Path) -> None:
     plain = folder / "plain"
     make_adapter(architecture, "plain", plain, {"target_modules": architecture.linear if isinstance(architecture.linear, str) else list(architecture.linear)})
+    if architecture.experts:
+        make_adapter(architecture, "experts", folder / "experts", {"target_modules": ["q_proj"], "target_parameters": list(architecture.experts)})
     if architecture.name == "gemma3":
         for name, change in GEMMA3_RENAMES.items():
             rename(plain, folder / name, change)

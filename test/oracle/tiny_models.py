@@ -43,6 +43,8 @@ class Architecture:
     released: dict[str, Any] = field(default_factory=dict)
     #: flags for llama.cpp's converter
     flags: tuple[str, ...] = ()
+    #: parameters of routed experts that a second adapter, `experts`, is of
+    experts: tuple[str, ...] = ()
     #: whether masks, greedy answers and the like are recorded too, besides the boundaries
     is_whole: bool = True
     #: makes the network; those with a vision tower have classes of their own
@@ -100,8 +102,9 @@ def _families() -> list[Architecture]:
     experts = {"num_experts": 4, "num_experts_per_tok": 2}
     old = {"vocab_size": VOCABULARY_SIZE, "bos_token_id": BEGIN_ID, "eos_token_id": END_ID, "use_cache": False}
 
-    def family(name: str, config: PretrainedConfig, linear: tuple[str, ...], **more: Any) -> Architecture:
-        return Architecture(name, config, linear, is_whole=False, **more)
+    def family(name: str, config: PretrainedConfig, linear: tuple[str, ...], moe: str = "", **more: Any) -> Architecture:
+        parameters = (f"{moe}.experts.gate_up_proj", f"{moe}.experts.down_proj") if moe else ()
+        return Architecture(name, config, linear, is_whole=False, experts=parameters, **more)
 
     # One section a part of a position: of text all three are the same.
     sections = {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 1, 1]}}
@@ -173,26 +176,29 @@ def _families() -> list[Architecture]:
         # PEFT adapts no out_proj of the Mamba family by itself: its kernels would pass the adapter by.
         family("mamba", hf.MambaConfig(**old, hidden_size=32, num_hidden_layers=3, state_size=16), ("in_proj", "x_proj")),
         family("mamba2", hf.Mamba2Config(**old, hidden_size=32, num_hidden_layers=3, num_heads=8, head_dim=8, state_size=16, n_groups=1, expand=2), ("in_proj",)),
-        family("gpt-oss", hf.GptOssConfig(**heads, num_local_experts=4, num_experts_per_tok=2, sliding_window=64, rope_parameters={"rope_type": "default", "rope_theta": 10000.0}), SPLIT_ATTENTION),
-        family("mixtral", hf.MixtralConfig(**sizes, num_local_experts=4, num_experts_per_tok=2), SPLIT_ATTENTION),
-        family("olmoe", hf.OlmoeConfig(**sizes | {"num_key_value_heads": 4}, **experts), SPLIT_ATTENTION),
-        family("granite-moe", hf.GraniteMoeConfig(**sizes, num_local_experts=4, num_experts_per_tok=2), SPLIT_ATTENTION),
-        family("qwen3_moe", hf.Qwen3MoeConfig(**heads, **experts, moe_intermediate_size=24, norm_topk_prob=True), SPLIT_ATTENTION),
+        family("gpt-oss", hf.GptOssConfig(**heads, num_local_experts=4, num_experts_per_tok=2, sliding_window=64, rope_parameters={"rope_type": "default", "rope_theta": 10000.0}), SPLIT_ATTENTION, moe="mlp"),
+        family("mixtral", hf.MixtralConfig(**sizes, num_local_experts=4, num_experts_per_tok=2), SPLIT_ATTENTION, moe="mlp"),
+        family("olmoe", hf.OlmoeConfig(**sizes | {"num_key_value_heads": 4}, **experts), SPLIT_ATTENTION, moe="mlp"),
+        family("granite-moe", hf.GraniteMoeConfig(**sizes, num_local_experts=4, num_experts_per_tok=2), SPLIT_ATTENTION, moe="block_sparse_moe"),
+        family("qwen3_moe", hf.Qwen3MoeConfig(**heads, **experts, moe_intermediate_size=24, norm_topk_prob=True), SPLIT_ATTENTION, moe="mlp"),
         family(
             "qwen2_moe",
             hf.Qwen2MoeConfig(**sizes, **experts, moe_intermediate_size=24, shared_expert_intermediate_size=40),
             SPLIT_ATTENTION,
+            moe="mlp",
         ),
         family(
             "glm4_moe",
             hf.Glm4MoeConfig(**heads, n_routed_experts=4, num_experts_per_tok=2, moe_intermediate_size=24, n_shared_experts=1, first_k_dense_replace=1),
             SPLIT_ATTENTION,
+            moe="mlp",
         ),
         family(
             "dots1",
             hf.Dots1Config(**sizes | {"num_key_value_heads": 4}, n_routed_experts=4, num_experts_per_tok=2, moe_intermediate_size=24, n_shared_experts=1, first_k_dense_replace=1),
             SPLIT_ATTENTION,
             released={"scoring_func": "sigmoid"},
+            moe="mlp",
         ),
         family(
             "ernie4_5-moe",
@@ -200,16 +206,19 @@ def _families() -> list[Architecture]:
                 **sizes, moe_num_experts=4, moe_k=2, moe_intermediate_size=32, moe_num_shared_experts=1, moe_layer_start_index=1, moe_layer_end_index=2
             ),
             SPLIT_ATTENTION,
+            moe="mlp",
         ),
         family(
             "lfm2_moe",
             hf.Lfm2MoeConfig(**sizes, layer_types=["conv", "full_attention", "conv"], **experts, moe_intermediate_size=24, num_dense_layers=1),
             ("q_proj", "k_proj", "v_proj", "out_proj", "in_proj"),
+            moe="feed_forward",
         ),
         family(
             "llama4",
             hf.Llama4TextConfig(**heads | {"num_hidden_layers": 4}, no_rope_layer_interval=4, intermediate_size_mlp=64, num_local_experts=4, num_experts_per_tok=1, interleave_moe_layer_step=2),
             SPLIT_ATTENTION,
+            moe="feed_forward",
         ),
         family(
             "jamba",
@@ -218,6 +227,7 @@ def _families() -> list[Architecture]:
                 use_mamba_kernels=False, mamba_d_state=16, mamba_dt_rank=4,
             ),
             SPLIT_ATTENTION + ("in_proj", "x_proj", "out_proj"),
+            moe="feed_forward",
         ),
         family(
             "deepseek2",
@@ -227,6 +237,7 @@ def _families() -> list[Architecture]:
             ),
             # llama.cpp multiplies by the other matrices of latent attention without their adapters.
             ("o_proj",),
+            moe="mlp",
         ),
         family(
             "qwen3_next",
@@ -234,8 +245,9 @@ def _families() -> list[Architecture]:
                 **heads | {"num_hidden_layers": 4}, **experts, moe_intermediate_size=24, shared_expert_intermediate_size=40,
                 linear_num_value_heads=4, linear_num_key_heads=2, linear_key_head_dim=8, linear_value_head_dim=8,
             ),
-            SPLIT_ATTENTION + ("in_proj_ba", "out_proj"),
+            SPLIT_ATTENTION + ("in_proj_qkvz", "in_proj_ba", "out_proj"),
             flags=("--no-mtp",),
+            moe="mlp",
         ),
         family(
             "qwen3_5",
@@ -254,6 +266,7 @@ def _families() -> list[Architecture]:
             ),
             SPLIT_ATTENTION + ("in_proj_qkv", "in_proj_z", "in_proj_a", "in_proj_b", "out_proj"),
             flags=("--no-mtp",),
+            moe="mlp",
         ),
         vision(hf.Qwen2VLForConditionalGeneration, "qwen2_vl", hf.Qwen2VLConfig(text_config=hf.Qwen2VLTextConfig(**sizes, **sections, rms_norm_eps=1e-6).to_dict(), vision_config=tower | {"embed_dim": 32, "mlp_ratio": 2})),
         vision(
