@@ -15,7 +15,7 @@ export const LEVELS = [
   ["sweep"],
   ["run"],
   ["choice"],
-  ["queue", "strategy", "judge"],
+  ["queue", "strategy", "judge", "merge"],
   ["engine"],
   ["adapter", "statistics", "tasks"],
   ["samples", "formats"],

@@ -107,8 +107,13 @@ function partOf(
   // Of another shape than the model's it may not divide: that is told where the shapes are compared.
   const orderOf = (order: RowOrder | undefined, count: number, expected?: number): Uint32Array | undefined =>
     order === undefined || count !== expected ? undefined : rowOrder(order, ggufModule, count, base);
-  const order = orderOf(names.rows[ggufModule], selected?.length ?? outputs, shape?.[1]);
-  const rows = selected && order ? order.map((row) => selected[row] ?? 0) : (selected ?? order);
+  const rows = rowsInTensor(
+    { module: ggufModule, ...(selected ? { rows: selected } : {}) },
+    outputs,
+    shape?.[1],
+    names,
+    base,
+  );
   return {
     module,
     a,
@@ -120,6 +125,24 @@ function partOf(
     rows,
     columns: orderOf(names.columns[ggufModule], width, shape?.[0]),
   };
+}
+
+/**
+ * Which row of a module stands at each row of the tensor; undefined where they stand in their own order, or are not as many.
+ * @param outputs rows of the module. @param expected rows of the tensor in the base.
+ */
+export function rowsInTensor(
+  { module, rows: selected }: GgufTarget,
+  outputs: number,
+  expected: number | undefined,
+  names: ArchitectureNames,
+  base: BaseModel,
+): Uint32Array | undefined {
+  const order = names.rows[module];
+  const count = selected?.length ?? outputs;
+  if (order === undefined || count !== expected) return selected;
+  const ordered = rowOrder(order, module, count, base);
+  return selected ? ordered.map((row) => selected[row] ?? 0) : ordered;
 }
 
 /**

@@ -21,6 +21,8 @@ interface Parts {
   /** alpha, and rank as configured. */
   readonly alpha: number;
   readonly rank: number;
+  /** AdaLoRA: how many ranks training began with, of which some were dropped. */
+  readonly initialRank: number | undefined;
 }
 
 /** A kind of adapter whose update has low rank, with what makes a LoRA of it. */
@@ -87,12 +89,13 @@ function kindOf(kind: string): LowRankKind {
   return found;
 }
 
-/** B (E A) alpha / (rank + 1e-5). Source: peft/tuners/adalora/layer.py, SVDLinear. */
+/** B (E A) alpha / (r + 1e-5), where r is the rank before some were dropped. Source: peft/tuners/adalora/layer.py, SVDLinear. */
 function adaLora(given: Parts): LowRankUpdate {
   const [a, b, e] = [part(given, "lora_A"), part(given, "lora_B"), part(given, "lora_E")];
   const [rank = 0, inputs = 0] = a.shape;
   const [outputs = 0] = b.shape;
-  const scale = (given.alpha > 0 ? given.alpha : rank) / (rank + 1e-5);
+  const initial = given.initialRank ?? rank;
+  const scale = (given.alpha > 0 ? given.alpha : initial) / (initial + 1e-5);
   return {
     rank,
     a: computedFactor(a, [rank, inputs], async () => scaleRows(await tensorValues(a), await tensorValues(e))),

@@ -5,7 +5,7 @@ import type { PeftModule, ReadModules } from "./load-peft-adapter.js";
 import { lowRankParts, lowRankUpdate } from "./low-rank-kinds.js";
 import { OtherParts } from "./other-parts.js";
 import type { PeftConfig } from "./peft-config.js";
-import { shortName } from "./peft-names.js";
+import { modulePathOf, shortName } from "./peft-names.js";
 import { placeOfPath } from "./peft-places.js";
 import { peftRules } from "./peft-scale.js";
 import { configTargets } from "./peft-targets.js";
@@ -48,7 +48,14 @@ export function lowRankModules(
       continue;
     }
     const { rank, alpha } = defined(rules.get(modulePath), `the rule of ${modulePath}`);
-    const update = lowRankUpdate(kind, { modulePath, parts, shared, alpha, rank });
+    const update = lowRankUpdate(kind, {
+      modulePath,
+      parts,
+      shared,
+      alpha,
+      rank,
+      initialRank: initialRank(config, modulePath),
+    });
     if (update.rank === 0) continue;
     modules.push({
       modulePath,
@@ -84,6 +91,14 @@ export function lowRankModules(
     ignored: others.paths,
     extras: [],
   };
+}
+
+/** Of a module, where AdaLoRA's configuration lists which of its ranks were kept. */
+function initialRank({ rank_pattern: pattern }: PeftConfig, modulePath: string): number | undefined {
+  const entry = Object.entries(pattern ?? {}).find(([key]) => {
+    return modulePathOf(key.replace(/\.lora_E(?:\.[^.]+)?$/, "")) === modulePath;
+  })?.[1];
+  return Array.isArray(entry) ? entry.length : undefined;
 }
 
 function rankRange(modules: readonly PeftModule[]): string {

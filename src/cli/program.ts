@@ -26,6 +26,7 @@ const commands: Readonly<Record<string, { ending: Ending; make: (signal: AbortSi
   trim: { ending: "exits", make: async (signal) => (await import("./trim.js")).trimCommand(signal) },
   inspect: { ending: "dies", make: async () => (await import("./inspect.js")).inspectCommand() },
   convert: { ending: "exits", make: async (signal) => (await import("./convert.js")).convertCommand(signal) },
+  merge: { ending: "exits", make: async () => (await import("./merge.js")).mergeCommand() },
   worker: { ending: "stops", make: async (signal) => (await import("./worker.js")).workerCommand(signal) },
   workers: { ending: "dies", make: async () => (await import("./workers.js")).workersCommand() },
   doctor: { ending: "dies", make: async () => (await import("./doctor.js")).doctorCommand() },

@@ -114,8 +114,12 @@ class PickleReader {
         const [made, given] = [this.pop(), this.pop()].reverse(); // REDUCE
         push(this.reduced(made, given));
       },
-      0x73: () => { this.setItems([this.pop(), this.pop()].reverse()); }, // SETITEM
-      0x75: () => { this.setItems(this.popToMark()); }, // SETITEMS
+      0x73: () => {
+        this.setItems([this.pop(), this.pop()].reverse());
+      }, // SETITEM
+      0x75: () => {
+        this.setItems(this.popToMark());
+      }, // SETITEMS
       0x62: () => this.pop(), // BUILD: attributes of a dictionary, such as _metadata
       0x65: () => this.popToMark(), // APPENDS: only of hooks and versions, which are passed over
       0x61: () => this.pop(), // APPEND
