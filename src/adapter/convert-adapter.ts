@@ -43,7 +43,7 @@ export async function convertAdapter(
     assertFits(either.adapter, base);
     if (to === "peft") await writeGgufAsPeft(either.adapter, base, out, { overwrite });
     else {
-      const modules = await ggufAsPeftModules(either.adapter, base);
+      const modules = await ggufAsPeftModules(either.adapter, base, { layout: "mlx" });
       const name = metadataString(either.adapter.metadata, "general.base_model.0.name") ?? base.name ?? "";
       const config = { peft_type: "LORA", base_model_name_or_path: name };
       const source = { folder: either.adapter.givenPath, modules, config };

@@ -39,9 +39,14 @@ export async function writeGgufAsPeft(
 /**
  * The modules of a GGUF adapter in PEFT's terms. Tensors that are one module in transformers are joined: where their A differ, into one
  * of the sum of their ranks.
+ * @param options.layout of mlx-lm, experts stay apart as its `switch_mlp`.
  * @throws AdapterError when the architecture is unknown, or has no module for a tensor.
  */
-export async function ggufAsPeftModules(adapter: Adapter, base: BaseModel): Promise<PeftModule[]> {
+export async function ggufAsPeftModules(
+  adapter: Adapter,
+  base: BaseModel,
+  { layout = "peft" }: { layout?: "peft" | "mlx" } = {},
+): Promise<PeftModule[]> {
   const names = architectureNames(base.architecture);
   if (!names) {
     throw new AdapterError(adapter.givenPath, {
@@ -53,7 +58,9 @@ export async function ggufAsPeftModules(adapter: Adapter, base: BaseModel): Prom
   const modules: PeftModule[] = [];
   for (const module of adapter.modules) {
     if (done.has(module)) continue;
-    const place = modulePlace(adapter.givenPath, module, names, base);
+    const place =
+      (layout === "mlx" ? switchPlace(module, names) : undefined) ??
+      modulePlace(adapter.givenPath, module, names, base);
     const tensors = (place.split?.to ?? [module.module]).map((name) =>
       adapter.modules.find((one) => one.layer === module.layer && one.module === name),
     );
@@ -66,6 +73,15 @@ export async function ggufAsPeftModules(adapter: Adapter, base: BaseModel): Prom
 interface ModulePlace {
   readonly modulePath: string;
   readonly split: NonNullable<ReturnType<typeof moduleOfTensor>>["split"];
+}
+
+/** Where mlx-lm has a matrix of all experts, or undefined for anything else. Source: mlx_lm/models/switch_layers.py. */
+function switchPlace({ module, layer }: AdapterModule, names: ArchitectureNames): ModulePlace | undefined {
+  const part = /^ffn_(gate|up|down)_exps$/.exec(module)?.[1];
+  const down = Object.keys(names.modules).find((inBlock) => inBlock.endsWith(".experts.down_proj"));
+  if (part === undefined || down === undefined) return undefined;
+  const inBlock = down.replace(".experts.down_proj", `.switch_mlp.${part}_proj`);
+  return { modulePath: `${names.layers}.${layer ?? ""}.${inBlock}`, split: undefined };
 }
 
 function modulePlace(path: string, module: AdapterModule, names: ArchitectureNames, base: BaseModel): ModulePlace {
@@ -94,14 +110,14 @@ async function peftModule(
   base: BaseModel,
 ): Promise<PeftModule> {
   const { place, layer, experts } = first;
-  const isParameter = experts !== undefined;
+  const isParameter = experts !== undefined && !modulePath.includes(".switch_mlp.");
   const given = tensors.filter((tensor) => tensor !== undefined);
   const parts = given.map((tensor) => factorsOf(adapter, tensor, names, base));
   const joined = split
     ? await joinParts(parts, partRows(tensors, split, layer ?? 0, base), experts ?? 1)
     : defined(parts[0], "a tensor of the module");
   const { a, b, rank } = joined;
-  const inExperts = isParameter ? parameterFactors(joined, experts, names) : undefined;
+  const inExperts = experts === undefined ? undefined : parameterFactors(joined, experts, names);
   return {
     modulePath,
     place,
@@ -113,7 +129,8 @@ async function peftModule(
     a: place === "embedding" ? turned(a) : a,
     b: { ...b, shape: b.shape.slice(1) },
     ...inExperts,
-    ...(isParameter ? { experts, parameter: modulePath } : {}),
+    ...(experts === undefined ? {} : { experts }),
+    ...(isParameter ? { parameter: modulePath } : {}),
   };
 }
 

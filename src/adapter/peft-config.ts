@@ -91,7 +91,8 @@ export function examinePeftConfig(config: PeftConfig, findings: Findings): void 
     );
     return;
   }
-  const merge = "Merge it into the base with PEFT's merge_and_unload() and convert the merged model.";
+  const merge = "Merge it into the base with `boundary merge`.";
+  const mergeByPeft = "Merge it into the base with PEFT's merge_and_unload() and convert the merged model.";
   if (config.use_dora === true)
     findings.error(
       "dora",
@@ -119,9 +120,13 @@ export function examinePeftConfig(config: PeftConfig, findings: Findings): void 
     );
   }
   if (isNonEmpty(config.layer_replication))
-    findings.error("layer-replication", "layer_replication repeats layers of the base.", merge);
+    findings.error("layer-replication", "layer_replication repeats layers of the base.", mergeByPeft);
   if (config["use_qalora"] === true || Boolean(config["use_bdlora"]))
-    findings.error("variant", "A variant of LoRA (QALoRA or BD-LoRA) whose shapes llama.cpp does not know.", merge);
+    findings.error(
+      "variant",
+      "A variant of LoRA (QALoRA or BD-LoRA) whose shapes llama.cpp does not know.",
+      mergeByPeft,
+    );
   if (config.fan_in_fan_out === true)
     findings.warning(
       "fan-in-fan-out",

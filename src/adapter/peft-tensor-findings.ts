@@ -18,7 +18,7 @@ export function reportEmptyTensors(tensors: readonly SafetensorsTensor[], findin
 
 /** Tensors other than A and B. PEFT merges those that its configuration names; others came from another tool, and PEFT passes them over. */
 export function reportOddTensors(extras: readonly ExtraTensor[], config: PeftConfig, findings: Findings): void {
-  const merge = "Merge the adapter into the base with PEFT's merge_and_unload() and convert the merged model.";
+  const merge = "Merge the adapter into the base with `boundary merge`.";
   const mergeElsewhere =
     "PEFT would leave these tensors out: merge the adapter into the base with the tool that made the file, and convert the merged model.";
   const hasBiases = config.lora_bias === true || (config.bias ?? "none") !== "none";

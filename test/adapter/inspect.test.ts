@@ -14,7 +14,7 @@ describe("inspecting a GGUF adapter", () => {
     const { modules, findings } = await inspectAdapter(path, model);
     expect(findings.filter(({ severity }) => severity !== "note")).toEqual([]);
     expect(findings.find(({ code }) => code === "experts")?.message).toBe(
-      "6 of 17 modules have an update for each of 3 experts: they can be swept and trimmed, but not converted to PEFT.",
+      "6 of 17 modules have an update for each of 3 experts: a boundary keeps or drops them together.",
     );
     expect(modules.map(({ module, rank }) => `${module} ${rank}`)).toContain("ffn_down_exps 2");
     // A of the embedding is random with deviation 1 and B with 1 / sqrt(rank): each number of 259 x 32 has a variance of about 1.

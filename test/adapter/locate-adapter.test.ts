@@ -90,7 +90,7 @@ const layouts: [name: string, tensor: string, words: string][] = [
   ["diffusers", "unet.down_blocks.0.attentions.0.to_q.lora_A.weight", "for an image model"],
   ["diffusers-old", "unet.mid_block.attentions.0.processor.to_q_lora.down.weight", "for an image model"],
   ["flux", "transformer.single_transformer_blocks.0.attn.to_k.lora_A.weight", "for an image model"],
-  ["mlx", "model.layers.0.self_attn.q_proj.lora_a", "is an mlx-lm adapter, not a PEFT adapter"],
+  ["mlx", "model.layers.0.self_attn.q_proj.lora_a", "holds weights of an mlx-lm adapter without a configuration"],
   ["model", "model.layers.0.self_attn.q_proj.weight", "holds the weights of a whole model"],
 ];
 describe("files of other tools", () => {
@@ -106,15 +106,16 @@ describe("files of other tools", () => {
 
   it("mlx-lm's folder, by its configuration or by its weights", async () => {
     const config = JSON.stringify({ fine_tune_type: "lora", lora_parameters: { rank: 4, scale: 20 }, num_layers: 4 });
-    const mlx = "is an mlx-lm adapter, not a PEFT adapter. Rewrite it in PEFT's layout";
-    expect(await messageOf(await files("mlx-config", { "adapter_config.json": config }))).toContain(mlx);
-    expect(await messageOf(await files("mlx-weights", { "adapters.safetensors": "" }))).toContain(mlx);
+    const weightless = await files("mlx-config", { "adapter_config.json": config });
+    expect(await messageOf(weightless)).toContain("has the configuration of an mlx-lm adapter, but not its weights");
+    const unscaled = "holds weights of an mlx-lm adapter without a configuration";
+    expect(await messageOf(await files("mlx-weights", { "adapters.safetensors": "" }))).toContain(unscaled);
   });
 
   it("pickles, single and sharded, and models stored as pickles", async () => {
     const single = await files("pickle", { "adapter_config.json": '{"peft_type":"LORA"}', "adapter_model.bin": "PK" });
     const pickled = await failureOf(BoundaryError, () => loadAdapter(single));
-    expect(pickled.message).toContain("save_file(torch.load(");
+    expect(pickled.message).toContain("is not the zip archive that torch.save writes since PyTorch 1.6");
     const shards = { "adapter_config.json": "{}", "adapter_model-00001-of-00002.bin": "PK" };
     expect(await messageOf(await files("pickles", shards))).toContain("00002.bin is a pickle");
     const file = join(await files("other-pickle", { "lora.pt": "PK" }), "lora.pt");

@@ -66,7 +66,11 @@ describe("families: llama.cpp computes what PEFT computes", () => {
     const masks = Array.from({ length: expected.layers + 1 }, (_, boundary) =>
       boundaryMask(adapter.modules, expected.layers, boundary),
     );
-    const pieces = await writePieces({ ...adapter, sha256: family }, masks, join(scratch.path, `${family}-${name}-pieces`));
+    const pieces = await writePieces(
+      { ...adapter, sha256: family },
+      masks,
+      join(scratch.path, `${family}-${name}-pieces`),
+    );
     const engine = await openEngine({ modelPath: base.path, gpu: "off", gpuLayers: 0, threads: 1 });
     try {
       const worst = async (

@@ -165,10 +165,6 @@ def _make_by_hand(architecture: Architecture, folder: Path, note: Callable[[str,
         change(tensors)
         write_tensors(target, tensors)
         write_config(target, config)
-    target = note("bin-only", "refuse", "a pickle, no safetensors")
-    target.mkdir()
-    torch.save(read(), target / "adapter_model.bin")
-    write_config(target, config)
     for file in plain.iterdir():
         file.unlink()
     plain.rmdir()
