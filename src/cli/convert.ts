@@ -7,7 +7,7 @@ import { modelfileBeside, writeModelfileBeside } from "../adapter/modelfile.js";
 import { zeroFinding, zeroUpdates } from "../adapter/zero-updates.js";
 import { UsageError } from "../errors.js";
 import { assertFree } from "../files/atomic-file.js";
-import { resolveModelPath } from "../engine/resolve-model.js";
+import { resolveAdapterPath, resolveModelPath } from "../engine/resolve-model.js";
 import { usageLines } from "../report/usage-lines.js";
 import { printWarnings } from "./adapter-warnings.js";
 import { warnOfEffects } from "./warn-of-effects.js";
@@ -40,7 +40,8 @@ export function convertCommand(signal: AbortSignal): Command {
     .option("--no-check", "do not run short prompts on the model to see which modules have an effect")
     .action(async (path: string, { model, out, to, maxError, force, check }: ConvertFlags) => {
       const base = await readBaseModel(await resolveModelPath(model));
-      const given = await loadAdapter(path);
+      const adapterPath = await resolveAdapterPath(path);
+      const given = await loadAdapter(adapterPath);
       const form = to ?? (given.form === "gguf" ? "peft" : "gguf");
       const overwrite = force ?? false;
       if (given.form === "peft") printWarnings(given.adapter);
@@ -52,7 +53,7 @@ export function convertCommand(signal: AbortSignal): Command {
       const zero = zeroFinding(await zeroUpdates(either), either.adapter.modules.length);
       if (zero) warn(zero.message);
       print(`${out}: ${modules} modules\n${usageLines(form, out, model).join("\n")}\n`);
-      if (check) await warnOfEffects(form === "gguf" ? out : path, base, signal);
+      if (check) await warnOfEffects(form === "gguf" ? out : adapterPath, base, signal);
     });
 }
 

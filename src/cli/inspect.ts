@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { readBaseModel } from "../adapter/base-model.js";
 import { inspectAdapter } from "../adapter/inspect.js";
-import { resolveModelPath } from "../engine/resolve-model.js";
+import { resolveAdapterPath, resolveModelPath } from "../engine/resolve-model.js";
 import { inspectionReport } from "../report/inspection.js";
 import { stableJson } from "../files/stable-json.js";
 import { print } from "./output.js";
@@ -15,7 +15,7 @@ export function inspectCommand(): Command {
     .option("--json", "one JSON document on stdout, nothing else")
     .action(async (path: string, { model, json }: { model?: string; json?: boolean }) => {
       const base = model === undefined ? undefined : await readBaseModel(await resolveModelPath(model));
-      const inspection = await inspectAdapter(await resolveModelPath(path), base);
+      const inspection = await inspectAdapter(await resolveAdapterPath(path), base);
       print(json ? stableJson(inspection) : `${inspectionReport(inspection)}\n`);
       if (inspection.findings.some(({ severity }) => severity === "error")) process.exitCode = 1;
     });

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { stat } from "node:fs/promises";
 import { readBaseModel } from "../adapter/base-model.js";
 import { type KeepRules } from "../adapter/select-modules.js";
-import { resolveModelPath } from "../engine/resolve-model.js";
+import { resolveAdapterPath, resolveModelPath } from "../engine/resolve-model.js";
 import { writeTextAtomic } from "../files/atomic-file.js";
 import { mergeAdapter } from "../merge/merge-adapter.js";
 import { mergeTable, mergeTotals } from "../report/merge.js";
@@ -38,7 +38,7 @@ export function mergeCommand(): Command {
     .action(async (adapter: string, { model, out, type, report, force, ...rules }: MergeFlags) => {
       const base = await readBaseModel(await resolveModelPath(model));
       const { tensors, warnings, widened } = await mergeAdapter(base, {
-        adapter,
+        adapter: await resolveAdapterPath(adapter),
         out,
         ...rules,
         ...(type === undefined ? {} : { type }),

@@ -15,7 +15,7 @@ import { writeMlxAdapter } from "../adapter/write-mlx.js";
 import { formOf } from "../adapter/convert-adapter.js";
 import type { PeftAdapter, PeftModule } from "../adapter/load-peft-adapter.js";
 import { hashStamped } from "../files/input-files.js";
-import { resolveModelPath } from "../engine/resolve-model.js";
+import { resolveAdapterPath, resolveModelPath } from "../engine/resolve-model.js";
 import { UsageError } from "../errors.js";
 import { assertFree } from "../files/atomic-file.js";
 import { usageLines } from "../report/usage-lines.js";
@@ -52,7 +52,7 @@ export function trimCommand(signal: AbortSignal): Command {
         throw new UsageError({ what: "nothing says what to keep", expected: "--keep, --layers, --drop or --modules" });
       }
       const overwrite = force ?? false;
-      const either = await loadAdapter(path);
+      const either = await loadAdapter(await resolveAdapterPath(path));
       const base = model === undefined ? undefined : await readBaseModel(await resolveModelPath(model));
       if (base && either.form === "gguf") assertFits(either.adapter, base);
       // A PEFT folder is cut without its tensors being understood, so the architecture may be one that is not converted.

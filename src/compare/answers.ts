@@ -6,7 +6,7 @@ import { moduleBytes } from "../adapter/adapter.js";
 import { openAdapter, type OpenedAdapter } from "../adapter/open-adapter.js";
 import { writePieces } from "../adapter/pieces.js";
 import type { Engine, EngineInfo } from "../engine/engine.js";
-import { resolveModelPath } from "../engine/resolve-model.js";
+import { resolveAdapterPath } from "../engine/resolve-model.js";
 import { UsageError } from "../errors.js";
 import type { Sample } from "../samples/sample.js";
 import type { SweepConfig } from "../sweep/config.js";
@@ -71,7 +71,9 @@ export async function answerLive(
       const jobs: Job[] = [];
       for (const system of systems) {
         const adapter =
-          system.kind === "adapter" ? await openAdapter(await resolveModelPath(system.path), inputs.model) : undefined;
+          system.kind === "adapter"
+            ? await openAdapter(await resolveAdapterPath(system.path), inputs.model)
+            : undefined;
         if (adapter) {
           opened.push(adapter);
           inputs.files.add(adapter.adapter.sources);

@@ -3,7 +3,7 @@ import { at } from "../assert.js";
 import { openAdapter } from "../adapter/open-adapter.js";
 import type { BaseModel } from "../adapter/base-model.js";
 import type { Engine } from "../engine/engine.js";
-import { resolveModelPath } from "../engine/resolve-model.js";
+import { resolveAdapterPath } from "../engine/resolve-model.js";
 import { SampleError, UsageError } from "../errors.js";
 import type { BaseInputs } from "../sweep/inputs/base-inputs.js";
 import { continuedPrompts, type ContinuedPrompt } from "../sweep/ranking/continuations.js";
@@ -175,7 +175,7 @@ async function layOut(config: AdviseConfig, inputs: BaseInputs, engine: Engine):
 /** The adapter is only looked at: nothing of it is loaded. */
 async function targetOf({ adapter: path }: AdviseConfig, model: BaseModel): Promise<LaidOut["target"]> {
   if (path === undefined) return { modules: undefined, ...USUAL };
-  const { adapter, close } = await openAdapter(await resolveModelPath(path), model);
+  const { adapter, close } = await openAdapter(await resolveAdapterPath(path), model);
   await close();
   const modules = [...new Set(adapter.modules.flatMap(({ layer, module }) => (layer === undefined ? [] : [module])))];
   return { modules, rank: Math.max(...adapter.modules.map(({ rank }) => rank)), alpha: adapter.alpha };

@@ -5,7 +5,7 @@ import { readBaseModel, withSha256, type HashedBaseModel } from "../adapter/base
 import { boundaryMask } from "../adapter/mask.js";
 import { openAdapter } from "../adapter/open-adapter.js";
 import { piecesOf, writePieces, type ScaledPiece } from "../adapter/pieces.js";
-import { resolveModelPath } from "../engine/resolve-model.js";
+import { resolveAdapterPath, resolveModelPath } from "../engine/resolve-model.js";
 import { RunFolderError, UsageError } from "../errors.js";
 import { exists } from "../files/atomic-file.js";
 import { chatTemplateBy, type NamedTemplate } from "../tasks/chat-templates.js";
@@ -53,7 +53,7 @@ export async function openServedModel(source: OfferSource): Promise<ServedModel>
   const template = await templateOf(source, run);
   const model = template ? { ...own, chatTemplate: template.source } : own;
   if (run) assertSameModel(model, run);
-  const opened = await openAdapter(await resolveModelPath(await pathOf("adapter", source, run)), model);
+  const opened = await openAdapter(await resolveAdapterPath(await pathOf("adapter", source, run)), model);
   try {
     if (run) assertSameAdapter(opened.adapter, run);
     const offer = await offerOf(model, opened.adapter, run, opened.close);

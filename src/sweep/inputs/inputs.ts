@@ -1,7 +1,7 @@
 import type { HashedAdapter } from "../../adapter/adapter.js";
 import type { PeftAdapter } from "../../adapter/load-peft-adapter.js";
 import { openAdapter } from "../../adapter/open-adapter.js";
-import { resolveModelPath } from "../../engine/resolve-model.js";
+import { resolveAdapterPath } from "../../engine/resolve-model.js";
 import { loadBaseInputs, type BaseInputs } from "./base-inputs.js";
 import type { SweepConfig } from "../config.js";
 import type { AdapterEffects } from "../../run/without-effect.js";
@@ -28,7 +28,7 @@ export async function loadInputs(config: SweepConfig): Promise<SweepInputs> {
   const { model, samples } = base;
   const checked = checkStrategy(config, model.layerCount);
   // Last, because it may leave a temporary file that only the caller can remove.
-  const { adapter, peft, close } = await openAdapter(await resolveModelPath(config.adapter), model);
+  const { adapter, peft, close } = await openAdapter(await resolveAdapterPath(config.adapter), model);
   base.files.add(adapter.sources);
   const strategy = await strategyInputs(checked, adapter, model.layerCount).catch(async (error: unknown) => {
     await close();
