@@ -83,6 +83,8 @@ const otherNames: Readonly<Record<string, ModuleTarget>> = {
   "feed_forward.w1": "ffn_gate",
   "feed_forward.w3": "ffn_up",
   "feed_forward.w2": "ffn_down",
+  // Bamba, which is Granite's hybrid in GGUF.
+  ...mlp("feed_forward"),
   // Phi-2 before transformers had it.
   "mixer.Wqkv": ["attn_qkv", { rows: "consecutive", to: ["attn_q", "attn_k", "attn_v"] }],
   "mixer.out_proj": "attn_output",
@@ -143,6 +145,28 @@ const latent = {
   "self_attn.o_proj": "attn_output",
 } as const;
 
+const bigCode: ArchitectureNames = {
+  ...names({
+    "attn.c_attn": "attn_qkv",
+    "attn.c_proj": "attn_output",
+    "mlp.c_fc": "ffn_up",
+    "mlp.c_proj": "ffn_down",
+  }),
+  embedding: "transformer.wte",
+  layers: "transformer.h",
+};
+
+/** Nemotron-H has one part a block, whatever it is. */
+const mixed = {
+  ...stateSpace("mixer"),
+  "mixer.q_proj": "attn_q",
+  "mixer.k_proj": "attn_k",
+  "mixer.v_proj": "attn_v",
+  "mixer.o_proj": "attn_output",
+  "mixer.up_proj": "ffn_up",
+  "mixer.down_proj": "ffn_down",
+} as const;
+
 /** Linear attention of Qwen3.5. */
 const deltaNet = {
   "linear_attn.in_proj_qkv": "attn_qkv",
@@ -161,16 +185,21 @@ const valueHeads = {
  * fixture of test/oracle holds each record; test/oracle/families.test.ts names the three that have none. Source: gguf-py tensor_mapping.py, conversion/, and the modules of transformers.
  */
 const architectures: Readonly<Record<string, ArchitectureNames>> = {
+  afmoe: names(attention, mlp("mlp"), shared("mlp.shared_experts"), experts("mlp"), {
+    "self_attn.gate_proj": "attn_gate",
+  }),
   apertus: plain,
   arcee: { ...plain, rows: rotary },
   bloom: { ...names(fusedAttention("self_attention")), ...transformer, rows: byGroup },
   chatglm: fusedGate,
   cohere2: plain,
+  cohere2moe: names(attention, mlp("mlp"), experts("mlp")),
   "command-r": plain,
   deepseek2: names(latent, mlp("mlp"), shared("mlp.shared_experts"), experts("mlp")),
   dots1: denseAndShared,
   ernie4_5: plain,
   "ernie4_5-moe": denseAndShared,
+  "exaone-moe": denseAndShared,
   exaone4: plain,
   falcon: { ...names(fusedAttention("self_attention")), ...transformer, rows: byGroup },
   "falcon-h1": names(attention, mlp("feed_forward"), stateSpace("mamba")),
@@ -181,16 +210,7 @@ const architectures: Readonly<Record<string, ArchitectureNames>> = {
   gemma4: plain,
   glm4: fusedGate,
   glm4moe: denseAndShared,
-  gpt2: {
-    ...names({
-      "attn.c_attn": "attn_qkv",
-      "attn.c_proj": "attn_output",
-      "mlp.c_fc": "ffn_up",
-      "mlp.c_proj": "ffn_down",
-    }),
-    ...transformer,
-    embedding: "transformer.wte",
-  },
+  gpt2: bigCode,
   gptneox: {
     ...names(fusedAttention("attention")),
     rows: byGroup,
@@ -210,8 +230,15 @@ const architectures: Readonly<Record<string, ArchitectureNames>> = {
     }),
     rows: rotary,
   },
-  granitemoe: { ...names(attention, experts("block_sparse_moe")), rows: rotary },
+  granitemoe: {
+    ...names(attention, experts("block_sparse_moe"), {
+      "shared_mlp.input_linear": { rows: "consecutive", to: ["ffn_gate_shexp", "ffn_up_shexp"] },
+      "shared_mlp.output_linear": "ffn_down_shexp",
+    }),
+    rows: rotary,
+  },
   "hunyuan-dense": plain,
+  "hunyuan-moe": names(attention, shared("mlp.shared_mlp"), experts("mlp"), { "mlp.gate.wg": "ffn_gate_inp" }),
   jais2: plain,
   jamba: names(attention, mlp("feed_forward"), selective("mamba"), experts("feed_forward")),
   lfm2: names(shortConvolution),
@@ -227,8 +254,22 @@ const architectures: Readonly<Record<string, ArchitectureNames>> = {
   },
   mamba: { ...names(selective("mixer")), ...backbone },
   mamba2: { ...names(stateSpace("mixer")), ...backbone },
+  "minimax-m2": names(attention, experts("mlp")),
+  minicpm3: names(latent, mlp("mlp"), { "self_attn.kv_b_proj": "attn_kv_b" }),
   mistral3: { ...plain, rows: rotary },
+  mpt: {
+    ...names({
+      "attn.Wqkv": "attn_qkv",
+      "attn.out_proj": "attn_output",
+      "ffn.up_proj": "ffn_up",
+      "ffn.down_proj": "ffn_down",
+    }),
+    embedding: "transformer.wte",
+    layers: "transformer.blocks",
+  },
   nemotron: plain,
+  nemotron_h: { ...names(mixed), rows: rotary },
+  nemotron_h_moe: { ...names(mixed), rows: rotary },
   olmo: { ...plain, rows: rotary },
   olmo2: plain,
   olmoe: names(attention, experts("mlp")),
@@ -246,6 +287,7 @@ const architectures: Readonly<Record<string, ArchitectureNames>> = {
     "mlp.gate_up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
   }),
+  phimoe: names(attention, experts("mlp")),
   qwen2: plain,
   qwen2vl: { ...plain, ...visionText },
   qwen2moe: names(attention, mlp("mlp"), shared("mlp.shared_expert"), experts("mlp")),
@@ -259,9 +301,11 @@ const architectures: Readonly<Record<string, ArchitectureNames>> = {
   }),
   qwen3moe: names(attention, mlp("mlp"), experts("mlp")),
   qwen3vl: { ...plain, ...visionText },
+  qwen3vlmoe: { ...names(attention, mlp("mlp"), experts("mlp")), ...visionText },
   seed_oss: plain,
   smollm3: { ...plain, rows: rotary },
   stablelm: plain,
+  starcoder: bigCode,
   starcoder2: names(attention, { "mlp.c_fc": "ffn_up", "mlp.c_proj": "ffn_down" }),
 };
 

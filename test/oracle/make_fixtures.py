@@ -36,6 +36,9 @@ def _write_base(architecture: Architecture, folder: Path, llama_cpp: Path, scrat
     make_model(architecture).save_pretrained(str(model_folder))
     write_tokenizer(model_folder)
     (model_folder / RELEASED).write_text(json.dumps(architecture.released))
+    if architecture.reads_config:
+        config = json.loads((model_folder / "config.json").read_text()) | architecture.released
+        (model_folder / "config.json").write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
     convert_base(llama_cpp, model_folder, folder / "base.gguf", architecture.flags)
     if not architecture.is_whole:
         return

@@ -41,6 +41,8 @@ class Architecture:
     norm_centre: float = 1.0
     #: what released checkpoints have in config.json and transformers no longer writes, but llama.cpp's converter reads
     released: dict[str, Any] = field(default_factory=dict)
+    #: whether llama.cpp's converter reads config.json itself for this family
+    reads_config: bool = False
     #: flags for llama.cpp's converter
     flags: tuple[str, ...] = ()
     #: parameters of routed experts that a second adapter, `experts`, is of
@@ -110,6 +112,9 @@ def _families() -> list[Architecture]:
     sections = {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 1, 1]}}
     rotary = {"rope_parameters": sections["rope_parameters"] | {"partial_rotary_factor": 0.5}}
     tower = {"depth": 1, "hidden_size": 32, "num_heads": 4}
+
+    latent = {"q_lora_rank": 16, "kv_lora_rank": 16, "qk_nope_head_dim": 8, "qk_rope_head_dim": 4, "v_head_dim": 8}
+    routed = {"n_routed_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 24, "n_shared_experts": 1, "first_k_dense_replace": 1, "n_group": 1, "topk_group": 1}
 
     def vision(make: Callable[..., PreTrainedModel], name: str, config: PretrainedConfig, **more: Any) -> Architecture:
         """With a small tower that is never asked; the adapter is the text decoder's."""
@@ -297,6 +302,44 @@ def _families() -> list[Architecture]:
             norm_centre=0.0,
         ),
         family("ministral3", hf.Ministral3Config(**heads), split),
+        family("gpt_bigcode", hf.GPTBigCodeConfig(**old, n_embd=32, n_layer=3, n_head=4, n_positions=256), ("c_attn", "c_proj", "c_fc")),
+        family(
+            "mpt",
+            hf.MptConfig(vocab_size=VOCABULARY_SIZE, d_model=32, n_heads=4, n_layers=3, max_seq_len=256, no_bias=True, use_cache=False),
+            ("Wqkv", "out_proj", "up_proj", "down_proj"),
+            released={"architectures": ["MPTForCausalLM"]},
+        ),
+        family(
+            "hunyuan-moe",
+            hf.HunYuanMoEV1Config(**heads, num_experts=4, moe_topk=2),
+            SPLIT_ATTENTION,
+            moe="mlp",
+            released={"moe_topk": [2, 2, 2], "moe_intermediate_size": [64, 64, 64], "num_shared_expert": [1, 1, 1]},
+        ),
+        family("granite-moe-shared", hf.GraniteMoeSharedConfig(**sizes, num_local_experts=4, num_experts_per_tok=2, shared_intermediate_size=40), SPLIT_ATTENTION + ("input_linear", "output_linear"), moe="block_sparse_moe"),
+        family(
+            "granite-hybrid",
+            hf.GraniteMoeHybridConfig(
+                **sizes, layer_types=["mamba", "attention", "mamba"], shared_intermediate_size=64, num_local_experts=0, num_experts_per_tok=0, **mamba
+            ),
+            SPLIT_ATTENTION + ("in_proj", "input_linear", "output_linear"),
+            released={"layer_types": ["mamba", "attention", "mamba"], "num_experts_per_tok": None},
+            reads_config=True,
+        ),
+        family(
+            "nemotron_h",
+            hf.NemotronHConfig(**heads | {"num_hidden_layers": 4}, layers_block_type=["mamba", "mlp", "attention", "mlp"], mamba_num_heads=8, mamba_head_dim=8, ssm_state_size=16, n_groups=1),
+            SPLIT_ATTENTION + ("in_proj", "up_proj", "down_proj"),
+            released={"hybrid_override_pattern": "M-*-", "num_experts_per_tok": None, "n_routed_experts": None, "n_group": None, "topk_group": None},
+            reads_config=True,
+        ),
+        family("minicpm3", hf.MiniCPM3Config(**sizes | {"num_key_value_heads": 4}, **latent, rms_norm_eps=1e-6), ("o_proj",) + GATED_MLP),
+        family("deepseek_v3", hf.DeepseekV3Config(**sizes | {"num_key_value_heads": 4}, **latent, **routed), ("o_proj",), moe="mlp", released={"scoring_func": "sigmoid"}),
+        family("glm4_moe_lite", hf.Glm4MoeLiteConfig(**sizes | {"num_key_value_heads": 4}, **latent, **routed), ("o_proj",), moe="mlp", released={"scoring_func": "sigmoid"}),
+        family("exaone_moe", hf.ExaoneMoeConfig(**heads, **experts, moe_intermediate_size=24, num_shared_experts=1, first_k_dense_replace=1, n_group=1, topk_group=1), SPLIT_ATTENTION, moe="mlp", released={"scoring_func": "sigmoid"}),
+        family("cohere2_moe", hf.Cohere2MoeConfig(**sizes, **experts, sliding_window=64, logit_scale=0.5), SPLIT_ATTENTION, moe="mlp"),
+        family("minimax_m2", hf.MiniMaxM2Config(**heads, num_local_experts=4, num_experts_per_tok=2), SPLIT_ATTENTION, moe="mlp", released={"rotary_dim": 8, "scoring_func": "sigmoid"}),
+        family("exaone", hf.ExaoneConfig(**sizes), split),
     ]
 
 

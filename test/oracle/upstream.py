@@ -40,8 +40,10 @@ def _patched_base_converter() -> None:
     load_hparams = ModelBase.load_hparams
 
     def with_released_keys(folder: Path, is_mistral_format: bool) -> dict[str, Any]:
-        """What transformers reads, and above it what released checkpoints have otherwise."""
-        return load_hparams(folder, is_mistral_format) | json.loads((folder / RELEASED).read_text())
+        """What transformers reads, and above it what released checkpoints have otherwise; without what is None there."""
+        released = json.loads((folder / RELEASED).read_text())
+        read = load_hparams(folder, is_mistral_format)
+        return {key: value for key, value in (read | released).items() if key not in released or value is not None}
 
     ModelBase.load_hparams = staticmethod(with_released_keys)
     hparams = ModelBase.load_hparams(Path(sys.argv[2]), False)
