@@ -27,6 +27,8 @@ interface Parts {
 
 /** A kind of adapter whose update has low rank, with what makes a LoRA of it. */
 interface LowRankKind {
+  /** As its paper writes it. */
+  readonly name: string;
   /** Names of tensors of a module. */
   readonly parts: readonly string[];
   readonly shared?: readonly string[];
@@ -34,10 +36,15 @@ interface LowRankKind {
 }
 
 const kinds: Readonly<Record<string, LowRankKind>> = {
-  ADALORA: { parts: ["lora_A", "lora_B", "lora_E", "ranknum"], update: adaLora },
-  VERA: { parts: ["vera_lambda_b", "vera_lambda_d"], shared: ["vera_A", "vera_B"], update: vera },
-  LOHA: { parts: ["hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2"], update: loHa },
+  ADALORA: { name: "AdaLoRA", parts: ["lora_A", "lora_B", "lora_E", "ranknum"], update: adaLora },
+  VERA: { name: "VeRA", parts: ["vera_lambda_b", "vera_lambda_d"], shared: ["vera_A", "vera_B"], update: vera },
+  LOHA: {
+    name: "LoHa",
+    parts: ["hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2"],
+    update: loHa,
+  },
   LOKR: {
+    name: "LoKr",
     parts: ["lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2"],
     update: loKr,
   },
@@ -46,6 +53,11 @@ const kinds: Readonly<Record<string, LowRankKind>> = {
 /** Whether adapters of this `peft_type` (upper case) are read as LoRA. */
 export function isLowRankKind(kind: string): boolean {
   return Object.hasOwn(kinds, kind);
+}
+
+/** What a kind is called. */
+export function kindName(kind: string): string {
+  return kinds[kind]?.name ?? kind;
 }
 
 /** The tensors of a file, sorted into modules, with those that are not the kind's. */

@@ -2,7 +2,7 @@ import { defined } from "../assert.js";
 import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import type { Findings } from "./finding.js";
 import type { PeftModule, ReadModules } from "./load-peft-adapter.js";
-import { lowRankParts, lowRankUpdate } from "./low-rank-kinds.js";
+import { kindName, lowRankParts, lowRankUpdate } from "./low-rank-kinds.js";
 import { OtherParts } from "./other-parts.js";
 import type { PeftConfig } from "./peft-config.js";
 import { modulePathOf, shortName } from "./peft-names.js";
@@ -33,7 +33,7 @@ export function lowRankModules(
   if (unknown.length > 0)
     findings.error(
       "unknown-tensor",
-      `The file holds tensors that are not ${kind}'s: ${unknown.slice(0, 2).join(", ")}${unknown.length > 2 ? `, and ${unknown.length - 2} more` : ""}.`,
+      `The file holds tensors that are not ${kindName(kind)}'s: ${unknown.slice(0, 2).join(", ")}${unknown.length > 2 ? `, and ${unknown.length - 2} more` : ""}.`,
       "Merge the adapter into the base with PEFT's merge_and_unload() and convert the merged model.",
     );
   for (const [modulePath, parts] of byPath) {
@@ -72,10 +72,7 @@ export function lowRankModules(
   const odd = modules
     .filter(({ rank }) => rank !== r)
     .map(({ modulePath, rank }) => [modulePath.replaceAll(".", "\\."), rank] as const);
-  findings.note(
-    "kind",
-    `This is a ${kind} adapter: its update is read as LoRA of rank ${rankRange(modules)}, exactly.`,
-  );
+  findings.note("kind", `${kindName(kind)}: the update is read as LoRA of rank ${rankRange(modules)}, exactly.`);
   return {
     config: {
       peft_type: "LORA",

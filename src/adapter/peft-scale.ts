@@ -128,11 +128,13 @@ export function parametersIn(
   const owned = split.filter(({ owner }) => owner !== "" && (modulePath === owner || modulePath.endsWith(`.${owner}`)));
   const ofAny = [...owned, ...split.filter(({ owner }) => owner === "")];
   const found = [owned, ofAny].find((candidates) => candidates.length === count) ?? [];
-  const rank = (name: string): number => PARAMETER_ORDER.indexOf(name);
-  return found
-    .map(({ name }) => name)
-    .sort((a, b) => rank(a) - rank(b))
-    .map((name) => `${modulePath}.${name}`);
+  return inModelOrder(found.map(({ name }) => `${modulePath}.${name}`));
+}
+
+/** Parameters of one module in the order in which the model has them, and PEFT wraps them. */
+export function inModelOrder(parameters: readonly string[]): string[] {
+  const rank = (path: string): number => PARAMETER_ORDER.indexOf(path.slice(path.lastIndexOf(".") + 1));
+  return parameters.toSorted((a, b) => rank(a) - rank(b));
 }
 
 /** Source: peft/tuners/tuners_utils.py, check_target_module_exists. */

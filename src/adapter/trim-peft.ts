@@ -3,11 +3,13 @@ import type { SafetensorsTensorToWrite } from "../formats/safetensors-writer.js"
 import { architectureNames } from "./architectures.js";
 import type { BaseModel } from "./base-model.js";
 import { computedFactor, factorValues, type Factor } from "./factor.js";
+import { kindName } from "./low-rank-kinds.js";
 import { ggufNames } from "./gguf-updates.js";
 import { LAYERS_KEY } from "./layer-count.js";
 import type { PeftAdapter, PeftModule } from "./load-peft-adapter.js";
 import type { Mask } from "./mask.js";
 import { peftTensorName, shortName } from "./peft-names.js";
+import { inModelOrder } from "./peft-scale.js";
 import { peftTargets } from "./peft-targets.js";
 import type { TrimReport } from "./trim.js";
 import { writePeftFolder } from "./write-peft.js";
@@ -80,8 +82,10 @@ function storedPath(module: PeftModule, kept: readonly PeftModule[]): { path: st
   const { parameter } = module;
   if (parameter === undefined) return { path: module.modulePath, depth: 0 };
   const owner = ownerOf(parameter);
-  const wrapped = kept.filter((one) => one.parameter !== undefined && ownerOf(one.parameter) === owner);
-  return { path: owner, depth: wrapped.length - 1 - wrapped.indexOf(module) };
+  const wrapped = kept.flatMap(({ parameter: other }) =>
+    other !== undefined && ownerOf(other) === owner ? [other] : [],
+  );
+  return { path: owner, depth: wrapped.length - 1 - inModelOrder(wrapped).indexOf(parameter) };
 }
 
 function ownerOf(parameter: string): string {
@@ -101,7 +105,7 @@ function othersThan(kept: readonly PeftModule[], { modules, ignored }: PeftAdapt
 function assertExpressible({ folder, kind }: PeftAdapter, kept: readonly PeftModule[]): void {
   if (!needsBase(kept)) return;
   throw new UsageError({
-    what: `${folder} is a ${kind} adapter that only the base model makes a LoRA of`,
+    what: `only the base model shows which LoRA the ${kindName(kind)} adapter ${folder} is`,
     fix: "Convert it to GGUF with `boundary convert` first, and trim or convert the GGUF file.",
   });
 }

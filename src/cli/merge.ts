@@ -52,7 +52,7 @@ export function mergeCommand(): Command {
       const megabytes = (await stat(out)).size / 1e6;
       print(
         `${mergeTable(tensors)}\n\n${out}: ${tensors.length} weights changed, ${megabytes.toFixed(1)} MB. ` +
-          `Rounding changed the update by ${(100 * totals.error).toFixed(2)} % and removed ${(100 * totals.lost).toFixed(2)} % of it.\n` +
+          `The rounding error is ${(100 * totals.error).toFixed(2)} % of the update; ${(100 * totals.lost).toFixed(2)} % of the update is lost.\n` +
           `llama-server -m ${out}\n`,
       );
     });

@@ -1,3 +1,4 @@
+import { kindName } from "../adapter/low-rank-kinds.js";
 import { at } from "../assert.js";
 import { oneLine, paint } from "./paint.js";
 import type { Finding } from "../adapter/finding.js";
@@ -20,7 +21,7 @@ export function inspectionReport(inspection: Inspection): string {
 function kindWords(form: Inspection["form"], kind: Inspection["kind"]): string {
   if (form === "gguf") return "GGUF adapter";
   if (kind === "MLX") return "mlx-lm adapter";
-  return kind === undefined ? "PEFT adapter" : `PEFT adapter of the kind ${kind}`;
+  return kind === undefined ? "PEFT adapter" : `PEFT adapter (${kindName(kind)})`;
 }
 
 function layerTable(modules: readonly InspectedModule[]): string {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,9 +13,9 @@ import { boundaryMask } from "../../src/adapter/mask.js";
 import { writePeftAsGguf } from "../../src/adapter/peft-to-gguf.js";
 import { piecesOf, writePieces, type ScaledPiece } from "../../src/adapter/pieces.js";
 import { trimAdapter } from "../../src/adapter/trim.js";
-import { openEngine } from "../../src/engine/process-engine.js";
 import { factorBytes, type Factor } from "../../src/adapter/factor.js";
-import { logProbabilities } from "../support/log-probabilities.js";
+import { readGgufHeader } from "../../src/formats/gguf-reader.js";
+import { largestDifference, openCpuEngine } from "../support/next-token.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
 interface Expected {
@@ -47,13 +48,15 @@ const unchecked: Readonly<Record<string, string>> = {
   phimoe: "transformers routes by sparse mixing, llama.cpp by the largest probabilities",
   qwen3vlmoe: "llama.cpp's converter misreads the stacked experts that transformers 5 writes",
 };
-const context = {
-  sequences: 1,
-  contextSize: 256,
-  batchSize: 512,
-  cacheType: "F32",
-  flashAttention: "off",
-} as const;
+/** What llama.cpp's convert_lora_to_gguf.py makes of an adapter, as converter.py found it. */
+type Upstream =
+  | { readonly equal: number; readonly sha256: string }
+  | { readonly fails: string }
+  | { readonly differs: number; readonly of: number; readonly nats: number }
+  | { readonly "refused by llama.cpp": number };
+const upstream = JSON.parse(readFileSync(new URL("converter.json", import.meta.url), "utf8")) as Readonly<
+  Record<string, Upstream>
+>;
 
 describe("families: llama.cpp computes what PEFT computes", () => {
   const scratch = temporaryFolder();
@@ -74,20 +77,12 @@ describe("families: llama.cpp computes what PEFT computes", () => {
       masks,
       join(scratch.path, `${family}-${name}-pieces`),
     );
-    const engine = await openEngine({ modelPath: base.path, gpu: "off", gpuLayers: 0, threads: 1 });
+    const theirs = upstream[`${family}/${name}`];
+    if (theirs && "equal" in theirs) expect(await digestOf(converted), "llama.cpp's converter").toBe(theirs.sha256);
+    const engine = await openCpuEngine(base.path);
     try {
-      const worst = async (
-        under: readonly ScaledPiece[],
-        logprobs: readonly (readonly number[])[],
-      ): Promise<number> => {
-        let largest = 0;
-        for (const [i, tokens] of expected.prompts.entries()) {
-          const found = logProbabilities(await engine.nextTokenLogits({ pieces: under, context, tokens }));
-          for (const [token, value] of (logprobs[i] ?? []).entries())
-            largest = Math.max(largest, Math.abs((found[token] ?? Number.NaN) - value));
-        }
-        return largest;
-      };
+      const worst = (under: readonly ScaledPiece[], logprobs: readonly (readonly number[])[]): Promise<number> =>
+        largestDifference(engine, under, expected.prompts, logprobs);
       const limit = tolerance(family);
       expect(await worst([], expected.base), "base").toBeLessThan(limit);
       for (const [boundary, mask] of masks.entries()) {
@@ -134,26 +129,50 @@ describe("families: llama.cpp computes what PEFT computes", () => {
   });
 });
 
-/** A row a family: its GGUF architecture, the modules that were adapted, and how far the log-probabilities may lie apart. */
+/** A row a family: its GGUF architecture, the modules that were adapted, how far the log-probabilities may lie apart, and llama.cpp's converter. */
 async function familyTable(): Promise<string> {
   const rows = await Promise.all(
     families.map(async (family) => {
       const home = join(folder, family);
       const { architecture } = await readBaseModel(join(home, "base.gguf"));
+      const hasExperts = existsSync(join(home, "experts"));
       const { modules } = await loadPeftAdapter(join(home, "plain"));
       const names = [...new Set(modules.map(({ module }) => `\`${module}\``))].sort();
-      return `| ${family} | ${architecture} | ${names.join(", ")} | ${tolerance(family)} |`;
+      const adapted = hasExperts ? [...names, "experts"] : names;
+      const theirs = [
+        upstreamWords(upstream[`${family}/plain`]),
+        ...(hasExperts ? [`experts: ${upstreamWords(upstream[`${family}/experts`])}`] : []),
+      ];
+      return `| ${family} | ${architecture} | ${adapted.join(", ")} | ${tolerance(family)} | ${theirs.join("; ")} |`;
     }),
   );
   const others = Object.entries(unchecked).map(
-    ([architecture, reason]) => `| ${architecture} | ${architecture} | not checked: ${reason} | |`,
+    ([architecture, reason]) => `| ${architecture} | ${architecture} | not checked: ${reason} | | |`,
   );
   return [
-    "| family | GGUF architecture | modules | within, nats |",
-    "| --- | --- | --- | --- |",
+    "| family | GGUF architecture | modules | within, nats | llama.cpp's converter |",
+    "| --- | --- | --- | --- | --- |",
     ...rows,
     ...others,
   ].join("\n");
+}
+
+function upstreamWords(found: Upstream | undefined): string {
+  if (found === undefined) return "not compared";
+  if ("equal" in found) return "the same bytes";
+  if ("fails" in found) return `fails (${/^\w+Error/.exec(found.fails)?.[0] ?? "error"})`;
+  if ("differs" in found) return `off by ${found.nats} nats`;
+  return "makes a file that llama.cpp refuses";
+}
+
+/** SHA-256 over the names and bytes of a GGUF file's tensors, by their names, as converter.py takes it. */
+async function digestOf(path: string): Promise<string> {
+  const { tensors } = await readGgufHeader(path);
+  const bytes = readFileSync(path);
+  const hash = createHash("sha256");
+  for (const { name, offset, byteLength } of [...tensors].sort((a, b) => (a.name < b.name ? -1 : 1)))
+    hash.update(name).update(bytes.subarray(offset, offset + byteLength));
+  return hash.digest("hex");
 }
 
 function wholeFixtures(): string[] {

@@ -16,7 +16,7 @@ import { at } from "../../src/assert.js";
 import { UNBOUNDED, type Engine } from "../../src/engine/engine.js";
 import { type ContextShape } from "../../src/engine/layer-passes.js";
 import { openEngine } from "../../src/engine/process-engine.js";
-import { logProbabilities } from "../support/log-probabilities.js";
+import { largestDifference } from "../support/next-token.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
 interface Expected {
@@ -96,19 +96,11 @@ describe.each(architectures)("%s: llama.cpp computes what PEFT computes", (archi
   };
 
   /** Largest difference to the recorded log-probabilities over all prompts and the whole vocabulary. */
-  const worst = async (
+  const worst = (
     pieces: readonly ScaledPiece[],
     prompts: readonly number[][],
     logprobs: Recorded["logprobs"],
-  ): Promise<number> => {
-    let largest = 0;
-    for (const [i, tokens] of prompts.entries()) {
-      const found = logProbabilities(await engine.nextTokenLogits({ pieces, context, tokens }));
-      for (const [token, value] of (logprobs[i] ?? []).entries())
-        largest = Math.max(largest, Math.abs((found[token] ?? Number.NaN) - value));
-    }
-    return largest;
-  };
+  ): Promise<number> => largestDifference(engine, pieces, prompts, logprobs);
 
   it.each(folders(home).filter((name) => existsSync(join(home, name, "expected.json"))))("%s", async (name) => {
     const expected = JSON.parse(readFileSync(join(home, name, "expected.json"), "utf8")) as Expected;
