@@ -20,6 +20,7 @@ export type { PeftAdapter, PeftModule } from "./adapter/load-peft-adapter.js";
 export { inspectAdapter, type Inspection } from "./adapter/inspect.js";
 export { writePeftAsGguf } from "./adapter/peft-to-gguf.js";
 export { writeGgufAsPeft } from "./adapter/gguf-to-peft.js";
+export { convertAdapter, type AdapterForm } from "./adapter/convert-adapter.js";
 export { selectModules, type KeepRules } from "./adapter/select-modules.js";
 export { readBaseModel, type BaseModel } from "./adapter/base-model.js";
 export { assertFits } from "./adapter/fit.js";
@@ -27,6 +28,9 @@ export { boundaryCandidates, boundaryMask, layersMask, maskOf, type Candidate, t
 export { trimPeftAdapter } from "./adapter/trim-peft.js";
 export { trimAdapter, type Provenance, type TrimReport } from "./adapter/trim.js";
 export type { Adapter, AdapterModule } from "./adapter/adapter.js";
+
+export { mergeAdapter, type MergeReport, type MergeRequest } from "./merge/merge-adapter.js";
+export type { MergedTensor } from "./merge/merge-model.js";
 
 export { keepIdleEngines, openEngine } from "./engine/process-engine.js";
 export type {

@@ -23,6 +23,8 @@ export interface ArchitectureNames {
   readonly embedding: string;
   readonly head: string;
   readonly layers: string;
+  /** Where the blocks lie in the model's own code, before transformers had it. */
+  readonly otherLayers?: string;
   /**
    * Where transformers stores the stacked experts as [experts, in, out] instead of [experts, out, in]: whether it says so to PEFT, which
    * else takes in and out for each other (from 0.19 on; before that, everywhere but here). Source: `is_transposed` in peft/tuners/lora/layer.py.
@@ -191,7 +193,7 @@ const architectures: Readonly<Record<string, ArchitectureNames>> = {
   apertus: plain,
   arcee: { ...plain, rows: rotary },
   bloom: { ...names(fusedAttention("self_attention")), ...transformer, rows: byGroup },
-  chatglm: fusedGate,
+  chatglm: { ...fusedGate, otherLayers: "transformer.encoder.layers" },
   cohere2: plain,
   cohere2moe: names(attention, mlp("mlp"), experts("mlp")),
   "command-r": plain,
@@ -268,19 +270,22 @@ const architectures: Readonly<Record<string, ArchitectureNames>> = {
     layers: "transformer.blocks",
   },
   nemotron: plain,
-  nemotron_h: { ...names(mixed), rows: rotary },
-  nemotron_h_moe: { ...names(mixed), rows: rotary },
+  nemotron_h: { ...names(mixed), rows: rotary, otherLayers: "backbone.layers" },
+  nemotron_h_moe: { ...names(mixed), rows: rotary, otherLayers: "backbone.layers" },
   olmo: { ...plain, rows: rotary },
   olmo2: plain,
   olmoe: names(attention, experts("mlp")),
-  phi2: names({
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.dense": "attn_output",
-    "mlp.fc1": "ffn_up",
-    "mlp.fc2": "ffn_down",
-  }),
+  phi2: {
+    ...names({
+      "self_attn.q_proj": "attn_q",
+      "self_attn.k_proj": "attn_k",
+      "self_attn.v_proj": "attn_v",
+      "self_attn.dense": "attn_output",
+      "mlp.fc1": "ffn_up",
+      "mlp.fc2": "ffn_down",
+    }),
+    otherLayers: "transformer.h",
+  },
   phi3: names({
     "self_attn.qkv_proj": "attn_qkv",
     "self_attn.o_proj": "attn_output",
@@ -322,8 +327,10 @@ export function moduleTarget(inBlock: string, { modules }: ArchitectureNames): M
   return modules[inBlock] ?? otherNames[inBlock];
 }
 
-/** The list of blocks of an architecture, as {@link placeOfPath} tells it. */
-export function blockList({ layers }: ArchitectureNames): string | undefined {
-  const place = placeOfPath(`${layers}.0.module`);
-  return place.kind === "block" ? place.list : undefined;
+/** Whether a list of blocks, as {@link placeOfPath} has it, is the architecture's. */
+export function isBlockList(list: string, { layers, otherLayers }: ArchitectureNames): boolean {
+  return [layers, otherLayers].some((path) => {
+    const place = placeOfPath(`${path ?? ""}.0.module`);
+    return place.kind === "block" && place.list === list;
+  });
 }

@@ -1,7 +1,7 @@
 import { AdapterError } from "../errors.js";
 import type { Place } from "./adapter.js";
 import type { ArchitectureNames } from "./architectures.js";
-import { blockList } from "./architectures.js";
+import { isBlockList } from "./architectures.js";
 import type { BaseModel } from "./base-model.js";
 import { expertsToStack, turnedExperts } from "./expert-factors.js";
 import type { Factor } from "./factor.js";
@@ -86,7 +86,7 @@ function targetsOf(
   if (place === "output") return [{ name: "output.weight", target: { module: "output" } }];
   const where = placeOfPath(modulePath);
   // Other lists of blocks belong to other models.
-  if (where.kind !== "block" || layer === undefined || where.list !== blockList(names)) return undefined;
+  if (where.kind !== "block" || layer === undefined || !isBlockList(where.list, names)) return undefined;
   return ggufTargets(where.inBlock, layer, names, base)?.map((target) => {
     return { name: tensorName(layer, target.module), target };
   });

@@ -66,7 +66,7 @@ describe.skipIf(!hasDirectCalls).each(architectures)(
     const weightName = (layer: number, module: string): string => {
       const modules = architectureNames(base.architecture)?.modules ?? {};
       const found = Object.entries(modules).find(([path]) => path.endsWith(`.${module}`))?.[1];
-      return `blk.${layer}.${found ?? "?"}.weight`;
+      return `blk.${layer}.${typeof found === "string" ? found : "?"}.weight`;
     };
 
     beforeAll(async () => {

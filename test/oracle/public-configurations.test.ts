@@ -192,6 +192,41 @@ const cases: Readonly<Record<string, readonly [verdict: Verdict, made: Case]>> =
   ],
 };
 
+/** Trainers with the cases that are theirs. */
+const trainers: Readonly<Record<string, readonly string[]>> = {
+  PEFT: [
+    "alpaca-lora, 2023: no use_rslora, q and v",
+    "QLoRA with all linear modules",
+    "a Python expression",
+    "rsLoRA at rank 4",
+    "rank_pattern and alpha_pattern",
+    "some layers only",
+    "two shards",
+    "no prefix",
+    "the adapter's name in the tensors (.default.)",
+    "adapter_model.bin",
+    "embeddings and head adapted",
+    "Qwen3-MoE, expert parameters",
+    "Mixtral, experts one by one",
+  ],
+  Unsloth: ["Unsloth's expression", "Unsloth: init_lora_weights and a runtime config"],
+  Axolotl: ["Axolotl: fan_in_fan_out null", "FSDP wrappers"],
+  "LLaMA-Factory": ["LLaMA-Factory: expressions with escaped underscores"],
+  TRL: ["torch.compile", "QLoRA with all linear modules"],
+  torchtune: ["torchtune's PEFT layout"],
+  swift: ["swift: a base that is a local path"],
+  "mlx-lm": ["mlx-lm"],
+};
+
+/** The rows of a Markdown table, without what only lays it out. */
+function cells(table: string): string[] {
+  return table
+    .trim()
+    .split("\n")
+    .filter((line) => !/^\|[ -]+\|[ |-]+$/.test(line))
+    .map((line) => line.replaceAll(/ +/g, " "));
+}
+
 describe("folders as they lie on the hub", () => {
   const scratch = temporaryFolder();
 
@@ -227,6 +262,25 @@ describe("folders as they lie on the hub", () => {
       expect([error?.code, (error?.fix ?? "").length > 10]).toEqual([verdict, true]);
     },
   );
+
+  it("stand in docs/adapters.md by their trainers", async () => {
+    const path = join(home, "../../docs/adapters.md");
+    const text = readFileSync(path, "utf8");
+    const rows = Object.entries(trainers).map(([trainer, names]) => {
+      expect(names.filter((name) => cases[name]?.[0] !== "converts")).toEqual([]);
+      return `| ${trainer} | ${names.join("; ")} | ✓ ${names.length} |`;
+    });
+    const table = ["| trainer | folders that are converted in a test | checked |", "| --- | --- | --- |", ...rows].join(
+      "\n",
+    );
+    const block = /<!-- trainers -->([\s\S]*?)<!-- trainers end -->/;
+    if (process.env["UPDATE_DOCS"])
+      await writeFile(
+        path,
+        text.replace(block, () => `<!-- trainers -->\n\n${table}\n\n<!-- trainers end -->`),
+      );
+    else expect(cells(block.exec(text)?.[1] ?? ""), "UPDATE_DOCS=1 writes the table anew").toEqual(cells(table));
+  });
 
   it("are at least sixty", () => {
     expect(Object.keys(cases).length).toBeGreaterThanOrEqual(60);
