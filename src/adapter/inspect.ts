@@ -4,6 +4,7 @@ import { FileSource } from "../files/file-source.js";
 import { metadataString } from "../formats/gguf-value.js";
 import type { Adapter } from "./adapter.js";
 import type { BaseModel } from "./base-model.js";
+import { coverageNote } from "./coverage-note.js";
 import { expertsToStack } from "./expert-factors.js";
 import { factorValues } from "./factor.js";
 import { Findings, type Finding } from "./finding.js";
@@ -112,6 +113,8 @@ async function inspectGguf(path: string, model: BaseModel | undefined): Promise<
   }
   whole(modules, findings);
   noteExperts(adapter, findings);
+  const covered = coverageNote(adapter.coverage);
+  if (covered !== undefined) findings.note("coverage", covered);
   findings.note(
     "upstream",
     "A GGUF file does not say how its scale was meant: one that llama.cpp's converter made from an rsLoRA or alpha_pattern adapter is mis-scaled and looks like any other. If yours was, convert the PEFT folder again with `boundary convert`.",

@@ -8,6 +8,7 @@ import { withStamp, type FileStamp, type HashedStamp } from "../files/file-stamp
 import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import type { Place } from "./adapter.js";
 import { Findings, type Finding } from "./finding.js";
+import { coverageNote } from "./coverage-note.js";
 import type { Factor } from "./factor.js";
 import { isLowRankKind } from "./low-rank-kinds.js";
 import { lowRankModules } from "./low-rank-modules.js";
@@ -123,7 +124,8 @@ export async function examinePeftAdapter(folder: string): Promise<PeftAdapter> {
     findings.warning("scale-0", `${still.length} of ${modules.length} modules have scale 0: they change nothing.`);
   const layers = modules.flatMap(({ layer }) => (layer === undefined ? [] : [layer]));
   const coverage = [...new Set(layers)].sort((a, b) => a - b);
-  noteCoverage(coverage, findings);
+  const covered = coverageNote(coverage);
+  if (covered !== undefined) findings.note("coverage", covered);
   return {
     folder,
     kind,
@@ -155,18 +157,6 @@ function nothingRead(folder: string, config: PeftConfig | undefined): Omit<PeftA
     byteLength: 0,
     metadata: new Map(),
   };
-}
-
-/** A boundary below the lowest adapted layer drops everything, one above the highest nothing. */
-function noteCoverage(coverage: readonly number[], findings: Findings): void {
-  const [lowest = 0] = coverage;
-  const highest = coverage.at(-1) ?? 0;
-  if (lowest === 0) return;
-  const least = lowest + 1;
-  findings.note(
-    "coverage",
-    `Layers ${lowest} to ${highest} are adapted, so only K from ${least} on keeps any of it, and K = ${highest + 1} keeps all of it.`,
-  );
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { HashedAdapter } from "../../adapter/adapter.js";
+import { coverageNote } from "../../adapter/coverage-note.js";
 import type { PeftAdapter } from "../../adapter/load-peft-adapter.js";
 import { openAdapter } from "../../adapter/open-adapter.js";
 import { resolveAdapterPath } from "../../engine/resolve-model.js";
@@ -44,7 +45,7 @@ export async function loadInputs(config: SweepConfig): Promise<SweepInputs> {
     notes: [
       ...base.notes,
       ...(isConfirmed ? [] : ["There is no holdout: the scores of the chosen K are in-sample and flatter it."]),
-      ...(peft?.findings ?? []).map(({ message }) => message),
+      ...(peft?.findings.map(({ message }) => message) ?? [coverageNote(adapter.coverage) ?? []].flat()),
     ],
   };
 }
