@@ -90,6 +90,17 @@ describe("boundary merge", () => {
     expect(new Set(k.tensors.map(({ types: [, after] }) => after))).toEqual(new Set(["Q8_0", "F16"]));
   });
 
+  it("warns where rounding leaves little of the update", async () => {
+    const faint = at("faint");
+    await cp(plain, faint, { recursive: true });
+    const config = JSON.parse(await readFile(join(faint, "adapter_config.json"), "utf8")) as object;
+    await writeFile(join(faint, "adapter_config.json"), JSON.stringify({ ...config, lora_alpha: 0.1 }));
+    const merged = (name: string, type: string): ReturnType<typeof callCli> =>
+      callCli(["merge", faint, "-m", llama, "-o", at(name), "--type", type]);
+    expect((await merged("faint.gguf", "q4_0")).stderr).toContain("as if there were no adapter");
+    expect((await merged("clear.gguf", "f32")).stderr).toBe("");
+  });
+
   it("gives a model that shares embedding and head a head of its own where only one of them changes", async () => {
     const a = peftTensor("base_model.model.lm_head.lora_A.weight", [4, 32], 1);
     const b = peftTensor("base_model.model.lm_head.lora_B.weight", [272, 4], 2);
