@@ -55,7 +55,7 @@ def _measured(base: Path, adapter: Path, expected: Path) -> float:
     return float(done.stdout.strip().splitlines()[-1])
 
 
-def compare(architecture: Architecture, home: Path, adapter: Path, llama_cpp: Path, scratch: Path) -> dict[str, Any]:
+def compare(architecture: Architecture, home: Path, adapter: Path, llama_cpp: Path, scratch: Path) -> dict[str, Any] | None:
     ours, theirs = scratch / "ours.gguf", scratch / "theirs.gguf"
     for path in (ours, theirs):
         path.unlink(missing_ok=True)
@@ -64,6 +64,9 @@ def compare(architecture: Architecture, home: Path, adapter: Path, llama_cpp: Pa
     try:
         convert_adapter(llama_cpp, _config_folder(architecture, scratch), adapter, theirs)
     except RuntimeError as error:
+        # The tiny tokenizer is none that this converter knows: that says nothing of the adapter.
+        if "pre-tokenizer" in str(error):
+            return None
         return {"fails": str(error).strip().splitlines()[-1][:160]}
     own, other = _tensors(ours), _tensors(theirs)
     same = [name for name in own if name in other and own[name].shape == other[name].shape and np.array_equal(own[name], other[name])]
@@ -92,7 +95,9 @@ def main() -> None:
                 for adapter in ("plain", "experts"):
                     if not (home / adapter / "expected.json").exists():
                         continue
-                    results[f"{name}/{adapter}"] = found = compare(architecture, home, home / adapter, arguments.llama_cpp, Path(scratch))
+                    found = compare(architecture, home, home / adapter, arguments.llama_cpp, Path(scratch))
+                    if found is not None:
+                        results[f"{name}/{adapter}"] = found
                     print(f"{name}/{adapter}: {found}", flush=True)
     if not arguments.only:
         (HERE / "converter.json").write_text("{\n" + ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in sorted(results.items())) + "\n}\n")
