@@ -16,7 +16,7 @@ export { sweepResultSchema, RESULT_SCHEMA_VERSION, type SweepResult } from "./ru
 export { loadAdapter, type EitherAdapter } from "./adapter/either-form.js";
 export { openAdapter, type OpenedAdapter } from "./adapter/open-adapter.js";
 export { loadGgufAdapter } from "./adapter/load-gguf-adapter.js";
-export type { PeftAdapter, PeftModule } from "./adapter/load-peft-adapter.js";
+export type { PeftAdapter, PeftModule } from "./adapter/peft-adapter.js";
 export { inspectAdapter, type Inspection } from "./adapter/inspect.js";
 export { writePeftAsGguf } from "./adapter/peft-to-gguf.js";
 export { writeGgufAsPeft } from "./adapter/gguf-to-peft.js";

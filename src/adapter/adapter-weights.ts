@@ -5,7 +5,7 @@ import { withStamp, type FileStamp } from "../files/file-stamp.js";
 import { readSafetensorsFolder } from "../formats/safetensors-folder.js";
 import { readSafetensorsHeader, type SafetensorsTensor } from "../formats/safetensors-reader.js";
 import { readTorchFile } from "../formats/torch-file.js";
-import type { AdapterKind } from "./load-peft-adapter.js";
+import type { AdapterKind } from "./peft-adapter.js";
 
 /** Where the weights of mlx-lm and of mlx-vlm lie. */
 const MLX_FILES = ["adapters.safetensors", "weights.safetensors"];

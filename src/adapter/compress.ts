@@ -1,7 +1,7 @@
 import { Matrix, QrDecomposition, SingularValueDecomposition } from "ml-matrix";
 import { AdapterError } from "../errors.js";
 import { computedFactor, factorValues, filledMatrix } from "./factor.js";
-import type { PeftAdapter, PeftModule } from "./load-peft-adapter.js";
+import type { PeftAdapter, PeftModule } from "./peft-adapter.js";
 
 /** Beyond this rank a decomposition in JavaScript takes minutes a module. */
 const MAX_RANK = 1024;

@@ -1,6 +1,7 @@
 import type { Adapter } from "./adapter.js";
 import { readGgufAdapter } from "./load-gguf-adapter.js";
-import { loadPeftAdapter, type PeftAdapter } from "./load-peft-adapter.js";
+import { loadPeftAdapter } from "./load-peft-adapter.js";
+import type { PeftAdapter } from "./peft-adapter.js";
 import { locateAdapter } from "./locate-adapter.js";
 
 /** An adapter in either of the forms that people have: a GGUF file or a PEFT folder. */

@@ -11,7 +11,7 @@ import { expertsFromStack, turnedExperts } from "./expert-factors.js";
 import { computedFactor, factorBytes, factorValues, rearrangedFactor, type Factor } from "./factor.js";
 import { moduleOfTensor } from "./gguf-targets.js";
 import { LAYERS_KEY } from "./layer-count.js";
-import type { PeftModule } from "./load-peft-adapter.js";
+import type { PeftModule } from "./peft-adapter.js";
 import { turned } from "./mlx-adapter.js";
 import { shortName } from "./peft-names.js";
 import { peftTargets } from "./peft-targets.js";

@@ -6,7 +6,7 @@ import type { BaseModel } from "./base-model.js";
 import { expertsToStack, turnedExperts } from "./expert-factors.js";
 import type { Factor } from "./factor.js";
 import { ggufTargets, tensorName, type GgufTarget } from "./gguf-targets.js";
-import type { PeftAdapter, PeftModule } from "./load-peft-adapter.js";
+import type { PeftAdapter, PeftModule } from "./peft-adapter.js";
 import { placeOfPath } from "./peft-places.js";
 import { rowOrder, type RowOrder } from "./row-order.js";
 

@@ -1,7 +1,7 @@
 import { defined } from "../assert.js";
 import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import type { Findings } from "./finding.js";
-import type { PeftModule, ReadModules } from "./load-peft-adapter.js";
+import type { PeftModule, ReadModules } from "./peft-adapter.js";
 import { kindName, lowRankParts, lowRankUpdate } from "./low-rank-kinds.js";
 import { OtherParts } from "./other-parts.js";
 import type { PeftConfig } from "./peft-config.js";
@@ -68,6 +68,15 @@ export function lowRankModules(
     });
   }
   others.report(findings, modules.length === 0);
+  const large = modules.filter(
+    ({ a, b, rank }) => rank * ((a.shape[1] ?? 0) + (b.shape[0] ?? 0)) > (a.shape[1] ?? 0) * (b.shape[0] ?? 0),
+  );
+  if (large.length > 0)
+    findings.warning(
+      "high-rank",
+      `As LoRA, ${large.length} of ${modules.length} updates are larger than the weights themselves, because their rank is high.`,
+      "Approximate them with `boundary convert --max-error 0.01`, or merge the adapter with `boundary merge`.",
+    );
   const r = Math.max(1, ...modules.map(({ rank }) => rank));
   const odd = modules
     .filter(({ rank }) => rank !== r)

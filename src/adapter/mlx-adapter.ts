@@ -6,7 +6,7 @@ import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import { parsedJson } from "../parsed-json.js";
 import { rearrangedFactor, storedFactor, type Factor } from "./factor.js";
 import type { Findings } from "./finding.js";
-import type { ExtraTensor, PeftModule, ReadModules } from "./load-peft-adapter.js";
+import type { ExtraTensor, PeftModule, ReadModules } from "./peft-adapter.js";
 import { OtherParts } from "./other-parts.js";
 import type { PeftConfig } from "./peft-config.js";
 import { modulePathOf, shortName } from "./peft-names.js";

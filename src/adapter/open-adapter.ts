@@ -5,7 +5,7 @@ import type { BaseModel } from "./base-model.js";
 import { loadAdapter } from "./either-form.js";
 import { assertFits } from "./fit.js";
 import { loadGgufAdapter, withSource } from "./load-gguf-adapter.js";
-import type { PeftAdapter } from "./load-peft-adapter.js";
+import type { PeftAdapter } from "./peft-adapter.js";
 import { withFileSource } from "../files/file-source.js";
 import { hashStamped } from "../files/input-files.js";
 import { hasNonFinite } from "./finite.js";

@@ -3,7 +3,7 @@ import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import { storedFactor } from "./factor.js";
 import type { Findings } from "./finding.js";
 import { foreignLayout, foreignParts } from "./foreign-layout.js";
-import type { ExtraTensor, PeftModule, ReadModules } from "./load-peft-adapter.js";
+import type { ExtraTensor, PeftModule, ReadModules } from "./peft-adapter.js";
 import { OtherParts } from "./other-parts.js";
 import type { PeftConfig } from "./peft-config.js";
 import { parsePeftName, shortName } from "./peft-names.js";

@@ -1,5 +1,5 @@
 import type { PeftConfig } from "./peft-config.js";
-import type { PeftModule } from "./load-peft-adapter.js";
+import type { PeftModule } from "./peft-adapter.js";
 
 /** The part of adapter_config.json that says where adapters are. */
 export interface PeftTargets {

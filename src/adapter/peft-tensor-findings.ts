@@ -1,6 +1,6 @@
 import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import type { Findings } from "./finding.js";
-import type { ExtraTensor } from "./load-peft-adapter.js";
+import type { ExtraTensor } from "./peft-adapter.js";
 import type { PeftConfig } from "./peft-config.js";
 
 /** ZeRO-3 leaves the parameters of a model as empty tensors; saved without being gathered, they hold nothing. @returns whether there are any. */

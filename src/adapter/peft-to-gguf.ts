@@ -9,7 +9,7 @@ import { hasNonFinite } from "./finite.js";
 import { assertUpdateFits } from "./fit.js";
 import { ggufUpdates, type GgufUpdate, type UpdatePart } from "./gguf-updates.js";
 import { LAYERS_KEY } from "./layer-count.js";
-import type { PeftAdapter } from "./load-peft-adapter.js";
+import type { PeftAdapter } from "./peft-adapter.js";
 import { reorderColumns } from "./row-order.js";
 import { transposed } from "./transpose.js";
 import { TYPES_FROM_GGUF } from "./write-peft.js";

@@ -6,7 +6,7 @@ import { computedFactor, factorValues, type Factor } from "./factor.js";
 import { kindName } from "./low-rank-kinds.js";
 import { ggufNames } from "./gguf-updates.js";
 import { LAYERS_KEY } from "./layer-count.js";
-import type { PeftAdapter, PeftModule } from "./load-peft-adapter.js";
+import type { PeftAdapter, PeftModule } from "./peft-adapter.js";
 import type { Mask } from "./mask.js";
 import { peftTensorName, shortName } from "./peft-names.js";
 import { inModelOrder } from "./peft-scale.js";

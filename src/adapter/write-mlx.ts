@@ -2,7 +2,7 @@ import { UsageError } from "../errors.js";
 import { expertsToStack } from "./expert-factors.js";
 import { computedFactor, factorValues, type Factor } from "./factor.js";
 import { LAYERS_KEY } from "./layer-count.js";
-import type { PeftAdapter, PeftModule } from "./load-peft-adapter.js";
+import type { PeftAdapter, PeftModule } from "./peft-adapter.js";
 import { turned } from "./mlx-adapter.js";
 import { assertAnyKept, trimReport } from "./trim-peft.js";
 import type { TrimReport } from "./trim.js";

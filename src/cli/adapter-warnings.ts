@@ -1,4 +1,4 @@
-import type { PeftAdapter } from "../adapter/load-peft-adapter.js";
+import type { PeftAdapter } from "../adapter/peft-adapter.js";
 import { note, warn } from "./output.js";
 
 /**

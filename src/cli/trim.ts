@@ -13,7 +13,7 @@ import { trimAdapter, type TrimReport } from "../adapter/trim.js";
 import { trimPeftAdapter } from "../adapter/trim-peft.js";
 import { writeMlxAdapter } from "../adapter/write-mlx.js";
 import { formOf } from "../adapter/convert-adapter.js";
-import type { PeftAdapter, PeftModule } from "../adapter/load-peft-adapter.js";
+import type { PeftAdapter, PeftModule } from "../adapter/peft-adapter.js";
 import { hashStamped } from "../files/input-files.js";
 import { resolveAdapterPath, resolveModelPath } from "../engine/resolve-model.js";
 import { UsageError } from "../errors.js";

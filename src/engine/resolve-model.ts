@@ -54,5 +54,6 @@ async function assertNotModelFolder(path: string): Promise<void> {
  */
 export async function resolveAdapterPath(pathOrUri: string): Promise<string> {
   const name = hubName(pathOrUri);
-  return name === undefined ? resolveModelPath(pathOrUri) : fetchHubAdapter(name);
+  if (name !== undefined) return fetchHubAdapter(name);
+  return URI.test(pathOrUri) ? resolveModelPath(pathOrUri) : pathOrUri;
 }

@@ -5,7 +5,7 @@ import type { BaseModel } from "../adapter/base-model.js";
 import { tensorValues } from "../adapter/factor.js";
 import { ggufTargets, tensorName, type GgufTarget } from "../adapter/gguf-targets.js";
 import { rowsInTensor } from "../adapter/gguf-updates.js";
-import type { ExtraTensor, PeftAdapter } from "../adapter/load-peft-adapter.js";
+import type { ExtraTensor, PeftAdapter } from "../adapter/peft-adapter.js";
 import { modulePathOf } from "../adapter/peft-names.js";
 import { placeOfPath } from "../adapter/peft-places.js";
 import { AdapterError } from "../errors.js";

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { LikelihoodRequest } from "../../src/engine/engine.js";
 import type { ContextShape } from "../../src/engine/layer-passes.js";
 import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
-import { LAYERS, layerwiseKinds, openLayerwiseModels, type LayerwiseModel } from "../support/layerwise-models.js";
+import { LAYERS, openLayerwiseModels, rightKinds, type LayerwiseModel } from "../support/layerwise-models.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
 const context: ContextShape = {
@@ -62,7 +62,7 @@ describe.skipIf(!hasDirectCalls)(`likelihoods of boundaries that share layers ${
   };
   const sorted = (found: Map<string, number>): unknown => Object.fromEntries([...found].sort());
 
-  it.each(layerwiseKinds)(
+  it.each(rightKinds)(
     "are those of single passes, bit for bit: $architecture $type",
     async ({ architecture, type }) => {
       const one = await openedOf(architecture, type);

@@ -3,7 +3,7 @@ import type { Generation } from "../../src/engine/engine.js";
 import type { ContextShape } from "../../src/engine/layer-passes.js";
 import { openEngine } from "../../src/engine/process-engine.js";
 import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
-import { LAYERS, layerwiseKinds, openLayerwiseModels, type LayerwiseModel } from "../support/layerwise-models.js";
+import { LAYERS, openLayerwiseModels, rightKinds, type LayerwiseModel } from "../support/layerwise-models.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyAdapter, writeTinyModel } from "../support/tiny-model.js";
 
@@ -63,7 +63,7 @@ describe.skipIf(!hasDirectCalls)(`boundaries that share their lower layers ${ski
   };
   const sorted = (answers: Map<string, unknown>): unknown => Object.fromEntries([...answers].sort());
 
-  it.each(layerwiseKinds)(
+  it.each(rightKinds)(
     "give the answers of single runs, token for token: $architecture $type",
     async ({ architecture, type }) => {
       const one = await openedOf(architecture, type);

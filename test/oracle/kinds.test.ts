@@ -71,6 +71,13 @@ describe("adapters of other kinds, at every boundary: what PEFT computes", () =>
     }
   });
 
+  it("says where the LoRA is larger than the weights that it changes", async () => {
+    const codes = async (name: string): Promise<string[]> =>
+      (await examinePeftAdapter(join(home, name))).findings.map(({ code }) => code);
+    expect(await codes("lokr")).toContain("high-rank");
+    expect(await codes("loha")).not.toContain("high-rank");
+  });
+
   it("approximates an update by the smallest rank within an error", async () => {
     const adapter = await loadPeftAdapter(join(home, "loha"));
     const exact = await compressedAdapter(adapter, 0);

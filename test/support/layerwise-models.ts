@@ -1,9 +1,10 @@
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, it } from "vitest";
 import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
 import { boundaryCandidates } from "../../src/adapter/mask.js";
 import { piecesOf, writePieces } from "../../src/adapter/pieces.js";
 import type { Engine, SharedRequest } from "../../src/engine/engine.js";
 import { openEngine } from "../../src/engine/process-engine.js";
+import { hasMatrixUnits, skippedOnMatrixUnits } from "./matrix-units.js";
 import { ENGINE_START_MS } from "./sweep-fixture.js";
 import { layerwiseArchitectures, writeTinyAdapter, writeTinyModel } from "./tiny-model.js";
 
@@ -15,6 +16,9 @@ export const layerwiseKinds = [
   ...layerwiseArchitectures.map((architecture) => ({ architecture, type: "F32" as const })),
   { architecture: "llama" as const, type: "Q8_0" as const },
 ];
+
+/** Those that llama.cpp computes rightly on this CPU. */
+export const rightKinds = layerwiseKinds.filter(({ type }) => type === "F32" || !hasMatrixUnits);
 
 /** A model on an engine, with an adapter at every boundary. */
 export interface LayerwiseModel extends Pick<SharedRequest, "full" | "boundaries"> {
@@ -30,6 +34,7 @@ export function openLayerwiseModels(
   threadsOf: (type: string) => number,
 ): (architecture: string, type: string) => LayerwiseModel {
   const opened = new Map<string, LayerwiseModel>();
+  if (hasMatrixUnits) it.skip(`quantised models ${skippedOnMatrixUnits}`);
   beforeAll(async () => {
     for (const { architecture, type } of layerwiseKinds) {
       const name = `${architecture}-${type}`;

@@ -1,6 +1,6 @@
 import type { HashedAdapter } from "../../adapter/adapter.js";
 import { coverageNote } from "../../adapter/coverage-note.js";
-import type { PeftAdapter } from "../../adapter/load-peft-adapter.js";
+import type { PeftAdapter } from "../../adapter/peft-adapter.js";
 import { openAdapter } from "../../adapter/open-adapter.js";
 import { resolveAdapterPath } from "../../engine/resolve-model.js";
 import { loadBaseInputs, type BaseInputs } from "./base-inputs.js";
