@@ -2,6 +2,7 @@ import { Matrix, QrDecomposition, SingularValueDecomposition } from "ml-matrix";
 import { AdapterError } from "../errors.js";
 import { computedFactor, factorValues, filledMatrix } from "./factor.js";
 import type { PeftAdapter, PeftModule } from "./peft-adapter.js";
+import { unscaledRanks } from "./peft-targets.js";
 
 /** Beyond this rank a decomposition in JavaScript takes minutes a module. */
 const MAX_RANK = 1024;
@@ -22,16 +23,13 @@ export interface Compressed {
  * @throws AdapterError for updates of a rank above 1024, and for experts.
  */
 export async function compressedAdapter(adapter: PeftAdapter, maxError: number): Promise<Compressed> {
-  const found = await Promise.all(adapter.modules.map((module) => compressedModule(adapter.folder, module, maxError)));
+  const found: { module: PeftModule; error: number }[] = [];
+  for (const module of adapter.modules) found.push(await compressedModule(adapter.folder, module, maxError));
   const modules = found.map(({ module }) => module);
-  const r = Math.max(1, ...modules.map(({ rank }) => rank));
-  const odd = modules
-    .filter(({ rank }) => rank !== r)
-    .map(({ modulePath, rank }) => [modulePath.replaceAll(".", "\\."), rank] as const);
-  const patterns = { rank_pattern: Object.fromEntries(odd), alpha_pattern: Object.fromEntries(odd) };
+  const ranks = unscaledRanks(modules);
   return {
-    adapter: { ...adapter, modules, config: { ...adapter.config, use_rslora: false, r, lora_alpha: r, ...patterns } },
-    ranks: [Math.max(0, ...adapter.modules.map(({ rank }) => rank)), r],
+    adapter: { ...adapter, modules, config: { ...adapter.config, use_rslora: false, ...ranks } },
+    ranks: [Math.max(0, ...adapter.modules.map(({ rank }) => rank)), ranks.r],
     error: Math.max(0, ...found.map(({ error }) => error)),
   };
 }

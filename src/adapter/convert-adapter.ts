@@ -6,6 +6,7 @@ import type { EitherAdapter } from "./either-form.js";
 import { assertFits } from "./fit.js";
 import { ggufAsPeftModules, writeGgufAsPeft } from "./gguf-to-peft.js";
 import { metadataString } from "../formats/gguf-value.js";
+import { sizedAdapter } from "./gguf-updates.js";
 import { readGgufAdapter } from "./load-gguf-adapter.js";
 import { loadPeftAdapter } from "./load-peft-adapter.js";
 import type { PeftAdapter } from "./peft-adapter.js";
@@ -52,7 +53,7 @@ export async function convertAdapter(
     }
     return;
   }
-  const { adapter } = either;
+  const adapter = sizedAdapter(either.adapter, base);
   if (to === "gguf") await writePeftAsGguf(adapter, base, out, { overwrite, recordLayers: true });
   else if (to === "mlx") await writeMlxAdapter(adapter, adapter.modules, base.layerCount, out, { overwrite });
   else if (needsBase(adapter.modules)) await throughGguf(adapter, base, out, overwrite);

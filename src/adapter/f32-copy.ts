@@ -2,20 +2,15 @@ import { FormatError } from "../errors.js";
 import { canDequantize, dequantize, READABLE_TYPES } from "../formats/dequantize.js";
 import { withFileSources, type FileSource } from "../files/file-source.js";
 import { F32, type GgmlType } from "../formats/ggml-types.js";
-import { readGgufHeader, type GgufTensor } from "../formats/gguf-reader.js";
-import type { GgufMetadata } from "../formats/gguf-value.js";
+import type { GgufTensor } from "../formats/gguf-reader.js";
 import { writeGguf, type GgufTensorToWrite } from "../formats/gguf-writer.js";
 import type { BaseModel } from "./base-model.js";
+import { baseTensors, metadataInOneFile, type BaseTensor } from "./base-tensors.js";
 
 /** Bytes of a tensor that are decoded at a time, rounded down to whole blocks. */
 const CHUNK_BYTES = 1 << 20;
 /** Types that hold no weights. */
 const WHOLE_NUMBERS: readonly string[] = ["I8", "I16", "I32", "I64"];
-
-/** A base model's tensors in all its files. */
-interface Located extends GgufTensor {
-  readonly file: string;
-}
 
 /** Bytes that {@link writeF32Copy} writes, without the header. @throws as {@link writeF32Copy}. */
 export async function f32CopyBytes(model: BaseModel): Promise<number> {
@@ -34,8 +29,7 @@ export async function hasF32Layers(model: BaseModel): Promise<boolean> {
  */
 export async function writeF32Copy(model: BaseModel, path: string): Promise<void> {
   const tensors = await tensorsOf(model);
-  const header = await readGgufHeader(model.path);
-  const metadata: GgufMetadata = new Map([...header.metadata].filter(([key]) => !key.startsWith("split.")));
+  const metadata = await metadataInOneFile(model);
   await withFileSources([...model.files], async (sourceOf) => {
     const written = tensors.map((tensor): GgufTensorToWrite => {
       const byteLength = f32Bytes(tensor);
@@ -46,22 +40,16 @@ export async function writeF32Copy(model: BaseModel, path: string): Promise<void
   });
 }
 
-async function tensorsOf({ files }: BaseModel): Promise<Located[]> {
-  const all: Located[] = [];
-  for (const file of files) {
-    for (const tensor of (await readGgufHeader(file)).tensors) {
-      if (!keeps(tensor.type) && !canDequantize(tensor.type)) {
-        throw new FormatError(file, {
-          what: `${tensor.name} cannot be read as numbers`,
-          actual: `type ${tensor.type.name}`,
-          expected: READABLE_TYPES,
-          fix: "Give the same base model as F16 or Q8_0.",
-        });
-      }
-      all.push({ ...tensor, file });
-    }
-  }
-  return all;
+async function tensorsOf(model: BaseModel): Promise<BaseTensor[]> {
+  const all = await baseTensors(model);
+  const unreadable = all.find(({ type }) => !keeps(type) && !canDequantize(type));
+  if (!unreadable) return all;
+  throw new FormatError(unreadable.file, {
+    what: `${unreadable.name} cannot be read as numbers`,
+    actual: `type ${unreadable.type.name}`,
+    expected: READABLE_TYPES,
+    fix: "Give the same base model as F16 or Q8_0.",
+  });
 }
 
 function keeps(type: GgmlType): boolean {

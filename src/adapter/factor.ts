@@ -1,9 +1,10 @@
 import { AdapterError } from "../errors.js";
-import { withFileSource, FileSource } from "../files/file-source.js";
+import { streamFile, withFileSource } from "../files/file-source.js";
 import { decodeBF16, decodeF16 } from "../formats/half-floats.js";
 import type { SafetensorsDtype } from "../formats/safetensors-dtype.js";
 import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import type { SafetensorsTensorToWrite } from "../formats/safetensors-writer.js";
+import { transposed } from "./transpose.js";
 
 /**
  * A or B of an update: stored in a file, or computed from what is stored there. `shape` in PyTorch's order. `data` yields the numbers
@@ -17,16 +18,8 @@ export interface Factor extends SafetensorsTensorToWrite {
 
 /** A factor whose bytes are a tensor's. */
 export function storedFactor(tensor: SafetensorsTensor): Factor {
-  return { ...tensor, data: () => streamTensor(tensor) };
-}
-
-async function* streamTensor({ path, offset, byteLength }: SafetensorsTensor): AsyncGenerator<Uint8Array> {
-  const source = await FileSource.open(path);
-  try {
-    yield* source.stream(offset, byteLength);
-  } finally {
-    await source.close();
-  }
+  const { path, offset, byteLength } = tensor;
+  return { ...tensor, data: () => streamFile(path, offset, byteLength) };
 }
 
 /** The same numbers in another place: a transpose, or other rows. @param rearrange the whole of the bytes; `size` is an element's. */
@@ -44,6 +37,12 @@ export function rearrangedFactor(
       yield rearrange(await factorBytes(factor), size);
     },
   };
+}
+
+/** The transpose of a matrix. */
+export function transposedFactor(factor: Factor): Factor {
+  const [rows = 0, columns = 0] = factor.shape;
+  return rearrangedFactor(factor, [columns, rows], (bytes, size) => transposed(bytes, rows, columns, size));
 }
 
 /** Numbers that are computed when they are asked for, in F32. @param like the tensor that they come from first. */

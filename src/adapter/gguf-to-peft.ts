@@ -1,20 +1,26 @@
 import { defined } from "../assert.js";
 import { AdapterError } from "../errors.js";
-import { FileSource } from "../files/file-source.js";
-import { canDequantize, dequantize } from "../formats/dequantize.js";
+import { canDequantize } from "../formats/dequantize.js";
 import type { GgufTensor } from "../formats/gguf-reader.js";
 import { metadataString } from "../formats/gguf-value.js";
 import type { Adapter, AdapterModule } from "./adapter.js";
 import { architectureNames, knownArchitectures, type ArchitectureNames } from "./architectures.js";
 import type { BaseModel } from "./base-model.js";
 import { expertsFromStack, turnedExperts } from "./expert-factors.js";
-import { computedFactor, factorBytes, factorValues, rearrangedFactor, type Factor } from "./factor.js";
+import {
+  computedFactor,
+  factorBytes,
+  factorValues,
+  rearrangedFactor,
+  transposedFactor,
+  type Factor,
+} from "./factor.js";
+import { ggufChunks } from "./gguf-chunks.js";
 import { moduleOfTensor } from "./gguf-targets.js";
 import { LAYERS_KEY } from "./layer-count.js";
 import type { PeftModule } from "./peft-adapter.js";
-import { turned } from "./mlx-adapter.js";
 import { shortName } from "./peft-names.js";
-import { peftTargets } from "./peft-targets.js";
+import { peftPattern, peftTargets } from "./peft-targets.js";
 import { inverseOrder, reorderColumns, reorderRows, rowOrder, splitRows, type RowOrder } from "./row-order.js";
 import { peftTensors } from "./trim-peft.js";
 import { updateShape } from "./update-shape.js";
@@ -126,7 +132,7 @@ async function peftModule(
     rank,
     scale: adapter.alpha / first.rank,
     alpha: (adapter.alpha * rank) / first.rank,
-    a: place === "embedding" ? turned(a) : a,
+    a: place === "embedding" ? transposedFactor(a) : a,
     b: { ...b, shape: b.shape.slice(1) },
     ...inExperts,
     ...(experts === undefined ? {} : { experts }),
@@ -193,15 +199,7 @@ function ggufFactor(adapter: Adapter, tensor: GgufTensor, shape: readonly number
     shape,
     dtype: type.name === "F16" || type.name === "BF16" ? type.name : "F32",
     byteLength: isPlain ? byteLength : count * Float32Array.BYTES_PER_ELEMENT,
-    data: async function* () {
-      const source = await FileSource.open(adapter.path);
-      try {
-        if (isPlain) yield* source.stream(offset, byteLength);
-        else yield new Uint8Array(dequantize(type, await source.read(offset, byteLength)).buffer);
-      } finally {
-        await source.close();
-      }
-    },
+    data: () => ggufChunks(adapter.path, tensor),
   };
 }
 
@@ -283,14 +281,8 @@ function peftConfig(adapter: Adapter, base: BaseModel, modules: readonly PeftMod
   const counts = new Map<number, number>();
   for (const { rank } of modules) counts.set(rank, (counts.get(rank) ?? 0) + 1);
   const [[r] = [8]] = [...counts].sort(([, a], [, b]) => b - a);
-  const pattern = (value: (module: PeftModule) => number, usual: number): Record<string, number> =>
-    Object.fromEntries(
-      modules
-        .filter((module) => value(module) !== usual)
-        .map((module) => [module.modulePath.replaceAll(".", "\\."), value(module)]),
-    );
   return {
-    alpha_pattern: pattern(({ alpha }) => alpha, adapter.alpha),
+    alpha_pattern: peftPattern(modules, ({ alpha }) => alpha, adapter.alpha),
     base_model_name_or_path: metadataString(adapter.metadata, "general.base_model.0.name") ?? base.name ?? "",
     bias: "none",
     fan_in_fan_out: false,
@@ -301,7 +293,7 @@ function peftConfig(adapter: Adapter, base: BaseModel, modules: readonly PeftMod
     modules_to_save: null,
     peft_type: "LORA",
     r,
-    rank_pattern: pattern(({ rank }) => rank, r),
+    rank_pattern: peftPattern(modules, ({ rank }) => rank, r),
     task_type: "CAUSAL_LM",
     use_dora: false,
     use_rslora: false,

@@ -1,25 +1,22 @@
 import { AdapterError } from "../errors.js";
 import type { Place } from "./adapter.js";
-import type { ArchitectureNames } from "./architectures.js";
-import { isBlockList } from "./architectures.js";
+import { architectureNames, isBlockList, type ArchitectureNames } from "./architectures.js";
 import type { BaseModel } from "./base-model.js";
 import { expertsToStack, turnedExperts } from "./expert-factors.js";
-import type { Factor } from "./factor.js";
+import { rearrangedFactor, type Factor } from "./factor.js";
 import { ggufTargets, tensorName, type GgufTarget } from "./gguf-targets.js";
 import type { PeftAdapter, PeftModule } from "./peft-adapter.js";
 import { placeOfPath } from "./peft-places.js";
-import { rowOrder, type RowOrder } from "./row-order.js";
+import { rowOrder } from "./row-order.js";
 
 /** What one PEFT module contributes to a GGUF tensor. */
 export interface UpdatePart {
   readonly module: PeftModule;
-  /** A: [experts * rank, width]. */
+  /** A: [experts * rank, in]. */
   readonly a: Factor;
   /** B: [experts, out, rank]. */
   readonly b: Factor;
   readonly rank: number;
-  /** Columns of A. */
-  readonly width: number;
   /** How many matrices it holds. */
   readonly experts: number;
   /** Which expert of the tensor it is; undefined where it is all of them, or the tensor has none. */
@@ -49,7 +46,8 @@ export interface GgufUpdate {
  */
 export function ggufUpdates(adapter: PeftAdapter, names: ArchitectureNames, base: BaseModel): GgufUpdate[] {
   const updates = new Map<string, GgufUpdate>();
-  for (const module of adapter.modules) {
+  for (const given of adapter.modules) {
+    const module = sizedModule(given, names, base);
     const targets = targetsOf(module, names, base);
     if (!targets) throw noCounterpart(adapter.folder, module, names, base);
     for (const { name, target } of targets) {
@@ -61,6 +59,32 @@ export function ggufUpdates(adapter: PeftAdapter, names: ArchitectureNames, base
     }
   }
   return [...updates.values()];
+}
+
+/** An adapter without modules whose size only the base gives: A of each has the columns that the base's tensor has. */
+export function sizedAdapter(adapter: PeftAdapter, base: BaseModel): PeftAdapter {
+  const names = architectureNames(base.architecture);
+  return names ? { ...adapter, modules: adapter.modules.map((module) => sizedModule(module, names, base)) } : adapter;
+}
+
+function sizedModule(module: PeftModule, names: ArchitectureNames, base: BaseModel): PeftModule {
+  if (module.isWide !== true) return module;
+  const { isWide: _, ...sized } = module;
+  const [rows = 0, width = 0] = module.a.shape;
+  const [name = ""] = ggufNames(module, names, base) ?? [];
+  const inputs = Math.min(width, base.shapes.get(name)?.[0] ?? width);
+  const a = rearrangedFactor(module.a, [rows, inputs], (bytes, size) =>
+    firstColumns(bytes, width * size, inputs * size),
+  );
+  return { ...sized, a };
+}
+
+/** The first bytes of each row. */
+function firstColumns(bytes: Uint8Array, rowBytes: number, kept: number): Uint8Array {
+  const rows = bytes.byteLength / rowBytes;
+  const result = new Uint8Array(rows * kept);
+  for (let row = 0; row < rows; row++) result.set(bytes.subarray(row * rowBytes, row * rowBytes + kept), row * kept);
+  return result;
 }
 
 /** Names of the GGUF tensors that a module is, or is a part of. Undefined where the architecture has none for it. */
@@ -95,40 +119,32 @@ function targetsOf(
 function partOf(
   module: PeftModule,
   name: string,
-  { module: ggufModule, expert, rows: selected, total }: GgufTarget,
+  target: GgufTarget,
   names: ArchitectureNames,
   base: BaseModel,
 ): UpdatePart {
+  const { module: ggufModule, expert, total } = target;
   const { experts = 1, rank } = module;
   const shape = base.shapes.get(name);
   const { a, b } = orientedFactors(module, shape?.[0], total ?? shape?.[1], names);
-  const [, width = 0] = a.shape;
+  const [, inputs = 0] = a.shape;
   const [, outputs = 0] = b.shape;
-  // Of another shape than the model's it may not divide: that is told where the shapes are compared.
-  const orderOf = (order: RowOrder | undefined, count: number, expected?: number): Uint32Array | undefined =>
-    order === undefined || count !== expected ? undefined : rowOrder(order, ggufModule, count, base);
-  const rows = rowsInTensor(
-    { module: ggufModule, ...(selected ? { rows: selected } : {}) },
-    outputs,
-    shape?.[1],
-    names,
-    base,
-  );
+  const columns = names.columns[ggufModule];
   return {
     module,
     a,
     b,
     rank,
-    width,
     experts,
     expert,
-    rows,
-    columns: orderOf(names.columns[ggufModule], width, shape?.[0]),
+    rows: rowsInTensor(target, outputs, shape?.[1], names, base),
+    columns: columns && inputs === shape?.[0] ? rowOrder(columns, ggufModule, inputs, base) : undefined,
   };
 }
 
 /**
- * Which row of a module stands at each row of the tensor; undefined where they stand in their own order, or are not as many.
+ * Which row of a module stands at each row of the tensor; undefined where they stand in their own order, or are not as many: that is told where
+ * the shapes are compared.
  * @param outputs rows of the module. @param expected rows of the tensor in the base.
  */
 export function rowsInTensor(
@@ -172,20 +188,19 @@ function orientedFactors(
 
 function joined(
   earlier: GgufUpdate | undefined,
-  { place, layer, isWide }: PeftModule,
+  { place, layer }: PeftModule,
   name: string,
   part: UpdatePart,
   base: BaseModel,
 ): GgufUpdate {
-  const shape = base.shapes.get(name);
-  const experts = part.expert === undefined ? undefined : (shape?.[2] ?? 1);
+  const experts = part.expert === undefined ? undefined : (base.shapes.get(name)?.[2] ?? 1);
   return {
     name,
     place,
     layer,
     experts: part.experts > 1 ? part.experts : experts,
     rank: Math.max(part.rank, earlier?.rank ?? 0),
-    inputs: isWide === true ? Math.min(part.width, shape?.[0] ?? part.width) : part.width,
+    inputs: part.a.shape[1] ?? 0,
     outputs: part.rows?.length ?? part.b.shape[1] ?? 0,
     parts: [...(earlier?.parts ?? []), part],
   };

@@ -41,11 +41,13 @@ export async function examinePeftAdapter(folder: string): Promise<PeftAdapter> {
   const kind = mlx ? "MLX" : kindOf(given);
   if (kind === undefined) return { ...nothingRead(folder, given), stamps: [stamp], findings: findings.all };
   const { files, stamps, tensors, metadata } = await readAdapterWeights(folder, kind);
-  const read = mlx
-    ? mlxModules(mlx, tensors, findings)
-    : kind === "LORA"
-      ? peftModules(folder, defined(given, "a configuration"), tensors, findings)
-      : lowRankModules(folder, kind, defined(given, "a configuration"), tensors, findings);
+  const config = (): PeftConfig => defined(given, "a configuration");
+  const read =
+    kind === "MLX"
+      ? mlxModules(defined(mlx, "a configuration"), tensors, findings)
+      : kind === "LORA"
+        ? peftModules(folder, config(), tensors, findings)
+        : lowRankModules(folder, kind, config(), tensors, findings);
   const { modules } = read;
   if (modules.length === 0 && findings.firstError() === undefined) {
     findings.error("empty", "The file holds no LoRA tensors.", "Export the adapter again.");
@@ -72,7 +74,7 @@ export async function examinePeftAdapter(folder: string): Promise<PeftAdapter> {
 
 function kindOf(config: PeftConfig | undefined): AdapterKind | undefined {
   const kind = config?.peft_type.toUpperCase() ?? "";
-  return kind === "LORA" || isLowRankKind(kind) ? (kind as AdapterKind) : undefined;
+  return kind === "LORA" || isLowRankKind(kind) ? kind : undefined;
 }
 
 function nothingRead(folder: string, config: PeftConfig | undefined): Omit<PeftAdapter, "stamps" | "findings"> {

@@ -35,7 +35,10 @@ interface LowRankKind {
   readonly update: (parts: Parts) => LowRankUpdate;
 }
 
-const kinds: Readonly<Record<string, LowRankKind>> = {
+/** A `peft_type`, upper case. */
+export type LowRankKindName = "ADALORA" | "VERA" | "LOHA" | "LOKR";
+
+const kinds: Readonly<Record<LowRankKindName, LowRankKind>> = {
   ADALORA: { name: "AdaLoRA", parts: ["lora_A", "lora_B", "lora_E", "ranknum"], update: adaLora },
   VERA: { name: "VeRA", parts: ["vera_lambda_b", "vera_lambda_d"], shared: ["vera_A", "vera_B"], update: vera },
   LOHA: {
@@ -51,13 +54,13 @@ const kinds: Readonly<Record<string, LowRankKind>> = {
 };
 
 /** Whether adapters of this `peft_type` (upper case) are read as LoRA. */
-export function isLowRankKind(kind: string): boolean {
+export function isLowRankKind(kind: string): kind is LowRankKindName {
   return Object.hasOwn(kinds, kind);
 }
 
 /** What a kind is called. */
 export function kindName(kind: string): string {
-  return kinds[kind]?.name ?? kind;
+  return isLowRankKind(kind) ? kinds[kind].name : kind;
 }
 
 /** The tensors of a file, sorted into modules, with those that are not the kind's. */
@@ -68,8 +71,8 @@ export interface LowRankParts {
 }
 
 /** Sorts the tensors of an adapter of one of the kinds by the modules that they belong to. */
-export function lowRankParts(kind: string, tensors: readonly SafetensorsTensor[]): LowRankParts {
-  const { parts, shared = [] } = kindOf(kind);
+export function lowRankParts(kind: LowRankKindName, tensors: readonly SafetensorsTensor[]): LowRankParts {
+  const { parts, shared = [] } = kinds[kind];
   const modules = new Map<string, Map<string, SafetensorsTensor>>();
   const found = new Map<string, SafetensorsTensor>();
   const unknown: string[] = [];
@@ -91,14 +94,8 @@ export function lowRankParts(kind: string, tensors: readonly SafetensorsTensor[]
  * The update of one module as a LoRA.
  * @throws AdapterError where tensors are missing, or the update is not of low rank.
  */
-export function lowRankUpdate(kind: string, parts: Parts): LowRankUpdate {
-  return kindOf(kind).update(parts);
-}
-
-function kindOf(kind: string): LowRankKind {
-  const found = kinds[kind];
-  if (!found) throw new RangeError(`${kind} is not read as LoRA`);
-  return found;
+export function lowRankUpdate(kind: LowRankKindName, parts: Parts): LowRankUpdate {
+  return kinds[kind].update(parts);
 }
 
 /** B (E A) alpha / (r + 1e-5), where r is the rank before some were dropped. Source: peft/tuners/adalora/layer.py, SVDLinear. */
@@ -143,8 +140,8 @@ function vera(given: Parts): LowRankUpdate {
  */
 function loHa(given: Parts): LowRankUpdate {
   if (given.parts.has("hada_t1")) throw notAMatrix(given, "hada_t1");
-  const [w1a, w1b, w2a, w2b] = ["hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"].map((name) => part(given, name));
-  if (!w1a || !w1b || !w2a || !w2b) throw new RangeError("unreachable");
+  const [w1a, w1b] = [part(given, "hada_w1_a"), part(given, "hada_w1_b")];
+  const [w2a, w2b] = [part(given, "hada_w2_a"), part(given, "hada_w2_b")];
   const [outputs = 0, r = 0] = w1a.shape;
   const [, inputs = 0] = w1b.shape;
   const scale = given.alpha / given.rank;

@@ -2,13 +2,13 @@ import { defined } from "../assert.js";
 import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import type { Findings } from "./finding.js";
 import type { PeftModule, ReadModules } from "./peft-adapter.js";
-import { kindName, lowRankParts, lowRankUpdate } from "./low-rank-kinds.js";
+import { kindName, lowRankParts, lowRankUpdate, type LowRankKindName } from "./low-rank-kinds.js";
 import { OtherParts } from "./other-parts.js";
 import type { PeftConfig } from "./peft-config.js";
 import { modulePathOf, shortName } from "./peft-names.js";
 import { placeOfPath } from "./peft-places.js";
 import { peftRules } from "./peft-scale.js";
-import { configTargets } from "./peft-targets.js";
+import { configTargets, unscaledRanks } from "./peft-targets.js";
 
 /**
  * An adapter of another kind as LoRA, with all scales in its B.
@@ -17,7 +17,7 @@ import { configTargets } from "./peft-targets.js";
  */
 export function lowRankModules(
   folder: string,
-  kind: string,
+  kind: LowRankKindName,
   config: PeftConfig,
   tensors: readonly SafetensorsTensor[],
   findings: Findings,
@@ -77,20 +77,13 @@ export function lowRankModules(
       `As LoRA, ${large.length} of ${modules.length} updates are larger than the weights themselves, because their rank is high.`,
       "Approximate them with `boundary convert --max-error 0.01`, or merge the adapter with `boundary merge`.",
     );
-  const r = Math.max(1, ...modules.map(({ rank }) => rank));
-  const odd = modules
-    .filter(({ rank }) => rank !== r)
-    .map(({ modulePath, rank }) => [modulePath.replaceAll(".", "\\."), rank] as const);
   findings.note("kind", `${kindName(kind)}: the update is read as LoRA of rank ${rankRange(modules)}, exactly.`);
   return {
     config: {
       peft_type: "LORA",
       task_type: "CAUSAL_LM",
       base_model_name_or_path: config.base_model_name_or_path ?? "",
-      r,
-      lora_alpha: r,
-      rank_pattern: Object.fromEntries(odd),
-      alpha_pattern: Object.fromEntries(odd),
+      ...unscaledRanks(modules),
       ...configTargets(modules),
     },
     modules,

@@ -4,7 +4,7 @@ import { FormatError } from "../errors.js";
 import { CONFIG_BYTES, readWholeText } from "../files/read-whole.js";
 import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import { parsedJson } from "../parsed-json.js";
-import { rearrangedFactor, storedFactor, type Factor } from "./factor.js";
+import { storedFactor, transposedFactor } from "./factor.js";
 import type { Findings } from "./finding.js";
 import type { ExtraTensor, PeftModule, ReadModules } from "./peft-adapter.js";
 import { OtherParts } from "./other-parts.js";
@@ -13,7 +13,6 @@ import { modulePathOf, shortName } from "./peft-names.js";
 import { placeOfPath } from "./peft-places.js";
 import { configTargets } from "./peft-targets.js";
 import { expertsFromStack } from "./expert-factors.js";
-import { transposed } from "./transpose.js";
 
 const mlxSchema = z.looseObject({
   fine_tune_type: z.string().optional(),
@@ -181,7 +180,7 @@ function plainPair(a: SafetensorsTensor, b: SafetensorsTensor): Pair | undefined
   const [rank] = b.shape;
   if (a.shape.length !== 2 || b.shape.length !== 2 || rank === undefined || rank === 0 || a.shape[1] !== rank)
     return undefined;
-  return { rank, a: turned(storedFactor(a)), b: turned(storedFactor(b)) };
+  return { rank, a: transposedFactor(storedFactor(a)), b: transposedFactor(storedFactor(b)) };
 }
 
 /** A [experts, rank, in] and B [experts, out, rank]; earlier versions flattened the first two sizes of A. */
@@ -192,10 +191,4 @@ function expertPair(a: SafetensorsTensor, b: SafetensorsTensor): Pair | undefine
   if (experts === 0 || rank === 0 || rows !== experts * rank) return undefined;
   const flat = { ...storedFactor(a), shape: [rows, inputs] };
   return { rank, experts, a: flat, b: expertsFromStack(storedFactor(b), experts, outputs, rank) };
-}
-
-/** The transpose of a matrix. */
-export function turned(factor: Factor): Factor {
-  const [rows = 0, columns = 0] = factor.shape;
-  return rearrangedFactor(factor, [columns, rows], (bytes, size) => transposed(bytes, rows, columns, size));
 }

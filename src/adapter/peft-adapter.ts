@@ -3,6 +3,7 @@ import type { SafetensorsTensor } from "../formats/safetensors-reader.js";
 import type { Place } from "./adapter.js";
 import type { Factor } from "./factor.js";
 import type { Finding } from "./finding.js";
+import type { LowRankKindName } from "./low-rank-kinds.js";
 import type { PeftConfig } from "./peft-config.js";
 
 /** One adapted module of a PEFT adapter. */
@@ -32,7 +33,7 @@ export interface PeftModule {
 }
 
 /** The kind of adapter that a folder held before it was read as LoRA: a `peft_type`, or mlx-lm's layout. */
-export type AdapterKind = "LORA" | "ADALORA" | "VERA" | "LOHA" | "LOKR" | "MLX";
+export type AdapterKind = "LORA" | LowRankKindName | "MLX";
 
 /** A trained tensor that is neither A nor B: DoRA's magnitudes, a whole weight, a bias, or rows of the embedding. */
 export interface ExtraTensor {

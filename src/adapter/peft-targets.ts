@@ -32,6 +32,25 @@ export function peftTargets(
   };
 }
 
+/** A `rank_pattern` or `alpha_pattern`: what differs from the usual value, module by module. */
+export function peftPattern<T extends Pick<PeftModule, "modulePath">>(
+  modules: readonly T[],
+  value: (module: T) => number,
+  usual: number,
+): Record<string, number> {
+  const odd = modules.filter((module) => value(module) !== usual);
+  return Object.fromEntries(odd.map((module) => [module.modulePath.replaceAll(".", "\\."), value(module)]));
+}
+
+/** The part of a configuration that gives modules their ranks, and each the scale 1. */
+export function unscaledRanks(
+  modules: readonly Pick<PeftModule, "modulePath" | "rank">[],
+): Pick<PeftConfig, "r" | "lora_alpha" | "rank_pattern" | "alpha_pattern"> & { readonly r: number } {
+  const r = Math.max(1, ...modules.map(({ rank }) => rank));
+  const pattern = peftPattern(modules, ({ rank }) => rank, r);
+  return { r, lora_alpha: r, rank_pattern: pattern, alpha_pattern: pattern };
+}
+
 /** {@link peftTargets} of all modules of an adapter, as a part of its configuration. */
 export function configTargets(modules: readonly Targeted[]): Pick<PeftConfig, "target_modules"> {
   const { target_modules: targets } = peftTargets(modules, undefined);

@@ -1,5 +1,6 @@
+import { defined } from "../assert.js";
 import { AdapterError } from "../errors.js";
-import { ggmlType, ggmlTypeId, type GgmlType } from "../formats/ggml-types.js";
+import { ggmlTypeNamed, type GgmlType } from "../formats/ggml-types.js";
 import type { GgufMetadata, GgufValue } from "../formats/gguf-value.js";
 import { writeGguf, type GgufTensorToWrite } from "../formats/gguf-writer.js";
 import { architectureNames, knownArchitectures } from "./architectures.js";
@@ -10,7 +11,7 @@ import { assertUpdateFits } from "./fit.js";
 import { ggufUpdates, type GgufUpdate, type UpdatePart } from "./gguf-updates.js";
 import { LAYERS_KEY } from "./layer-count.js";
 import type { PeftAdapter } from "./peft-adapter.js";
-import { reorderColumns } from "./row-order.js";
+import { reorderColumns, selectRows } from "./row-order.js";
 import { transposed } from "./transpose.js";
 import { TYPES_FROM_GGUF } from "./write-peft.js";
 
@@ -100,7 +101,7 @@ async function* dataOfA(update: GgufUpdate, type: GgmlType): AsyncGenerator<Uint
   const { place, rank, inputs } = update;
   const size = type.blockBytes;
   const [first] = update.parts;
-  if (first && update.experts === undefined && place !== "embedding" && !first.columns && first.width === inputs) {
+  if (first && update.experts === undefined && place !== "embedding" && !first.columns) {
     yield* converted(first.a, type, 1);
     return;
   }
@@ -109,8 +110,7 @@ async function* dataOfA(update: GgufUpdate, type: GgmlType): AsyncGenerator<Uint
       yield new Uint8Array(rank * inputs * size);
       continue;
     }
-    const own = part.width > inputs ? firstColumns(bytes, part.width * size, inputs * size) : bytes;
-    const ordered = part.columns ? reorderColumns(own, part.rank, part.columns) : own;
+    const ordered = part.columns ? reorderColumns(bytes, part.rank, part.columns) : bytes;
     // llama.cpp looks rows of the embedding's A up, so each token's column becomes a row.
     yield place === "embedding" ? transposed(ordered, rank, inputs, size) : extended(ordered, rank * inputs * size);
   }
@@ -180,23 +180,6 @@ function scaled(factor: Factor, bytes: Uint8Array, scale: number): Uint8Array {
   return new Uint8Array(product.buffer, product.byteOffset, product.byteLength);
 }
 
-/** Rows `from[i]` of a matrix, in that order. */
-function selectRows(bytes: Uint8Array, from: Uint32Array, rowBytes: number): Uint8Array {
-  const result = new Uint8Array(from.length * rowBytes);
-  from.forEach((row, place) => {
-    result.set(bytes.subarray(row * rowBytes, (row + 1) * rowBytes), place * rowBytes);
-  });
-  return result;
-}
-
-/** The first bytes of each row. */
-function firstColumns(bytes: Uint8Array, rowBytes: number, kept: number): Uint8Array {
-  const rows = bytes.byteLength / rowBytes;
-  const result = new Uint8Array(rows * kept);
-  for (let row = 0; row < rows; row++) result.set(bytes.subarray(row * rowBytes, row * rowBytes + kept), row * kept);
-  return result;
-}
-
 /** Each row with zeros behind it. */
 function widened(bytes: Uint8Array, rowBytes: number, wide: number): Uint8Array {
   const rows = bytes.byteLength / rowBytes;
@@ -228,10 +211,7 @@ function tensorType({ dtype, name, path }: Factor): GgmlType {
 }
 
 function mustType(name: string): GgmlType {
-  const id = ggmlTypeId(name);
-  const type = id === undefined ? undefined : ggmlType(id);
-  if (!type) throw new RangeError(`no ggml type ${name}`);
-  return type;
+  return defined(ggmlTypeNamed(name), `the ggml type ${name}`);
 }
 
 function adapterMetadata({ config }: PeftAdapter, base: BaseModel, alpha: number): GgufMetadata {

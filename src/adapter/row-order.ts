@@ -133,10 +133,14 @@ function rowsOf(rows: number, parts: number): number {
 
 /** Rows in another order: the one at `order[i]` comes to place i. @param bytes a row-major matrix of as many rows. */
 export function reorderRows(bytes: Uint8Array, order: Uint32Array): Uint8Array {
-  const rowBytes = bytes.byteLength / order.length;
-  const result = new Uint8Array(bytes.byteLength);
-  order.forEach((from, place) => {
-    result.set(bytes.subarray(from * rowBytes, (from + 1) * rowBytes), place * rowBytes);
+  return selectRows(bytes, order, bytes.byteLength / order.length);
+}
+
+/** Rows `from[i]` of a row-major matrix, in that order. */
+export function selectRows(bytes: Uint8Array, from: Uint32Array, rowBytes: number): Uint8Array {
+  const result = new Uint8Array(from.length * rowBytes);
+  from.forEach((row, place) => {
+    result.set(bytes.subarray(row * rowBytes, (row + 1) * rowBytes), place * rowBytes);
   });
   return result;
 }

@@ -11,7 +11,7 @@ import type { Mask } from "./mask.js";
 import { peftTensorName, shortName } from "./peft-names.js";
 import { inModelOrder } from "./peft-scale.js";
 import { peftTargets } from "./peft-targets.js";
-import type { TrimReport } from "./trim.js";
+import { assertAnyKept, type TrimReport } from "./trim.js";
 import { writePeftFolder } from "./write-peft.js";
 
 /**
@@ -35,15 +35,6 @@ export async function trimPeftAdapter(
   const metadata = new Map([...adapter.metadata, ...layers]);
   await writePeftFolder(folder, config, peftTensors(kept, scales), { metadata, overwrite });
   return trimReport(adapter, kept);
-}
-
-/** @throws UsageError when nothing is kept. */
-export function assertAnyKept(kept: readonly PeftModule[]): void {
-  if (kept.length > 0) return;
-  throw new UsageError({
-    what: "nothing of the adapter is kept, so there is no adapter to write",
-    fix: "Use the base model without an adapter, or keep more layers.",
-  });
 }
 
 /** How much of an adapter is kept. */

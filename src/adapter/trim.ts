@@ -48,12 +48,7 @@ export async function trimAdapter(
 ): Promise<TrimReport> {
   const kept = adapter.modules.filter((module) => mask.has(module.name));
   const dropped = adapter.modules.filter((module) => !mask.has(module.name));
-  if (kept.length === 0) {
-    throw new UsageError({
-      what: "nothing of the adapter is kept, so there is no adapter to write",
-      fix: "Use the base model without an adapter, or keep more layers.",
-    });
-  }
+  assertAnyKept(kept);
   const metadata = (hash: string): GgufMetadata =>
     trimmedMetadata(adapter.metadata, { ...provenance, sourceSha256: hash, mask: keptNames(kept, mask) });
   const { sourceSha256 } = provenance;
@@ -71,6 +66,15 @@ export async function trimAdapter(
     keptBytes: kept.reduce((sum, module) => sum + moduleBytes(module), 0),
     droppedBytes: dropped.reduce((sum, module) => sum + moduleBytes(module), 0),
   };
+}
+
+/** @throws UsageError when nothing is kept. */
+export function assertAnyKept(kept: readonly unknown[]): void {
+  if (kept.length > 0) return;
+  throw new UsageError({
+    what: "nothing of the adapter is kept, so there is no adapter to write",
+    fix: "Use the base model without an adapter, or keep more layers.",
+  });
 }
 
 /** The kept modules in a line: each module's name, with its scale where that is not 1, and its layers. */

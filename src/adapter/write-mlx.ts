@@ -1,11 +1,10 @@
 import { UsageError } from "../errors.js";
 import { expertsToStack } from "./expert-factors.js";
-import { computedFactor, factorValues, type Factor } from "./factor.js";
+import { computedFactor, factorValues, transposedFactor, type Factor } from "./factor.js";
 import { LAYERS_KEY } from "./layer-count.js";
 import type { PeftAdapter, PeftModule } from "./peft-adapter.js";
-import { turned } from "./mlx-adapter.js";
-import { assertAnyKept, trimReport } from "./trim-peft.js";
-import type { TrimReport } from "./trim.js";
+import { trimReport } from "./trim-peft.js";
+import { assertAnyKept, type TrimReport } from "./trim.js";
 import { writeAdapterFolder } from "./write-peft.js";
 
 /**
@@ -60,8 +59,8 @@ function mlxTensors({ modulePath, a, b, rank, experts, scale }: PeftModule, comm
   const name = (half: string): string => `${modulePath}.lora_${half}`;
   if (experts === undefined)
     return [
-      { ...turned(a), name: name("a") },
-      { ...turned(scaled), name: name("b") },
+      { ...transposedFactor(a), name: name("a") },
+      { ...transposedFactor(scaled), name: name("b") },
     ];
   const stacked = { ...a, shape: [experts, rank, a.shape[1] ?? 0] };
   return [

@@ -1,8 +1,8 @@
-import { canDequantize, dequantize } from "../formats/dequantize.js";
-import { FileSource } from "../files/file-source.js";
+import { canDequantize } from "../formats/dequantize.js";
 import type { GgufTensor } from "../formats/gguf-reader.js";
 import type { EitherAdapter } from "./either-form.js";
 import type { Factor } from "./factor.js";
+import { ggufChunks } from "./gguf-chunks.js";
 import type { Finding } from "./finding.js";
 
 /** What makes an update zero: one of its matrices, or their product in 32-bit floats. */
@@ -17,7 +17,11 @@ export async function zeroUpdates(either: EitherAdapter): Promise<Map<string, Ze
   const candidates: ZeroCandidate[] =
     form === "gguf"
       ? adapter.modules.map(({ name, a, b }) => ({ name, a: ggufHalf(adapter.path, a), b: ggufHalf(adapter.path, b) }))
-      : adapter.modules.map(({ modulePath, a, b }) => ({ name: modulePath, a: peftHalf(a), b: peftHalf(b) }));
+      : adapter.modules.map(({ modulePath, a, b }) => ({
+          name: modulePath,
+          a: { type: a.dtype, data: a.data },
+          b: { type: b.dtype, data: b.data },
+        }));
   const zero = new Map<string, ZeroPart>();
   for (const { name, a, b } of candidates) {
     if (await isZero(b)) zero.set(name, "B");
@@ -29,44 +33,26 @@ export async function zeroUpdates(either: EitherAdapter): Promise<Map<string, Ze
 /** One half of an update: bytes of numbers of a type, chunk by chunk. */
 interface Half {
   readonly type: string;
-  readonly data: () => AsyncIterable<Uint8Array>;
+  readonly data: Factor["data"];
 }
 
 interface ZeroCandidate {
   readonly name: string;
-  readonly a: Half;
-  readonly b: Half;
+  readonly a: Half | undefined;
+  readonly b: Half | undefined;
 }
 
-function peftHalf({ dtype, data }: Factor): Half {
-  return {
-    type: dtype,
-    data: async function* () {
-      yield* data();
-    },
-  };
+/** Undefined for a type that cannot be read. */
+function ggufHalf(path: string, tensor: GgufTensor): Half | undefined {
+  const { type } = tensor;
+  if (type.blockSize === 1) return { type: type.name, data: () => ggufChunks(path, tensor) };
+  return canDequantize(type) ? { type: "F32", data: () => ggufChunks(path, tensor) } : undefined;
 }
 
-/** Quantised numbers become F32; of a type that cannot be read a single 1 stands for them. */
-function ggufHalf(path: string, { type, offset, byteLength }: GgufTensor): Half {
-  const isPlain = type.blockSize === 1;
-  return {
-    type: isPlain ? type.name : "F32",
-    data: async function* () {
-      const source = await FileSource.open(path);
-      try {
-        if (isPlain) yield* source.stream(offset, byteLength);
-        else if (!canDequantize(type)) yield Uint8Array.of(1);
-        else yield new Uint8Array(dequantize(type, await source.read(offset, byteLength)).buffer);
-      } finally {
-        await source.close();
-      }
-    },
-  };
-}
-
-/** Whether all numbers are zero. */
-async function isZero({ type, data }: Half): Promise<boolean> {
+/** Whether all numbers are zero; of a type that cannot be read, no. */
+async function isZero(half: Half | undefined): Promise<boolean> {
+  if (!half) return false;
+  const { type, data } = half;
   const bytes = type === "F16" || type === "BF16" ? 2 : 4;
   for await (const chunk of data()) {
     // The sign of a zero may be set: the highest bit of the last byte, in little-endian order.

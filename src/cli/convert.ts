@@ -1,7 +1,8 @@
 import { Command, Option } from "commander";
-import { readBaseModel } from "../adapter/base-model.js";
+import { readBaseModel, type BaseModel } from "../adapter/base-model.js";
 import { compressedAdapter } from "../adapter/compress.js";
 import { adapterForms, checkWritten, convertAdapter, type AdapterForm } from "../adapter/convert-adapter.js";
+import { sizedAdapter } from "../adapter/gguf-updates.js";
 import { loadAdapter, type EitherAdapter } from "../adapter/either-form.js";
 import { modelfileBeside, writeModelfileBeside } from "../adapter/modelfile.js";
 import { zeroFinding, zeroUpdates } from "../adapter/zero-updates.js";
@@ -45,7 +46,7 @@ export function convertCommand(signal: AbortSignal): Command {
       const form = to ?? (given.form === "gguf" ? "peft" : "gguf");
       const overwrite = force ?? false;
       if (given.form === "peft") printWarnings(given.adapter);
-      const either = maxError === undefined ? given : await approximated(given, maxError);
+      const either = maxError === undefined ? given : await approximated(given, base, maxError);
       if (form === "gguf" && !overwrite) await assertFree(modelfileBeside(out));
       await convertAdapter(either, base, form, out, { overwrite });
       if (form === "gguf") await writeModelfileBeside(out, model);
@@ -57,14 +58,14 @@ export function convertCommand(signal: AbortSignal): Command {
     });
 }
 
-async function approximated(either: EitherAdapter, maxError: number): Promise<EitherAdapter> {
+async function approximated(either: EitherAdapter, base: BaseModel, maxError: number): Promise<EitherAdapter> {
   if (either.form === "gguf") {
     throw new UsageError({
       what: "--max-error is for PEFT and mlx-lm adapters",
       fix: "Convert the GGUF file to PEFT first.",
     });
   }
-  const { adapter, ranks, error } = await compressedAdapter(either.adapter, maxError);
+  const { adapter, ranks, error } = await compressedAdapter(sizedAdapter(either.adapter, base), maxError);
   note(`rank ${ranks[0]} becomes ${ranks[1]}: the updates differ by ${(100 * error).toFixed(2)} % at most`);
   return { form: "peft", adapter };
 }

@@ -143,6 +143,16 @@ export async function withFileSource<T>(path: string, use: (source: FileSource) 
   }
 }
 
+/** {@link FileSource.stream} of a file that is opened for it and closed behind it. */
+export async function* streamFile(path: string, offset: number, length: number): AsyncGenerator<Buffer> {
+  const source = await FileSource.open(path);
+  try {
+    yield* source.stream(offset, length);
+  } finally {
+    await source.close();
+  }
+}
+
 /** Opens each of `paths` once, hands over what finds the open file of a path, and closes them whatever happens. */
 export async function withFileSources<T>(
   paths: Iterable<string>,

@@ -56,3 +56,9 @@ export function ggmlTypeId(name: string): number | undefined {
   for (const [id, row] of Object.entries(table)) if (row[0] === name) return Number(id);
   return undefined;
 }
+
+/** The ggml type with this name, or undefined where this release does not know it. */
+export function ggmlTypeNamed(name: string): GgmlType | undefined {
+  const id = ggmlTypeId(name);
+  return id === undefined ? undefined : ggmlType(id);
+}

@@ -8,6 +8,7 @@ import { rowsInTensor } from "../adapter/gguf-updates.js";
 import type { ExtraTensor, PeftAdapter } from "../adapter/peft-adapter.js";
 import { modulePathOf } from "../adapter/peft-names.js";
 import { placeOfPath } from "../adapter/peft-places.js";
+import { selectRows } from "../adapter/row-order.js";
 import { AdapterError } from "../errors.js";
 import { normName, normOffset } from "./norm-names.js";
 
@@ -189,11 +190,8 @@ function plainPath(path: string): string {
 }
 
 function gathered(values: Float32Array, rows: Uint32Array, width: number): Float32Array {
-  const result = new Float32Array(rows.length * width);
-  rows.forEach((from, place) => {
-    result.set(values.subarray(from * width, (from + 1) * width), place * width);
-  });
-  return result;
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return new Float32Array(selectRows(bytes, rows, width * Float32Array.BYTES_PER_ELEMENT).buffer);
 }
 
 function unknownPlace(folder: string, tensor: string, base: BaseModel): AdapterError {

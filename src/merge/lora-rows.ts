@@ -1,4 +1,5 @@
 import type { Adapter, AdapterModule } from "../adapter/adapter.js";
+import { transposed } from "../adapter/transpose.js";
 import { updateShape } from "../adapter/update-shape.js";
 import type { FileSource } from "../files/file-source.js";
 import { dequantize } from "../formats/dequantize.js";
@@ -48,7 +49,6 @@ export class LoraRows {
 
 /** [rows, columns] as [columns, rows]. */
 function turned(values: Float32Array, rows: number, columns: number): Float32Array {
-  return Float32Array.from({ length: values.length }, (_, i) => {
-    return values[(i % rows) * columns + Math.floor(i / rows)] ?? 0;
-  });
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return new Float32Array(transposed(bytes, rows, columns, Float32Array.BYTES_PER_ELEMENT).buffer);
 }

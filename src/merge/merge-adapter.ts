@@ -11,7 +11,7 @@ import { selectModules, type KeepRules, type Selectable } from "../adapter/selec
 import { openQuantizer } from "../engine/quantizer.js";
 import { AdapterError, UsageError } from "../errors.js";
 import { withTemporaryFolder } from "../files/temporary-folder.js";
-import { ggmlType, ggmlTypeId, type GgmlType } from "../formats/ggml-types.js";
+import { ggmlTypeNamed, type GgmlType } from "../formats/ggml-types.js";
 import type { GgufMetadata, GgufValue } from "../formats/gguf-value.js";
 import { version } from "../version.js";
 import { changesOf } from "./changes.js";
@@ -134,8 +134,7 @@ function untiedBase(base: BaseModel): BaseModel {
 }
 
 function typeNamed(name: string): GgmlType {
-  const id = ggmlTypeId(name.toUpperCase());
-  const type = id === undefined ? undefined : ggmlType(id);
+  const type = ggmlTypeNamed(name.toUpperCase());
   if (type && isOfWeights(type)) return type;
   throw new UsageError({
     what: `--type ${name} is not a type that weights are written in`,

@@ -1,11 +1,12 @@
 import { at } from "../assert.js";
 import type { Adapter } from "../adapter/adapter.js";
 import type { BaseModel } from "../adapter/base-model.js";
+import { baseTensors, metadataInOneFile, type BaseTensor } from "../adapter/base-tensors.js";
 import { AdapterError } from "../errors.js";
 import type { Quantizer } from "../engine/quantizer.js";
 import { withFileSources, type FileSource } from "../files/file-source.js";
 import { F32, type GgmlType } from "../formats/ggml-types.js";
-import { readGgufHeader, type GgufTensor } from "../formats/gguf-reader.js";
+import type { GgufTensor } from "../formats/gguf-reader.js";
 import type { GgufMetadata } from "../formats/gguf-value.js";
 import { writeGguf, type GgufTensorToWrite } from "../formats/gguf-writer.js";
 import type { Change } from "./changes.js";
@@ -39,10 +40,10 @@ export interface MergeOptions {
   readonly onTensor?: (name: string, index: number, count: number) => void;
 }
 
-/** A tensor of the base, or one that the merge adds. */
+/** A tensor of the merged model: one of the base, or one that the merge adds. */
 interface Target {
-  readonly tensor: GgufTensor;
-  readonly file: string;
+  /** Where its values come from. */
+  readonly tensor: BaseTensor;
   readonly name: string;
   readonly change: Change | undefined;
 }
@@ -61,13 +62,12 @@ export async function writeMergedModel(
   { typeOf, quantizer, metadata, overwrite, onTensor }: MergeOptions,
 ): Promise<MergedTensor[]> {
   const targets = await targetsOf(base, changes);
-  const header = await readGgufHeader(base.path);
-  const kept = [...header.metadata].filter(([key]) => !key.startsWith("split."));
+  const kept = await metadataInOneFile(base);
   const merged: MergedTensor[] = [];
   const files = [...base.files, ...(adapter ? [adapter.path] : [])];
   await withFileSources(files, async (sourceOf) => {
-    const written = targets.map(({ tensor, file, name, change }, index): GgufTensorToWrite => {
-      const source = sourceOf(file);
+    const written = targets.map(({ tensor, name, change }, index): GgufTensorToWrite => {
+      const source = sourceOf(tensor.file);
       if (!change) {
         return { ...tensor, name, data: () => source.stream(tensor.offset, tensor.byteLength) };
       }
@@ -93,18 +93,14 @@ export async function writeMergedModel(
 }
 
 async function targetsOf(base: BaseModel, changes: ReadonlyMap<string, Change>): Promise<Target[]> {
-  const targets: Target[] = [];
-  for (const file of base.files) {
-    for (const tensor of (await readGgufHeader(file)).tensors)
-      targets.push({ tensor, file, name: tensor.name, change: changes.get(tensor.name) });
-  }
-  const names = new Set(targets.map(({ name }) => name));
-  const head = changes.get("output.weight");
+  const tensors = await baseTensors(base);
+  const targets = tensors.map((tensor): Target => ({ tensor, name: tensor.name, change: changes.get(tensor.name) }));
   const embedding = targets.find(({ name }) => name === "token_embd.weight");
+  const head = changes.get("output.weight");
   // Rows that were trained by themselves are those of the shared tensor.
-  const isUntied = embedding?.change?.update ?? embedding?.change?.whole;
-  if (embedding && !names.has("output.weight") && (head ?? isUntied))
-    targets.push({ ...embedding, name: "output.weight", change: head });
+  const isUntied = head ?? embedding?.change?.update ?? embedding?.change?.whole;
+  if (embedding && base.tiedEmbedding && isUntied)
+    targets.push({ tensor: embedding.tensor, name: "output.weight", change: head });
   const present = new Set(targets.map(({ name }) => name));
   const missing = [...changes.keys()].find((name) => !present.has(name));
   if (missing === undefined) return targets;

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { readBaseModel } from "../../src/adapter/base-model.js";
 import { compressedAdapter } from "../../src/adapter/compress.js";
+import { sizedAdapter } from "../../src/adapter/gguf-updates.js";
 import { loadGgufAdapter } from "../../src/adapter/load-gguf-adapter.js";
 import { examinePeftAdapter, loadPeftAdapter } from "../../src/adapter/load-peft-adapter.js";
 import { boundaryMask } from "../../src/adapter/mask.js";
@@ -76,6 +77,23 @@ describe("adapters of other kinds, at every boundary: what PEFT computes", () =>
       (await examinePeftAdapter(join(home, name))).findings.map(({ code }) => code);
     expect(await codes("lokr")).toContain("high-rank");
     expect(await codes("loha")).not.toContain("high-rank");
+  });
+
+  it("approximates VeRA by the columns that the base has", async () => {
+    const expected = read("vera");
+    const base = await readBaseModel(baseOf(expected));
+    const adapter = sizedAdapter(await loadPeftAdapter(join(home, "vera")), base);
+    expect(new Set(adapter.modules.map(({ module, a }) => `${module} ${a.shape[1]}`))).toContain("q_proj 32");
+    const exact = await compressedAdapter(adapter, 0);
+    const path = join(scratch.path, "vera-exact.gguf");
+    await writePeftAsGguf(exact.adapter, base, path, { overwrite: false });
+    const engine = await openCpuEngine(base.path);
+    try {
+      const logprobs = expected.boundaries[expected.layers] ?? [];
+      expect(await largestDifference(engine, [{ path, scale: 1 }], expected.prompts, logprobs)).toBeLessThan(1e-4);
+    } finally {
+      await engine.close();
+    }
   });
 
   it("approximates an update by the smallest rank within an error", async () => {
