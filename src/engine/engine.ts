@@ -15,15 +15,11 @@ export interface EngineOptions {
   readonly gpuLayers: number | "auto" | "max";
   /** CPU threads; undefined takes the cores that are really there. */
   readonly threads?: number;
-  /** `node` keeps to node-llama-cpp's own calls; otherwise llama.cpp is called directly where its release is known. */
-  readonly calls?: "node";
 }
 
 /** What the engine turned out to be. It is part of a run's identity: another engine may break near-ties differently. */
 export interface EngineInfo {
   readonly backend: "cpu" | "cuda" | "metal" | "vulkan";
-  /** Who calls llama_decode: boundary itself, or node-llama-cpp. */
-  readonly calls: "direct" | "node";
   readonly devices: readonly string[];
   readonly gpuLayers: number;
   readonly threads: number;
@@ -209,7 +205,7 @@ export interface Engine {
   generateShared(request: SharedRequest, onGeneration: (shared: SharedGeneration) => void): Promise<void>;
   /** Tries out which shortcuts change nothing here. */
   shortcuts(request: ShortcutRequest): Promise<Shortcuts>;
-  /** What was computed since the engine was opened; undefined where llama.cpp is not called directly. */
+  /** What was computed since the engine was opened; undefined where others compute. */
   work(): Promise<Work | undefined>;
   /** Logits of the token that follows, one for each entry of the vocabulary. */
   nextTokenLogits(request: LogitsRequest): Promise<Float32Array>;

@@ -47,7 +47,7 @@ export interface LensReading {
   readonly highest: Float64Array;
 }
 
-/** What can be read of a model's layers, where llama.cpp is called directly. Each method throws EngineError where the graph is not as expected; never a wrong number. */
+/** What can be read of a model's layers. Each method throws EngineError where the graph is not as expected; never a wrong number. */
 export interface LayerReader {
   /**
    * Hidden states at chosen places: one pass over each prompt up to the last of them.
@@ -89,14 +89,5 @@ export function reading<M extends keyof LayerReader>(
 ): Engine & Pick<LayerReader, M> {
   const missing = methods.find((method) => !(method in engine));
   if (missing === undefined) return engine as Engine & Pick<LayerReader, M>;
-  const isQueue = engine.wavesInFlight !== undefined;
-  throw new EngineError({
-    what: `${nouns[missing]} cannot be read ${isQueue ? "through a queue" : "here"}`,
-    ...(isQueue
-      ? { fix: "Leave --redis out." }
-      : {
-          actual: "llama.cpp called through node-llama-cpp",
-          expected: "llama.cpp called directly: release v0.5.0 on the CPU under Linux x64 (--gpu off)",
-        }),
-  });
+  throw new EngineError({ what: `${nouns[missing]} cannot be read through a queue`, fix: "Leave --redis out." });
 }

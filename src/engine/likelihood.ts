@@ -1,8 +1,6 @@
-import type { ControlledEvaluateInputItem, LlamaContextSequence, Token } from "node-llama-cpp";
 import { at } from "../assert.js";
 import type { OnLogits, ReadText, TextReader } from "./direct/text-reader.js";
 import type { Likelihood, LikelihoodRequest } from "./engine.js";
-import { logitsOf } from "./node-results.js";
 
 /** A prompt with the text that is to follow it. */
 type ContinuedPrompt = LikelihoodRequest["prompts"][number];
@@ -32,36 +30,13 @@ export class ContinuationSum {
 }
 
 /**
- * Log-probability of a continuation by calling llama.cpp directly: prompt and continuation in one pass, cut at the context's `batchSize`; logits
+ * Log-probability of a continuation: prompt and continuation in one pass, cut at the context's `batchSize`; logits
  * are asked for only where they predict a token of the continuation.
  */
-export function directLikelihood(reader: TextReader, prompt: ContinuedPrompt): Likelihood {
+export function likelihoodOf(reader: TextReader, prompt: ContinuedPrompt): Likelihood {
   const sum = new ContinuationSum(prompt);
   if (prompt.continuation.length > 0) reader.read(sum.text, reader.keeps(sum.text), sum.add);
   return sum.likelihood;
-}
-
-/** {@link directLikelihood} through node-llama-cpp, which gives out the logits of every token of the vocabulary at each such place. */
-export async function nodeLikelihood(
-  sequence: LlamaContextSequence | undefined,
-  { id, tokens, continuation }: ContinuedPrompt,
-  vocabulary: number,
-): Promise<Likelihood> {
-  if (!sequence) throw new RangeError("a context without sequences");
-  assertPrompt(tokens);
-  if (continuation.length === 0) return { id, logProbability: 0, tokens: 0 };
-  const evaluated = [...tokens, ...continuation.slice(0, -1)] as Token[];
-  const first = tokens.length - 1;
-  const input = evaluated.map((token, place): ControlledEvaluateInputItem => {
-    return place < first ? token : [token, { generateNext: { logits: true } }];
-  });
-  const output = await sequence.controlledEvaluate(input);
-  let sum = 0;
-  continuation.forEach((token, i) => {
-    sum += logProbability(logitsOf(output, first + i, vocabulary), token);
-  });
-  await sequence.clearHistory();
-  return { id, logProbability: sum, tokens: continuation.length };
 }
 
 /** Natural log-probability of a token. The sum runs over the whole vocabulary, relative to the highest logit so that nothing overflows. */

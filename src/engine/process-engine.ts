@@ -29,18 +29,15 @@ interface PendingCall {
  * settings hold from its first line, and it takes an abort in native code with it instead of this process.
  * @throws EngineError when the backend or the model cannot be loaded, MemoryError when memory is short.
  */
-export async function openEngine(options: EngineOptions): Promise<Engine & Partial<LayerReader>> {
+export async function openEngine(options: EngineOptions): Promise<Engine & LayerReader> {
   const gpu = await resolveGpu(options.gpu);
   const host = await HostProcess.forModel(gpu);
   try {
     const asked = { ...options, gpu, usableCores: usableCores() };
     const info = await host.call("open", asked, `loading ${options.givenPath ?? options.modelPath}`);
-    const proxies = {
-      ...proxyOf(host, answerMethods),
-      ...(info.calls === "direct" ? proxyOf(host, layerMethods) : {}),
-    };
     // The tables have an entry for every method of these types, with its request's type.
-    return { info, close: () => host.release(), ...proxies } as Engine & Partial<LayerReader>;
+    return { info, close: () => host.release(), ...proxyOf(host, { ...answerMethods, ...layerMethods }) } as Engine &
+      LayerReader;
   } catch (error) {
     await host.release();
     throw error;

@@ -129,7 +129,7 @@ function otherModel({ model }: Announcement): string {
 
 function classDifference(worker: Announcement, first: Announcement): string | undefined {
   const isOf = `its engine differs from that of ${first.name}`;
-  for (const name of ["backend", "calls", "llamaCpp", "nodeLlamaCpp", "threads", "gpuLayers"] as const) {
+  for (const name of ["backend", "llamaCpp", "nodeLlamaCpp", "threads", "gpuLayers"] as const) {
     const [own, other] = [worker.engine[name], first.engine[name]];
     if (own !== other) return `${isOf} (${name} ${own} instead of ${other}; --mixed takes it nevertheless)`;
   }

@@ -144,7 +144,6 @@ function asResult(record: SweepRecord, trimmed: SweepResult["trimmed"]): SweepRe
     config: redactedConfig({ ...config, ...inputs.decided }),
     engine: {
       backend: info.backend,
-      calls: info.calls,
       devices: [...info.devices],
       gpuLayers: info.gpuLayers,
       threads: info.threads,

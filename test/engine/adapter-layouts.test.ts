@@ -9,6 +9,7 @@ import type { ContextShape } from "../../src/engine/layer-passes.js";
 import { openEngine } from "../../src/engine/process-engine.js";
 import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
 import { hasMatrixUnits, skippedOnMatrixUnits } from "../support/matrix-units.js";
+import { openNodeModel } from "../support/node-llama-cpp.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyAdapter, writeTinyModel, type TinyAdapterOptions } from "../support/tiny-model.js";
 
@@ -53,7 +54,7 @@ describe.skipIf(!hasDirectCalls || hasMatrixUnits).each([
     const withExperts = expertCount === undefined ? model : { ...model, experts: expertCount };
     const modelPath = await writeTinyModel(folder.path, "base.gguf", withExperts);
     const options = { modelPath, gpu: "off", gpuLayers: 0, threads: 1 } as const;
-    const [direct, node] = await Promise.all([openEngine(options), openEngine({ ...options, calls: "node" })]);
+    const [direct, node] = await Promise.all([openEngine(options), openNodeModel(modelPath)]);
     try {
       const prompts = (await direct.tokenize(texts)).map((tokens, i) => ({ id: String(i), tokens }));
       const answers = async (engine: Engine, pieces: readonly ScaledPiece[], cells: number): Promise<unknown> => {
@@ -86,7 +87,8 @@ describe.skipIf(!hasDirectCalls || hasMatrixUnits).each([
           expect(await answers(direct, masked, invariantTokens), `${about}: in batches`).toEqual(expected);
           if (mask.size === adapter.modules.length) {
             const whole = [{ path, scale: 1 }];
-            expect(await answers(node, whole, ALONE), `${about}: through node-llama-cpp`).toEqual(expected);
+            const request = { pieces: whole, context, prompts, maxTokens: 6, stop: [] };
+            expect(await node.answers(request), `${about}: through node-llama-cpp`).toEqual(expected);
           } else if (mask.size > 0) {
             const trimmed = join(folder.path, `${adapter.sha256}-${kept}.gguf`);
             const provenance = { sourceSha256: adapter.sha256, boundary: kept, command: "test" };

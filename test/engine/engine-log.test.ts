@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { EngineLog, logMark } from "../../src/engine/engine-log.js";
 import { withGivenPaths } from "../../src/engine/given-paths.js";
-import { logitsOf, tokenOf } from "../../src/engine/node-results.js";
 
 describe("the lines of a call", () => {
   it("are those between its beginning and its end, however the stream is cut", () => {
@@ -68,26 +67,5 @@ describe("paths in the engine's messages", () => {
   it("name the model of which a copy is open", () => {
     const options = { modelPath: "/tmp/f32.gguf", givenPath: "a copy of base.gguf", gpu: "off", gpuLayers: 0 } as const;
     expect(withGivenPaths("no /tmp/f32.gguf", { ...options, usableCores: 1 })).toBe("no a copy of base.gguf");
-  });
-});
-
-describe("what node-llama-cpp leaves out", () => {
-  type Logits = NonNullable<NonNullable<Parameters<typeof logitsOf>[0][number]>["next"]["logits"]>;
-
-  it("is no logit of -Infinity", () => {
-    const logits = new Map([
-      [1, 0.5],
-      [0, 0.25],
-    ]) as unknown as Logits;
-    expect([...logitsOf([undefined, { next: { logits } }], -1, 2)]).toEqual([0.25, 0.5]);
-    expect(() => logitsOf([{ next: {} }], 0, 2)).toThrow(/missing: logits in node-llama-cpp's result/);
-    expect(() => logitsOf([undefined], 0, 2)).toThrow(/missing: logits/);
-    expect(() => logitsOf([{ next: { logits } }], 0, 3)).toThrow(/2 logits for a vocabulary of 3 tokens/);
-  });
-
-  it("is no end of the text", () => {
-    expect(tokenOf([{ next: { token: null } }])).toBeUndefined();
-    expect(() => tokenOf([{ next: {} }])).toThrow(/missing: the next token/);
-    expect(() => tokenOf([])).toThrow(/missing: the next token/);
   });
 });

@@ -11,7 +11,6 @@ import { writeTinyModel } from "../support/tiny-model.js";
 const folder = temporaryFolder();
 const info: EngineInfo = {
   backend: "cpu",
-  calls: "node",
   devices: [],
   gpuLayers: 0,
   threads: 1,

@@ -14,9 +14,10 @@ import { piecesOf, writePieces, type ScaledPiece } from "../../src/adapter/piece
 import { trimAdapter } from "../../src/adapter/trim.js";
 import { trimPeftAdapter } from "../../src/adapter/trim-peft.js";
 import { at } from "../../src/assert.js";
-import { UNBOUNDED, type Engine } from "../../src/engine/engine.js";
+import { UNBOUNDED, type Engine, type GenerateRequest } from "../../src/engine/engine.js";
 import { type ContextShape } from "../../src/engine/layer-passes.js";
 import { openEngine } from "../../src/engine/process-engine.js";
+import { openNodeModel, type NodeModel } from "../support/node-llama-cpp.js";
 import { largestDifference } from "../support/next-token.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
@@ -66,7 +67,7 @@ describe.each(architectures)("%s: llama.cpp computes what PEFT computes", (archi
   const scratch = temporaryFolder();
   const home = join(fixtures, architecture);
   let engine: Engine;
-  let node: Engine;
+  let node: NodeModel;
   let base: BaseModel;
   /** Hashes of converted adapters that have answered: other names of the same tensors make the same file. */
   const answered = new Set<string>();
@@ -75,24 +76,24 @@ describe.each(architectures)("%s: llama.cpp computes what PEFT computes", (archi
     base = await readBaseModel(join(home, "base.gguf"));
     const options = { modelPath: base.path, gpu: "off", gpuLayers: 0, threads: 1 } as const;
     engine = await openEngine(options);
-    node = await openEngine({ ...options, calls: "node" });
+    node = await openNodeModel(base.path);
   });
   afterAll(() => Promise.all([engine.close(), node.close()]));
 
-  const answers = async (
-    by: Engine,
+  const requestOf = (
     pieces: readonly ScaledPiece[],
     prompts: readonly number[][],
     invariantTokens: number,
-  ): Promise<(readonly number[])[]> => {
-    const generations = await by.generate({
-      pieces,
-      context: { ...context, sequences: prompts.length, contextSize: 64 },
-      prompts: prompts.map((tokens, i) => ({ id: String(i), tokens })),
-      maxTokens: MAX_TOKENS,
-      stop: [],
-      invariantTokens,
-    });
+  ): GenerateRequest => ({
+    pieces,
+    context: { ...context, sequences: prompts.length, contextSize: 64 },
+    prompts: prompts.map((tokens, i) => ({ id: String(i), tokens })),
+    maxTokens: MAX_TOKENS,
+    stop: [],
+    invariantTokens,
+  });
+  const answers = async (...request: Parameters<typeof requestOf>): Promise<(readonly number[])[]> => {
+    const generations = await engine.generate(requestOf(...request));
     return generations.sort((a, b) => Number(a.id) - Number(b.id)).map(({ tokens }) => tokens);
   };
 
@@ -137,11 +138,12 @@ describe.each(architectures)("%s: llama.cpp computes what PEFT computes", (archi
     };
     for (const one of answered.has(adapter.sha256) ? [] : recorded) {
       const masked = piecesOf(maskOf(one), pieces);
-      const alone = await answers(engine, masked, greedy.prompts, ALONE);
+      const alone = await answers(masked, greedy.prompts, ALONE);
       asRecorded(one, alone);
-      asRecorded(one, await answers(engine, masked, greedy.prompts, UNBOUNDED));
+      asRecorded(one, await answers(masked, greedy.prompts, UNBOUNDED));
       if (maskOf(one).size < peft.modules.length) continue;
-      expect(await answers(node, [{ path: converted, scale: 1 }], greedy.prompts, ALONE)).toEqual(alone);
+      const whole = requestOf([{ path: converted, scale: 1 }], greedy.prompts, ALONE);
+      expect(await node.answers(whole)).toEqual(alone);
     }
     answered.add(adapter.sha256);
     for (const one of recorded) {

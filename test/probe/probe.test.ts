@@ -1,8 +1,6 @@
-import { reading } from "../../src/engine/layer-reader.js";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { openEngine } from "../../src/engine/process-engine.js";
 import type { ProbeSettings } from "../../src/probe/lay-out.js";
 import { probe, type ProbeResult } from "../../src/probe/probe.js";
 import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
@@ -86,25 +84,6 @@ describe.skipIf(!hasDirectCalls)(`a probe of a tiny model ${skippedWithoutDirect
     [settings, { limit: 8 }, /too few samples for --cka.*6 samples/s],
   ])("refuses what it cannot measure", async (asked, more, message) => {
     await expect(probe(config(more), asked)).rejects.toThrow(message);
-  });
-
-  it("is refused where llama.cpp is not called directly", async () => {
-    const engine = await openEngine({ modelPath: fixture.model, gpu: "off", gpuLayers: 0, threads: 1, calls: "node" });
-    try {
-      const context = {
-        sequences: 1,
-        contextSize: 256,
-        batchSize: 64,
-        cacheType: "F16",
-        flashAttention: "auto",
-      } as const;
-      const prompts = [{ id: "0", tokens: [5, 6, 7], positions: [2] }];
-      expect(() => reading(engine, "hiddenStates").hiddenStates({ pieces: [], context, prompts })).toThrow(
-        /hidden states cannot be read here.*release v0\.5\.0 on the CPU/,
-      );
-    } finally {
-      await engine.close();
-    }
   });
 
   it(

@@ -14,7 +14,6 @@ export const LAYERS = 4;
 
 export const engineInfo: EngineInfo = {
   backend: "cpu",
-  calls: "node",
   devices: [],
   gpuLayers: 0,
   threads: 1,

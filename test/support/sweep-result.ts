@@ -37,7 +37,6 @@ export function sweepResult(): SweepResult {
     config: { seed: 0 },
     engine: {
       backend: "cpu",
-      calls: "node",
       devices: [],
       gpuLayers: 0,
       threads: 1,

@@ -35,10 +35,23 @@ export interface HiddenRows {
   readonly asIfAlone: boolean;
 }
 
+/** What a context is made of. */
+export interface ContextParts {
+  readonly library: LlamaLibrary;
+  readonly model: Pointer;
+  /** Entries of the vocabulary. */
+  readonly vocabulary: number;
+  readonly threads: number;
+  /** Whether layers of the model are on a GPU. */
+  readonly onGpu: boolean;
+}
+
 const FLASH_ATTENTION = { auto: -1, off: 0 } as const;
 
 /** A context of llama.cpp. Calls block this thread until they are done. */
 export class DirectContext {
+  private readonly library: LlamaLibrary;
+  private readonly vocabulary: number;
   private readonly address: Pointer;
   private readonly memory: Pointer;
   private readonly batch: {
@@ -49,7 +62,8 @@ export class DirectContext {
     readonly sequencePointers: NativeArray<BigUint64Array>;
     readonly outputs: NativeArray<Int8Array>;
   };
-  private readonly rows: RowAttention;
+  /** Missing where rows in company are computed as alone anyway, within one block of cells, and on a GPU. */
+  private readonly rows: RowAttention | undefined;
   private readonly stateRead: NativeScratch;
   private readonly stateWritten: NativeScratch;
   /** Missing where nothing is to be seen: each tensor that is asked about costs time. */
@@ -61,18 +75,17 @@ export class DirectContext {
    * @throws InsufficientMemoryError when llama.cpp cannot make the context; what {@link RowAttention} does.
    */
   constructor(
-    private readonly library: LlamaLibrary,
-    model: Pointer,
-    private readonly vocabulary: number,
-    threads: number,
+    { library, model, vocabulary, threads, onGpu }: ContextParts,
     readonly shape: ContextShape,
     tap?: TensorObserver,
   ) {
-    this.rows = rowAttention(library, threads);
+    this.library = library;
+    this.vocabulary = vocabulary;
+    // Rows are computed one by one in the CPU's memory.
+    this.rows = onGpu || shape.contextSize <= CELL_BLOCK ? undefined : rowAttention(library, threads);
     this.stateRead = new NativeScratch(library);
     this.stateWritten = new NativeScratch(library);
-    // Within one block of cells rows in company are computed as alone.
-    const observers = [...(tap ? [tap] : []), ...(shape.contextSize > CELL_BLOCK ? [this.rows] : [])];
+    const observers = [...(tap ? [tap] : []), ...(this.rows ? [this.rows] : [])];
     this.watch = observers.length > 0 ? new GraphWatch(library, observers) : undefined;
     const params: ContextParams = {
       ...library.contextDefaults(),
@@ -130,10 +143,10 @@ export class DirectContext {
     return this.logitRows(outputs);
   }
 
-  /** As {@link decode}, each token as though it came alone; at most 63 of a sequence. Adapters must be padded. */
+  /** As {@link decode}, each token as though it came alone, on the CPU; at most 63 of a sequence. Adapters must be padded. */
   decodeApart(tokens: readonly DirectToken[]): Float32Array[] {
     const split = tokens.length > 1 && tokens.some(({ position }) => position >= CELL_BLOCK);
-    return split ? this.rows.asIfAlone(() => this.decode(tokens)) : this.decode(tokens);
+    return split && this.rows ? this.rows.asIfAlone(() => this.decode(tokens)) : this.decode(tokens);
   }
 
   /** Evaluates hidden states in one call, at most `batchSize` rows. @returns as {@link decode}. */
@@ -143,7 +156,7 @@ export class DirectContext {
     batch.sequences.values.fill(0, 0, count);
     batch.outputs.values.fill(0, 0, firstOutput).fill(1, firstOutput, count);
     const split = asIfAlone && count > 1 && position + count > CELL_BLOCK;
-    if (split) {
+    if (split && this.rows) {
       this.rows.asIfAlone(() => {
         this.call(count, address);
       });
@@ -190,6 +203,11 @@ export class DirectContext {
     if (!this.library.removeCells(this.memory, sequence, from, -1)) {
       throw new Error(`llama.cpp cannot forget sequence ${sequence} from position ${from} on`);
     }
+  }
+
+  /** {@link forget}, where the model's memory has a way back; false where it has none, and all is as it was. */
+  canForget(sequence: number, from: number): boolean {
+    return this.library.removeCells(this.memory, sequence, from, -1);
   }
 
   /** Whether all that a sequence has read is remembered, from its first token on. */

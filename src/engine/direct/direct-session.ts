@@ -9,6 +9,7 @@ import type {
   Generation,
   Likelihood,
   LikelihoodRequest,
+  LogitsRequest,
   SharedGeneration,
   SharedLikelihood,
   SharedLikelihoodRequest,
@@ -19,7 +20,7 @@ import type {
 } from "../engine.js";
 import type { ContextShape } from "../layer-passes.js";
 import type { LayerReader } from "../layer-reader.js";
-import { directLikelihood } from "../likelihood.js";
+import { likelihoodOf } from "../likelihood.js";
 import { availableMemory } from "../machine.js";
 import type { DirectContext } from "./direct-context.js";
 import { DirectDecoder } from "./direct-decoder.js";
@@ -61,7 +62,7 @@ export class DirectSession {
     });
   }
 
-  logitsAfter(pieces: readonly ScaledPiece[], shape: ContextShape, tokens: readonly number[]): Float32Array {
+  nextTokenLogits({ pieces, context: shape, tokens }: LogitsRequest): Float32Array {
     const context = this.model.openContext(shape);
     try {
       context.setAdapters(this.model.adaptersOf(pieces, "plain"));
@@ -71,12 +72,12 @@ export class DirectSession {
     }
   }
 
-  likelihoods({ pieces, context: shape, prompts }: LikelihoodRequest): Likelihood[] {
+  logLikelihoods({ pieces, context: shape, prompts }: LikelihoodRequest): Likelihood[] {
     const context = this.model.openContext({ ...shape, sequences: 1 });
     try {
       const reader = new TextReader(context);
       reader.begin(this.model.adaptersOf(pieces, "plain"));
-      return prompts.map((prompt) => directLikelihood(reader, prompt));
+      return prompts.map((prompt) => likelihoodOf(reader, prompt));
     } finally {
       context.close();
     }
@@ -93,7 +94,7 @@ export class DirectSession {
     await layers.answer(request, this.vocabulary, onGeneration);
   }
 
-  async likelihoodsShared(
+  async logLikelihoodsShared(
     request: SharedLikelihoodRequest,
     onLikelihood: (shared: SharedLikelihood) => void,
   ): Promise<void> {

@@ -34,14 +34,14 @@ export class LayerChain {
    * @throws FileError when the parts cannot be written, Error when llama.cpp refuses one.
    */
   static async load(base: DirectModel, shape: ContextShape): Promise<LayerChain> {
-    const { library, threads, embeddingLength } = base;
+    const { library, embeddingLength } = base;
     const folder = await makeTemporaryFolder("layers");
     const tap = new LayerTap(library, embeddingLength);
     const links: Link[] = [];
     try {
       const paths = await writeOneLayerModels(base.path, folder.path);
       for (const [layer, path] of paths.entries()) {
-        const model = DirectModel.load(library, path, threads);
+        const model = base.loadPart(path);
         const isLast = layer === paths.length - 1;
         links.push({ model, context: model.openContext({ ...shape, sequences: 1 }, isLast ? undefined : tap) });
       }

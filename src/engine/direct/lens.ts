@@ -27,7 +27,7 @@ class OutputHead {
   static async open(base: DirectModel): Promise<OutputHead> {
     // The folder may go at once: what is mapped into memory stays.
     return withTemporaryFolder("lens", async (folder) => {
-      const model = DirectModel.load(base.library, await writeNullLayerModel(base.path, folder), base.threads);
+      const model = base.loadPart(await writeNullLayerModel(base.path, folder));
       const shape = {
         sequences: 1,
         contextSize: ROWS,

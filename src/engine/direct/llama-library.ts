@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import koffi, { type LibraryHandle } from "koffi";
 import { ggmlLibrary, type GgmlLibrary } from "./ggml-library.js";
+import { loadedLibraries } from "./loaded-libraries.js";
 import type { Pointer } from "./native-array.js";
 
 /** A field's value as koffi reads and writes it. */
@@ -21,6 +21,20 @@ export interface Batch {
   readonly logits: Pointer;
 }
 
+/** llama.cpp's samplers; one that was added to a chain is freed with it. */
+export interface SamplerLibrary {
+  readonly chain: () => Pointer;
+  readonly add: (chain: Pointer, sampler: Pointer) => void;
+  readonly topK: (k: number) => Pointer;
+  readonly topP: (p: number, leastKept: number) => Pointer;
+  readonly minP: (p: number, leastKept: number) => Pointer;
+  readonly temperature: (temperature: number) => Pointer;
+  readonly draw: (seed: number) => Pointer;
+  /** @param candidates a llama_token_data_array. */
+  readonly apply: (chain: Pointer, candidates: Pointer) => void;
+  readonly free: (chain: Pointer) => void;
+}
+
 /** The functions of llama.h that boundary calls by itself. Null is NULL: the engine refused. */
 export interface LlamaLibrary {
   readonly modelDefaults: () => ModelParams;
@@ -32,6 +46,8 @@ export interface LlamaLibrary {
   readonly embeddingLength: (model: Pointer) => number;
   readonly vocabOf: (model: Pointer) => Pointer;
   readonly vocabularySize: (vocab: Pointer) => number;
+  /** A token as the model's file writes it. */
+  readonly tokenText: (vocab: Pointer, token: number) => string;
   readonly loadAdapter: (model: Pointer, path: string) => Pointer | null;
   readonly initContext: (model: Pointer, params: ContextParams) => Pointer | null;
   /** Threads that stay: without them llama.cpp starts and ends its own for every graph. One context at a time may compute on them. */
@@ -54,16 +70,20 @@ export interface LlamaLibrary {
   /** Makes a function that llama.cpp may call for every tensor of a graph (ggml_backend_sched_eval_callback), until it is forgotten. */
   readonly registerEvaluation: (call: (tensor: Pointer, ask: boolean) => boolean) => Pointer;
   readonly forgetEvaluation: (callback: Pointer) => void;
+  readonly samplers: SamplerLibrary;
   /** Graphs of our own. */
   readonly ggml: GgmlLibrary;
   readonly malloc: (bytes: number) => Pointer | null;
   readonly free: (address: Pointer) => void;
 }
 
-/** The release whose structs are laid out below, as llama_version() and node-llama-cpp's metadata tell it. */
-const KNOWN_RELEASE = "v0.5.0";
+/**
+ * The releases whose structs are laid out below, as llama_version() and node-llama-cpp's metadata name them. Between them llama.h, ggml-cpu.h and
+ * ggml-backend.h change no struct that is used, ggml.h no field of a tensor, and llama-kv-cache.cpp nothing of how a sequence's state is written.
+ */
+export const KNOWN_RELEASES: readonly string[] = ["v0.4.0", "v0.5.0"];
 
-/** Sizes in bytes that the release's structs have on 64-bit Linux: another size is another layout, and every call would read rubbish. */
+/** Sizes in bytes that the releases' structs have where pointers have 8 bytes: another size is another layout, and every call would read rubbish. */
 const STRUCT_BYTES = { llama_model_params: 80, llama_context_params: 160, llama_batch: 56 } as const;
 
 const P = "void *";
@@ -137,31 +157,26 @@ let opened: LlamaLibrary | undefined;
 /**
  * The llama.cpp that node-llama-cpp has loaded into this process, called without it: same library, same backends, no second copy.
  * @param release that node-llama-cpp names.
- * @throws DirectUnavailable where the platform or the release is not one that these structs are known to fit.
+ * @throws DirectUnavailable where the release is not one that these structs are known to fit.
  */
 export function llamaLibrary(release: string): LlamaLibrary {
   return (opened ??= open(release));
 }
 
 function open(release: string): LlamaLibrary {
-  if (process.platform !== "linux" || process.arch !== "x64") {
-    throw new DirectUnavailable(`known on linux x64, this is ${process.platform} ${process.arch}`);
+  if (!KNOWN_RELEASES.includes(release)) {
+    throw new DirectUnavailable(`known for llama.cpp ${KNOWN_RELEASES.join(" and ")}, this is ${release}`);
   }
-  if (release !== KNOWN_RELEASE)
-    throw new DirectUnavailable(`known for llama.cpp ${KNOWN_RELEASE}, this is ${release}`);
   for (const [name, fields] of Object.entries(STRUCTS)) {
     const bytes = koffi.sizeof(koffi.struct(name, fields));
     const expected = STRUCT_BYTES[name as keyof typeof STRUCT_BYTES];
     if (bytes !== expected) throw new DirectUnavailable(`${name} has ${bytes} bytes, ${expected} expected`);
   }
-  const llama = koffi.load(loadedLibrary("libllama."));
-  const ggml = koffi.load(loadedLibrary("libggml-base."));
+  const { llama, base: ggml, cpu, c } = loadedLibraries();
   const evaluation = koffi.pointer(koffi.proto("bool boundary_evaluation(void *tensor, bool ask, void *data)"));
-  const c = koffi.load(null);
-  const cpu = koffi.load(loadedLibrary("libggml-cpu-"));
   const version = String((llama.func("const char *llama_version()") as () => unknown)());
-  if (!`v${version}`.startsWith(KNOWN_RELEASE)) {
-    throw new DirectUnavailable(`the library calls itself ${version}, ${KNOWN_RELEASE} expected`);
+  if (!`v${version}`.startsWith(release)) {
+    throw new DirectUnavailable(`the library calls itself ${version}, ${release} expected`);
   }
   // koffi types every function as any; the declarations beside give them the types of LlamaLibrary.
   return {
@@ -173,6 +188,8 @@ function open(release: string): LlamaLibrary {
     embeddingLength: llama.func("int32_t llama_model_n_embd(void *model)"),
     vocabOf: llama.func("void *llama_model_get_vocab(void *model)"),
     vocabularySize: llama.func("int32_t llama_vocab_n_tokens(void *vocab)"),
+    tokenText: llama.func("const char *llama_vocab_get_text(void *vocab, int32_t token)"),
+    samplers: samplerLibrary(llama),
     loadAdapter: llama.func("void *llama_adapter_lora_init(void *model, const char *path)"),
     initContext: llama.func("void *llama_init_from_model(void *model, llama_context_params params)"),
     threadpool: threadpools(ggml, cpu),
@@ -196,6 +213,24 @@ function open(release: string): LlamaLibrary {
     ggml: ggmlLibrary(ggml, cpu, c),
     malloc: c.func("void *malloc(size_t bytes)"),
     free: c.func("void free(void *address)"),
+  };
+}
+
+function samplerLibrary(llama: LibraryHandle): SamplerLibrary {
+  koffi.struct("llama_sampler_chain_params", { no_perf: "bool" });
+  const chain = llama.func("void *llama_sampler_chain_init(llama_sampler_chain_params params)") as (
+    params: object,
+  ) => Pointer;
+  return {
+    chain: () => chain({ no_perf: true }),
+    add: llama.func("void llama_sampler_chain_add(void *chain, void *sampler)"),
+    topK: llama.func("void *llama_sampler_init_top_k(int32_t k)"),
+    topP: llama.func("void *llama_sampler_init_top_p(float p, size_t least)"),
+    minP: llama.func("void *llama_sampler_init_min_p(float p, size_t least)"),
+    temperature: llama.func("void *llama_sampler_init_temp(float temperature)"),
+    draw: llama.func("void *llama_sampler_init_dist(uint32_t seed)"),
+    apply: llama.func("void llama_sampler_apply(void *chain, void *candidates)"),
+    free: llama.func("void llama_sampler_free(void *chain)"),
   };
 }
 
@@ -224,12 +259,4 @@ function threadpools(ggml: LibraryHandle, cpu: LibraryHandle): (threads: number)
 /** koffi gives a size_t as a number or, where it is large, as a bigint. */
 function counted<A extends unknown[]>(call: (...args: A) => unknown): (...args: A) => number {
   return (...args) => Number(call(...args));
-}
-
-/** Path of a library that this process has loaded. */
-function loadedLibrary(name: string): string {
-  const maps = readFileSync("/proc/self/maps", "utf8");
-  const found = maps.split("\n").find((line) => (line.split("/").at(-1) ?? "").startsWith(name));
-  if (found === undefined) throw new DirectUnavailable(`${name} is not loaded`);
-  return found.slice(found.indexOf("/"));
 }

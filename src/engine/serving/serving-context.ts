@@ -1,9 +1,9 @@
-import type { LlamaContext, LlamaModel } from "node-llama-cpp";
+import { setImmediate } from "node:timers/promises";
+import { at } from "../../assert.js";
+import type { DirectContext } from "../direct/direct-context.js";
 import { GrammarError } from "../grammar/rules.js";
 import type { Answering } from "./serving-answer.js";
-import { nativeContext, type LogitsPlace, type NativeContext } from "./serving-native.js";
-import { SamplerMaker, type SamplerRequest, type TokenSampler } from "./serving-sampler.js";
-import type { SamplerGarbage } from "./sampler-garbage.js";
+import { tokenSampler, type SamplerParts, type SamplerRequest, type TokenSampler } from "./serving-sampler.js";
 
 /** An answer on its way through a sequence. */
 interface Work {
@@ -16,7 +16,6 @@ interface Work {
 /** A sequence of the context: what its key/value cache holds, and who uses it. */
 interface Slot {
   readonly sequence: number;
-  readonly samplers: SamplerMaker;
   /** Tokens in the key/value cache. */
   cached: number[];
   /** How many of them, from the start, were computed in whole blocks of a prompt. */
@@ -28,10 +27,9 @@ type BusySlot = Slot & { readonly work: Work };
 
 /** What a serving context is made of. */
 export interface ServingContextParts {
-  readonly model: LlamaModel;
-  readonly context: LlamaContext;
-  readonly sequences: number;
-  readonly garbage: SamplerGarbage;
+  /** Its adapters are those of the mask. */
+  readonly context: DirectContext;
+  readonly samplers: SamplerParts;
   readonly exact: boolean;
 }
 
@@ -41,16 +39,14 @@ export interface ServingContextParts {
  */
 export class ServingContext {
   private readonly slots: readonly Slot[];
-  private readonly native: NativeContext;
   private readonly blockSize: number;
   private turns = 0;
 
   constructor(private readonly parts: ServingContextParts) {
-    this.native = nativeContext(parts.context);
-    this.blockSize = parts.context.batchSize;
-    this.slots = Array.from({ length: parts.sequences }, (_, sequence) => ({
+    const { batchSize, sequences } = parts.context.shape;
+    this.blockSize = batchSize;
+    this.slots = Array.from({ length: sequences }, (_, sequence) => ({
       sequence,
-      samplers: new SamplerMaker(parts.model),
       cached: [],
       inBlocks: 0,
       work: undefined,
@@ -63,7 +59,7 @@ export class ServingContext {
 
   /** Begins an answer in the free sequence that knows most of its prompt; false when none is free. */
   start(answering: Answering, sampler: SamplerRequest): boolean {
-    const { tokens, maxTokens } = answering.request;
+    const { tokens } = answering.request;
     const free = this.slots.filter(({ work }) => work === undefined);
     const [first] = free;
     if (!first) return false;
@@ -72,9 +68,7 @@ export class ServingContext {
       first,
     );
     const reused = this.keep(slot, this.reusable(slot, tokens));
-    const made = slot.samplers.make(sampler, maxTokens);
-    if (made.isNew) this.parts.garbage.sampled(1);
-    slot.work = { answering, sampler: made.sampler, turn: this.turns++ };
+    slot.work = { answering, sampler: tokenSampler(sampler, this.parts.samplers), turn: this.turns++ };
     answering.begin(reused);
     return true;
   }
@@ -84,81 +78,78 @@ export class ServingContext {
     this.dropEnded();
     const unread = this.busy().filter((slot) => !isRead(slot));
     const oldest = unread.sort((a, b) => a.work.turn - b.work.turn)[0];
-    if (oldest) await this.guarded([oldest], () => this.readBlock(oldest));
+    if (oldest) {
+      await this.guarded([oldest], () => {
+        this.readBlock(oldest);
+      });
+    }
     this.dropEnded();
     // In the order of their numbers: llama.cpp computes only runs of consecutive sequences together. Source: llama_batch_allocr::split_equal.
     const writing = this.busy().filter(isRead);
     const groups = this.parts.exact ? writing.map((slot) => [slot]) : writing.length > 0 ? [writing] : [];
-    for (const group of groups) await this.guarded(group, () => this.writeTokens(group));
+    for (const group of groups) {
+      await this.guarded(group, () => {
+        this.writeTokens(group);
+      });
+    }
     this.dropEnded();
   }
 
-  async dispose(): Promise<void> {
-    for (const { samplers } of this.slots) samplers.dispose();
-    this.parts.garbage.sampled(this.slots.length);
-    await this.parts.context.dispose();
+  dispose(): void {
+    this.parts.context.close();
   }
 
-  private async readBlock(slot: BusySlot): Promise<void> {
+  private readBlock(slot: BusySlot): void {
     const { tokens } = slot.work.answering.request;
     const from = slot.cached.length;
     const end = Math.min(tokens.length, (Math.floor(from / this.blockSize) + 1) * this.blockSize);
     const block = tokens.slice(from, end);
-    const last = end === tokens.length;
-    this.native.initBatch(block.length);
-    const logitsAt = last ? Uint32Array.of(block.length - 1) : new Uint32Array();
-    const [place] = this.native.addToBatch(slot.sequence, from, Uint32Array.from(block), logitsAt);
-    await this.native.decodeBatch();
-    slot.cached.push(...block);
-    if (block.length === this.blockSize && slot.inBlocks === from) slot.inBlocks = end;
-    if (place !== undefined) await this.sample([{ slot, place: place as LogitsPlace }]);
-  }
-
-  private async writeTokens(slots: readonly BusySlot[]): Promise<void> {
-    this.native.initBatch(slots.length);
-    const sampled = slots.map((slot) => {
-      const token = slot.work.answering.tokens.at(-1);
-      if (token === undefined) throw new RangeError("an answer goes on from its last token");
-      const [place] = this.native.addToBatch(
-        slot.sequence,
-        slot.cached.length,
-        Uint32Array.of(token),
-        Uint32Array.of(0),
-      );
-      if (place === undefined) throw new RangeError("one token was asked for");
-      return { slot, token, place: place as LogitsPlace };
-    });
-    await this.native.decodeBatch();
-    for (const { slot, token } of sampled) slot.cached.push(token);
-    await this.sample(sampled);
-  }
-
-  /** Draws a token for each; where that fails it ends one answer, not those of its batch. */
-  private async sample(places: readonly { slot: BusySlot; place: LogitsPlace }[]): Promise<void> {
-    await Promise.all(
-      places.map(async ({ slot, place }) => {
-        const { answering, sampler } = slot.work;
-        try {
-          const { token, choice } = await sampler.sample(this.native, place);
-          answering.accept(token, choice);
-        } catch (error) {
-          if (error instanceof GrammarError) answering.end("grammar");
-          else answering.fail(error);
-        }
+    const rows = this.parts.context.decode(
+      block.map((token, i) => {
+        return { token, position: from + i, sequence: slot.sequence, output: from + i === tokens.length - 1 };
       }),
     );
+    slot.cached.push(...block);
+    if (block.length === this.blockSize && slot.inBlocks === from) slot.inBlocks = end;
+    this.sample(rows.length === 0 ? [] : [slot], rows);
   }
 
-  /** A failure ends the answers of its batch; what their sequences hold is not known then. */
-  private async guarded(slots: readonly BusySlot[], work: () => Promise<void>): Promise<void> {
+  private writeTokens(slots: readonly BusySlot[]): void {
+    const batch = slots.map(({ cached, sequence, work }) => {
+      const token = work.answering.tokens.at(-1);
+      if (token === undefined) throw new RangeError("an answer goes on from its last token");
+      return { token, position: cached.length, sequence, output: true };
+    });
+    const rows = this.parts.context.decode(batch);
+    for (const [i, { cached }] of slots.entries()) cached.push(at(batch, i).token);
+    this.sample(slots, rows);
+  }
+
+  /** Draws a token for each by its row of logits; where that fails it ends one answer, not those of its batch. */
+  private sample(slots: readonly BusySlot[], rows: readonly Float32Array[]): void {
+    for (const [i, { work }] of slots.entries()) {
+      const { answering, sampler } = work;
+      try {
+        const { token, choice } = sampler.sample(at(rows, i));
+        answering.accept(token, choice);
+      } catch (error) {
+        if (error instanceof GrammarError) answering.end("grammar");
+        else answering.fail(error);
+      }
+    }
+  }
+
+  /** A failure ends the answers of its batch; what their sequences hold is not known then. Afterwards this thread turns once: requests come and answers leave. */
+  private async guarded(slots: readonly BusySlot[], work: () => void): Promise<void> {
     try {
-      await work();
+      work();
     } catch (error) {
       for (const slot of slots) {
         slot.work.answering.fail(error);
         this.forget(slot);
       }
     }
+    await setImmediate();
   }
 
   private dropEnded(): void {
@@ -183,9 +174,8 @@ export class ServingContext {
   /** Cuts a sequence back to its first tokens, or empties it where the model's memory has no way back; returns how many stayed. */
   private keep(slot: Slot, count: number): number {
     if (count === slot.cached.length) return count;
-    const whole = this.native.getSequenceKvCacheMinPosition(slot.sequence) <= 0;
-    const cut = count > 0 && whole;
-    const kept = cut && this.native.removeTokenCellsFromSequence(slot.sequence, count, slot.cached.length) ? count : 0;
+    const { context } = this.parts;
+    const kept = count > 0 && context.holdsAll(slot.sequence) && context.canForget(slot.sequence, count) ? count : 0;
     if (kept === 0) {
       this.forget(slot);
       return 0;
@@ -196,7 +186,7 @@ export class ServingContext {
   }
 
   private forget(slot: Slot): void {
-    this.native.disposeSequence(slot.sequence);
+    this.parts.context.forget(slot.sequence, 0);
     slot.cached = [];
     slot.inBlocks = 0;
   }

@@ -17,7 +17,7 @@ export async function openServingEngine(
   try {
     const info = await host.call(
       "open",
-      { ...options, gpu, calls: "node", usableCores: usableCores() },
+      { ...options, gpu, usableCores: usableCores() },
       `loading ${options.givenPath ?? options.modelPath}`,
     );
     await host.call("serve", serving(info), "preparing to serve");

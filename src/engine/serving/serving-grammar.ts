@@ -2,7 +2,6 @@ import { LlamaVocabularyType, type LlamaModel } from "node-llama-cpp";
 import { jsonGrammar, type GrammarSchema } from "../grammar/json-grammar.js";
 import { DEAD, GrammarBudget, GrammarStates } from "../grammar/states.js";
 import { TokenBytes } from "../grammar/token-bytes.js";
-import { nativeTokenText } from "./serving-native.js";
 
 /** Grammars kept for the next request with the same schema. */
 const KEPT_GRAMMARS = 4;
@@ -31,11 +30,15 @@ export class Grammars {
   private readonly known = new Map<string, KnownGrammar>();
   private vocabulary: GrammarVocabulary | undefined;
 
-  constructor(private readonly model: LlamaModel) {}
+  constructor(
+    private readonly model: LlamaModel,
+    /** A token as the model's file writes it. */
+    private readonly fileText: (token: number) => string,
+  ) {}
 
   /** Reads the vocabulary now, which takes half a second for 150,000 tokens, rather than while others wait. */
   prepare(): void {
-    this.vocabulary ??= vocabularyOf(this.model);
+    this.vocabulary ??= vocabularyOf(this.model, this.fileText);
   }
 
   /** The beginning of an answer that satisfies a schema. @throws GrammarError where no grammar can be made of the schema. */
@@ -47,7 +50,7 @@ export class Grammars {
     this.known.set(key, grammar);
     const [oldest] = this.known.keys();
     if (this.known.size > KEPT_GRAMMARS && oldest !== undefined) this.known.delete(oldest);
-    this.vocabulary ??= vocabularyOf(this.model);
+    this.vocabulary ??= vocabularyOf(this.model, this.fileText);
     return new Progress(grammar, this.vocabulary);
   }
 }
@@ -114,14 +117,14 @@ class Progress implements GrammarProgress {
 type Token = ReturnType<LlamaModel["tokenize"]>[number];
 
 /** Tokens that control, mark what is unknown or are not in use stand for no text: an answer's text does not show them. */
-function vocabularyOf(model: LlamaModel): GrammarVocabulary {
+function vocabularyOf(model: LlamaModel, fileText: (token: number) => string): GrammarVocabulary {
   const ids = [...model.iterateAllTokens()];
   const ends = new Set<number>(ids.filter((token) => model.isEogToken(token)));
-  const written = writtenForm(model, ids);
+  const written = writtenForm(model, ids, fileText);
   const texts = ids.map((token) => {
     const kind = model.getTokenAttributes(token);
     if (ends.has(token) || kind.control || kind.unknown || kind.unused) return new Uint8Array();
-    const text = nativeTokenText(model, token);
+    const text = fileText(token);
     if (kind.userDefined) return Buffer.from(text);
     const byte = kind.byte ? /^<0x([0-9A-F]{2})>$/i.exec(text)?.[1] : undefined;
     return byte === undefined ? written(text, token) : Uint8Array.of(parseInt(byte, 16));
@@ -130,7 +133,11 @@ function vocabularyOf(model: LlamaModel): GrammarVocabulary {
 }
 
 /** How a vocabulary's tokens are written in its file. Source: llama_vocab::impl::token_to_piece. */
-function writtenForm(model: LlamaModel, ids: readonly Token[]): (text: string, token: Token) => Uint8Array {
+function writtenForm(
+  model: LlamaModel,
+  ids: readonly Token[],
+  fileText: (token: number) => string,
+): (text: string, token: Token) => Uint8Array {
   const spaced = (text: string): Uint8Array => Buffer.from(text.replaceAll(VISIBLE_SPACE, " "));
   switch (model.vocabularyType) {
     case LlamaVocabularyType.spm:
@@ -138,7 +145,7 @@ function writtenForm(model: LlamaModel, ids: readonly Token[]): (text: string, t
     case LlamaVocabularyType.ugm:
       return spaced;
     case LlamaVocabularyType.bpe: {
-      const isOfBytes = ids.some((token) => nativeTokenText(model, token).startsWith(BYTE_SPACE));
+      const isOfBytes = ids.some((token) => fileText(token).startsWith(BYTE_SPACE));
       return isOfBytes ? fromByteCharacters : spaced;
     }
     case LlamaVocabularyType.rwkv:

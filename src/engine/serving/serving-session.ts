@@ -1,21 +1,21 @@
 import { InsufficientMemoryError, type LlamaModel } from "node-llama-cpp";
 import type { ScaledPiece } from "../../adapter/pieces.js";
 import { Answering, type Vocabulary } from "./serving-answer.js";
+import { CandidateSampler } from "../direct/candidate-sampler.js";
+import type { DirectModel } from "../direct/direct-model.js";
+import { masksOf } from "../direct/shortcuts.js";
 import { ServingContext } from "./serving-context.js";
 import { Grammars } from "./serving-grammar.js";
-import type { SamplerGarbage } from "./sampler-garbage.js";
+import type { SamplerParts } from "./serving-sampler.js";
 import type { ServedAnswer, ServingDelta, ServingOptions, ServingRequest, ServingStatus } from "./serving.js";
 
 type Token = ReturnType<LlamaModel["tokenize"]>[number];
 
-/** Contexts after whose end their wrappers are collected: they hold native memory that V8 does not know of. */
-const EVICTIONS_TO_COLLECT = 16;
-
 /** What a serving session is made of. */
 export interface ServingSessionParts {
+  /** The vocabulary only. */
   readonly model: LlamaModel;
-  readonly garbage: SamplerGarbage;
-  readonly openContext: (pieces: readonly ScaledPiece[]) => ReturnType<LlamaModel["createContext"]>;
+  readonly direct: DirectModel;
 }
 
 interface Waiting {
@@ -33,16 +33,20 @@ export class ServingSession {
   private readonly waiting: Waiting[] = [];
   private readonly grammars: Grammars;
   private readonly vocabulary: Vocabulary;
+  private readonly samplers: SamplerParts;
   private readonly answers = new Map<string, Answering>();
   private loop: Promise<void> | undefined;
-  private evicted = 0;
 
   constructor(
     private readonly parts: ServingSessionParts,
     private readonly options: ServingOptions,
   ) {
-    const { model } = parts;
-    this.grammars = new Grammars(model);
+    const { model, direct } = parts;
+    this.grammars = new Grammars(model, (token) => direct.tokenText(token));
+    this.samplers = {
+      drawing: (settings) => new CandidateSampler(direct.library, direct.vocabulary, settings),
+      textOf: (token) => model.detokenize([token as Token], true),
+    };
     this.vocabulary = {
       detokenize: (tokens) => model.detokenize(tokens as readonly Token[]),
       isEndOfGeneration: (token) => model.isEogToken(token as Token),
@@ -53,7 +57,7 @@ export class ServingSession {
   async prepare(pieces: readonly ScaledPiece[]): Promise<void> {
     await this.loop;
     this.grammars.prepare();
-    await this.contextOf(keyOf(pieces), pieces);
+    this.contextOf(keyOf(pieces), pieces);
   }
 
   answer(request: ServingRequest, onDelta: (delta: ServingDelta) => void): Promise<ServedAnswer> {
@@ -98,7 +102,7 @@ export class ServingSession {
 
   private async run(): Promise<void> {
     for (;;) {
-      await this.startWaiting();
+      this.startWaiting();
       const busy = [...this.contexts.values()].filter(({ running }) => running > 0);
       if (busy.length === 0 && this.waiting.length === 0) return;
       for (const context of busy) await context.step();
@@ -106,20 +110,20 @@ export class ServingSession {
   }
 
   /** Begins waiting answers in their order, until one has to wait on: none may be overtaken for ever. */
-  private async startWaiting(): Promise<void> {
+  private startWaiting(): void {
     for (const { answering } of this.waiting) answering.endIfDue();
     for (;;) {
       const next = this.waiting[0];
       if (!next) return;
-      if (next.answering.ended || (await this.started(next))) this.waiting.shift();
+      if (next.answering.ended || this.started(next)) this.waiting.shift();
       else return;
     }
   }
 
-  private async started({ answering, mask }: Waiting): Promise<boolean> {
+  private started({ answering, mask }: Waiting): boolean {
     const { request } = answering;
     try {
-      const context = await this.contextOf(mask, request.pieces);
+      const context = this.contextOf(mask, request.pieces);
       if (!context) return false;
       const grammar = request.schema === undefined ? undefined : this.grammars.begin(request.schema);
       return context.start(answering, { sampling: request.sampling, grammar, logprobs: request.logprobs });
@@ -130,35 +134,33 @@ export class ServingSession {
   }
 
   /** The context of a mask, made now where there is none; undefined while all others are busy. */
-  private async contextOf(mask: string, pieces: readonly ScaledPiece[]): Promise<ServingContext | undefined> {
+  private contextOf(mask: string, pieces: readonly ScaledPiece[]): ServingContext | undefined {
     const known = this.contexts.get(mask);
     if (known) {
       this.contexts.delete(mask);
       this.contexts.set(mask, known);
       return known;
     }
-    while (this.contexts.size >= this.options.contexts) if (!(await this.evictIdle())) return undefined;
+    while (this.contexts.size >= this.options.contexts) if (!this.evictIdle()) return undefined;
     for (;;) {
       try {
-        const { model, garbage, openContext } = this.parts;
-        const { sequences } = this.options.context;
-        const context = await openContext(pieces);
-        const made = new ServingContext({ model, context, sequences, garbage, exact: this.options.exact });
+        const { direct } = this.parts;
+        const context = direct.openContext(this.options.context);
+        context.setAdapters(masksOf(direct, pieces).plain);
+        const made = new ServingContext({ context, samplers: this.samplers, exact: this.options.exact });
         this.contexts.set(mask, made);
         return made;
       } catch (error) {
-        if (!(error instanceof InsufficientMemoryError) || !(await this.evictIdle())) throw error;
+        if (!(error instanceof InsufficientMemoryError) || !this.evictIdle()) throw error;
       }
     }
   }
 
-  private async evictIdle(): Promise<boolean> {
+  private evictIdle(): boolean {
     for (const [mask, context] of this.contexts) {
       if (context.running > 0) continue;
       this.contexts.delete(mask);
-      await context.dispose();
-      this.evicted += 1;
-      if (this.evicted % EVICTIONS_TO_COLLECT === 0) globalThis.gc?.();
+      context.dispose();
       return true;
     }
     return false;

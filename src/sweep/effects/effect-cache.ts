@@ -22,8 +22,8 @@ export class EffectCache {
   private constructor(private readonly path: string) {}
 
   static of(info: EngineInfo, adapter: HashedAdapter, model: HashedBaseModel): EffectCache {
-    const { backend, calls, gpuLayers, llamaCpp, nodeLlamaCpp } = info;
-    const engine = { backend, calls, gpuLayers, llamaCpp, nodeLlamaCpp };
+    const { backend, gpuLayers, llamaCpp, nodeLlamaCpp } = info;
+    const engine = { backend, gpuLayers, llamaCpp, nodeLlamaCpp };
     const key = digest(stableJson({ check: CHECK, engine, adapter: adapter.sha256, model: model.sha256 }));
     const cache = process.env["XDG_CACHE_HOME"];
     const folder = cache === undefined || cache === "" ? join(homedir(), ".cache") : cache;
