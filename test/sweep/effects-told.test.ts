@@ -45,7 +45,7 @@ async function fixtureOf(
   return { model, adapter, data, prompt: await writePrompt(folder.path) };
 }
 
-const IGNORED = "attn_q_a (4 modules) has no effect: llama.cpp v0.5.0 does not apply LoRA there on deepseek2";
+const IGNORED = "attn_q_a (4 modules) has no effect: llama.cpp v0.4.0 does not apply LoRA there on deepseek2";
 const UNTRAINED = "ffn_down_shexp (3 modules) has no effect: its B is all zero, as before training";
 
 describe("an adapter that llama.cpp applies in part", () => {
@@ -87,7 +87,7 @@ describe("an adapter that llama.cpp applies in part", () => {
       expect([code, stderr]).toEqual([
         0,
         [
-          "warning: attn_q_a (2 modules) has no effect: llama.cpp v0.5.0 does not apply LoRA there on deepseek2\n",
+          "warning: attn_q_a (2 modules) has no effect: llama.cpp v0.4.0 does not apply LoRA there on deepseek2\n",
           "warning: ffn_down_shexp (1 module) has no effect: its B is all zero, as before training\n",
         ].join(""),
       ]);
@@ -131,7 +131,7 @@ describe("an adapter of which nothing acts", () => {
       const { message } = await failureOf(AdapterError, () => sweep(tinySweep(fixture, join(folder.path, "none"), {})));
       expect(message).toContain(`${fixture.adapter} changes nothing on ${fixture.model}: `);
       expect(message).toContain(IGNORED);
-      expect(message).toContain("attn_q_b (4 modules) has no effect: llama.cpp v0.5.0 does not apply LoRA there");
+      expect(message).toContain("attn_q_b (4 modules) has no effect: llama.cpp v0.4.0 does not apply LoRA there");
       expect(message).toContain(UNTRAINED);
     },
     ENGINE_START_MS,

@@ -3,7 +3,6 @@ import type { ScaledPiece } from "../../adapter/pieces.js";
 import { Answering, type Vocabulary } from "./serving-answer.js";
 import { CandidateSampler } from "../direct/candidate-sampler.js";
 import type { DirectModel } from "../direct/direct-model.js";
-import { masksOf } from "../direct/shortcuts.js";
 import { ServingContext } from "./serving-context.js";
 import { Grammars } from "./serving-grammar.js";
 import type { SamplerParts } from "./serving-sampler.js";
@@ -97,6 +96,8 @@ export class ServingSession {
   private wake(): void {
     this.loop ??= this.run().finally(() => {
       this.loop = undefined;
+      // It may have come to its end just before a request came.
+      if (this.waiting.length > 0) this.wake();
     });
   }
 
@@ -145,8 +146,9 @@ export class ServingSession {
     for (;;) {
       try {
         const { direct } = this.parts;
+        const adapters = direct.adaptersOf(pieces, "plain");
         const context = direct.openContext(this.options.context);
-        context.setAdapters(masksOf(direct, pieces).plain);
+        context.setAdapters(adapters);
         const made = new ServingContext({ context, samplers: this.samplers, exact: this.options.exact });
         this.contexts.set(mask, made);
         return made;
