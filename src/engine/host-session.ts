@@ -11,6 +11,9 @@ import type { HostCalls } from "./protocol.js";
 import type { ServingOptions } from "./serving/serving.js";
 import { ServingSession } from "./serving/serving-session.js";
 
+/** The backend that was asked for is not there, or has no device. */
+export class MissingBackendError extends Error {}
+
 type Handler = (request: unknown, onEvent: (event: never) => void) => unknown;
 
 /** The model inside the engine's process. */
@@ -112,7 +115,7 @@ async function loadLlama(gpu: GpuChoice): Promise<Llama> {
 }
 
 async function prebuiltLlama(gpu: GpuChoice): Promise<Llama> {
-  return getLlama({
+  const llama = await getLlama({
     build: "never",
     gpu: gpu === "off" ? false : gpu,
     maxThreads: 0,
@@ -121,4 +124,9 @@ async function prebuiltLlama(gpu: GpuChoice): Promise<Llama> {
       process.stderr.write(`[${level}] ${message.trimEnd()}\n`);
     },
   });
+  if (gpu === "auto" || gpu === "off") return llama;
+  // A loader without a driver, or a library that could not be opened: llama.cpp then computes on the CPU and says nothing.
+  if (llama.gpu !== gpu) throw new MissingBackendError(`llama.cpp came up with ${llama.gpu || "the CPU"} instead`);
+  if ((await llama.getGpuDeviceNames()).length === 0) throw new MissingBackendError(`${gpu} finds no device here`);
+  return llama;
 }

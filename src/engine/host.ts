@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import { InsufficientMemoryError, NoBinaryFoundError } from "node-llama-cpp";
 import { messageOf, nameSettingsAsFlags } from "../errors.js";
 import { logMark } from "./engine-log.js";
-import { HostSession, probeBackend } from "./host-session.js";
+import { HostSession, MissingBackendError, probeBackend } from "./host-session.js";
 import { answerMethods, layerMethods, type EngineCalls } from "./methods.js";
 import {
   concurrentMethods,
@@ -128,6 +128,6 @@ function send(reply: HostReply): void {
 function describe(error: unknown): HostFailure {
   const message = messageOf(error);
   if (error instanceof InsufficientMemoryError) return { kind: "memory", message };
-  if (error instanceof NoBinaryFoundError) return { kind: "backend", message };
+  if (error instanceof NoBinaryFoundError || error instanceof MissingBackendError) return { kind: "backend", message };
   return { kind: "engine", message };
 }

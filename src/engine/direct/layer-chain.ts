@@ -1,7 +1,7 @@
 import { makeTemporaryFolder } from "../../files/temporary-folder.js";
 import type { ContextShape } from "../layer-passes.js";
 import type { DirectContext, HiddenRows } from "./direct-context.js";
-import { DirectModel } from "./direct-model.js";
+import type { DirectModel } from "./direct-model.js";
 import { LayerTap } from "./layer-tap.js";
 import type { LlamaLibrary } from "./llama-library.js";
 import { allocate, release, type NativeArray } from "./native-array.js";

@@ -4,7 +4,7 @@ import { withTemporaryFolder } from "../../files/temporary-folder.js";
 import type { LensReading } from "../layer-reader.js";
 import type { LensRequest } from "../layer-reader.js";
 import type { DirectContext } from "./direct-context.js";
-import { DirectModel } from "./direct-model.js";
+import type { DirectModel } from "./direct-model.js";
 import { HiddenReader, type NativeStates } from "./hidden-states.js";
 import type { Pointer } from "./native-array.js";
 import { writeNullLayerModel } from "./one-layer-models.js";
