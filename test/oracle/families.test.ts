@@ -39,7 +39,7 @@ const cases = families.flatMap((family) =>
 /** In nats. llama.cpp computes GELU from a table of F16 values, and linear attention in blocks. */
 const tolerance = (family: string): number => {
   if (/^(gemma.*|starcoder2|gpt2|gpt_bigcode|gpt_neox|bloom|mpt|falcon(-7b)?)$/.test(family)) return 2e-2;
-  return /^qwen3_(5|next)/.test(family) ? 1e-2 : 1e-4;
+  return /^qwen3_(5|next)/.test(family) ? 2e-2 : 1e-4;
 };
 /** Names that are known of the modules, but of which no tiny model could be made that llama.cpp loads; why. */
 const unchecked: Readonly<Record<string, string>> = {
