@@ -17,7 +17,6 @@ const { presentWorkers, queueName } = await from("queue/presence.js");
 
 const engineInfo = {
   backend: "cpu",
-  calls: "direct",
   devices: [],
   gpuLayers: 0,
   threads: 1,

@@ -57,6 +57,7 @@ async function answer(request: HostRequest): Promise<Extract<HostReply, { result
   }
   if (request.method === "probe") return probeBackend(request.params);
   if (request.method === "release") {
+    serving?.close();
     await session?.close();
     [session, serving] = [undefined, undefined];
     return null;

@@ -21,7 +21,7 @@ export class ContinuationSum {
 
   readonly add: OnLogits = (logits, place) => {
     const from = place - this.text.firstOutput;
-    logits.forEach((row, i) => (this.sum += logProbability(row, at(this.prompt.continuation, from + i))));
+    logits.forEach((row, i) => (this.sum += logProbabilities(row)(at(this.prompt.continuation, from + i))));
   };
 
   get likelihood(): Likelihood {
@@ -39,13 +39,13 @@ export function likelihoodOf(reader: TextReader, prompt: ContinuedPrompt): Likel
   return sum.likelihood;
 }
 
-/** Natural log-probability of a token. The sum runs over the whole vocabulary, relative to the highest logit so that nothing overflows. */
-function logProbability(logits: Float32Array, token: number): number {
+/** Natural log-probabilities of tokens by their logits. The sum runs over the whole vocabulary, relative to the highest logit so that nothing overflows. */
+export function logProbabilities(logits: Float32Array): (token: number) => number {
   let highest = Number.NEGATIVE_INFINITY;
   for (const logit of logits) if (logit > highest) highest = logit;
   let total = 0;
   for (const logit of logits) total += Math.exp(logit - highest);
-  return at(logits, token) - highest - Math.log(total);
+  return (token) => at(logits, token) - highest - Math.log(total);
 }
 
 function assertPrompt(tokens: readonly number[]): void {

@@ -110,7 +110,7 @@ export class HostProcess {
   private constructor(private readonly kind: string) {
     this.child = fork(hostFile(), [], {
       serialization: "advanced",
-      execArgv: ["--expose-gc"],
+      execArgv: [],
       stdio: ["ignore", "ignore", "pipe", "ipc"],
       // One libuv thread: llama.cpp's threads spin while they wait, and each thread that calls it has its own.
       // A fixed threshold makes glibc give the buffers of a closed context back; else they leave holes of 25 MB (eval/results/serve.md).

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import koffi from "koffi";
 import { EngineError } from "../errors.js";
+import { LIBRARY_NAMES } from "./direct/loaded-libraries.js";
 import { canDequantize, dequantize } from "../formats/dequantize.js";
 import { ggmlTypeId, type GgmlType } from "../formats/ggml-types.js";
 
@@ -26,8 +27,6 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "win32-x64": ["win-x64", "win-x64-vulkan", "win-x64-cuda"],
   "win32-arm64": ["win-arm64"],
 };
-
-const LIBRARY = /^(?:lib)?ggml-base\.(?:so|dylib|dll)$/;
 
 /**
  * Opens ggml's library of the engine, without the engine.
@@ -105,7 +104,7 @@ function libraryIn(require: NodeJS.Require, name: string): string | undefined {
     return undefined;
   }
   for (const inner of existsSync(folder) ? readdirSync(folder) : []) {
-    const file = readdirSync(join(folder, inner)).find((entry) => LIBRARY.test(entry));
+    const file = readdirSync(join(folder, inner)).find((entry) => LIBRARY_NAMES.base.test(entry));
     if (file !== undefined) return join(folder, inner, file);
   }
   return undefined;

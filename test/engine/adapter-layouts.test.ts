@@ -7,7 +7,6 @@ import { trimAdapter } from "../../src/adapter/trim.js";
 import type { Engine } from "../../src/engine/engine.js";
 import type { ContextShape } from "../../src/engine/layer-passes.js";
 import { openEngine } from "../../src/engine/process-engine.js";
-import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
 import { hasMatrixUnits, skippedOnMatrixUnits } from "../support/matrix-units.js";
 import { openNodeModel } from "../support/node-llama-cpp.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
@@ -43,10 +42,10 @@ const experts: readonly Kind[] = [
   ["F16", { rank: 4, experts: 4, adapterType: "F16" }],
 ];
 
-describe.skipIf(!hasDirectCalls || hasMatrixUnits).each([
+describe.skipIf(hasMatrixUnits).each([
   ["embedding and head", undefined, outside],
   ["experts", 4, experts],
-] as const)(`adapters of %s ${skippedWithoutDirectCalls}${skippedOnMatrixUnits}`, (_, expertCount, kinds) => {
+] as const)(`adapters of %s ${skippedOnMatrixUnits}`, (_, expertCount, kinds) => {
   const folder = temporaryFolder();
 
   it("answer alike as pieces and as files, alone and in batches, called directly and through node-llama-cpp", async () => {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { LikelihoodRequest } from "../../src/engine/engine.js";
 import type { ContextShape } from "../../src/engine/layer-passes.js";
-import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
 import { LAYERS, openLayerwiseModels, rightKinds, type LayerwiseModel } from "../support/layerwise-models.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
@@ -40,7 +39,7 @@ interface Opened extends LayerwiseModel {
   readonly prompts: LikelihoodRequest["prompts"];
 }
 
-describe.skipIf(!hasDirectCalls)(`likelihoods of boundaries that share layers ${skippedWithoutDirectCalls}`, () => {
+describe("likelihoods of boundaries that share layers", () => {
   const modelOf = openLayerwiseModels(temporaryFolder(), () => 2);
   const openedOf = async (architecture: string, type: string): Promise<Opened> => {
     const model = modelOf(architecture, type);

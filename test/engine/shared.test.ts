@@ -2,7 +2,6 @@ import { describe, expect, it } from "vitest";
 import type { Generation } from "../../src/engine/engine.js";
 import type { ContextShape } from "../../src/engine/layer-passes.js";
 import { openEngine } from "../../src/engine/process-engine.js";
-import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
 import { LAYERS, openLayerwiseModels, rightKinds, type LayerwiseModel } from "../support/layerwise-models.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyAdapter, writeTinyModel } from "../support/tiny-model.js";
@@ -24,7 +23,7 @@ interface Opened extends LayerwiseModel {
   readonly tokens: readonly (readonly number[])[];
 }
 
-describe.skipIf(!hasDirectCalls)(`boundaries that share their lower layers ${skippedWithoutDirectCalls}`, () => {
+describe("boundaries that share their lower layers", () => {
   const folder = temporaryFolder();
   // Attention over many cells is cut into a part for each thread; with F32 nothing is decoded in company.
   const modelOf = openLayerwiseModels(folder, (type) => (type === "F32" ? 1 : 2));

@@ -16,7 +16,6 @@ import { piecesOf, writePieces, type ScaledPiece } from "../../src/adapter/piece
 import { trimAdapter } from "../../src/adapter/trim.js";
 import { factorBytes, type Factor } from "../../src/adapter/factor.js";
 import { readGgufHeader } from "../../src/formats/gguf-reader.js";
-import type { Engine } from "../../src/engine/engine.js";
 import { largestDifference, openCpuEngine } from "../support/next-token.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
@@ -88,32 +87,29 @@ describe("families: llama.cpp computes what PEFT computes", () => {
     );
     const theirs = upstream[`${family}/${name}`];
     if (theirs && "equal" in theirs) expect(await digestOf(converted), "llama.cpp's converter").toBe(theirs.sha256);
-    const compare = async (engine: Engine): Promise<void> => {
-      const worst = (under: readonly ScaledPiece[], logprobs: readonly (readonly number[])[]): Promise<number> =>
-        largestDifference(engine, under, expected.prompts, logprobs);
-      const limit = tolerance(family);
-      expect(await worst([], expected.base), "base").toBeLessThan(limit);
-      for (const [boundary, mask] of masks.entries()) {
-        const logprobs = expected.boundaries[boundary] ?? [];
-        expect(await worst(piecesOf(mask, pieces), logprobs), `pieces, K=${boundary}`).toBeLessThan(limit);
-        if (mask.size === 0) continue;
-        const trimmed = join(scratch.path, `${family}-${name}-${boundary}.gguf`);
-        const source = { sourceSha256: "", boundary: undefined, command: "" };
-        await trimAdapter(adapter, mask, trimmed, source, { overwrite: false });
-        expect(await worst([{ path: trimmed, scale: 1 }], logprobs), `trimmed, K=${boundary}`).toBeLessThan(limit);
-      }
-    };
-    const opened = async (): Promise<void> => {
+    const compare = async (): Promise<void> => {
       const engine = await openCpuEngine(base.path);
       try {
-        await compare(engine);
+        const worst = (under: readonly ScaledPiece[], logprobs: readonly (readonly number[])[]): Promise<number> =>
+          largestDifference(engine, under, expected.prompts, logprobs);
+        const limit = tolerance(family);
+        expect(await worst([], expected.base), "base").toBeLessThan(limit);
+        for (const [boundary, mask] of masks.entries()) {
+          const logprobs = expected.boundaries[boundary] ?? [];
+          expect(await worst(piecesOf(mask, pieces), logprobs), `pieces, K=${boundary}`).toBeLessThan(limit);
+          if (mask.size === 0) continue;
+          const trimmed = join(scratch.path, `${family}-${name}-${boundary}.gguf`);
+          const source = { sourceSha256: "", boundary: undefined, command: "" };
+          await trimAdapter(adapter, mask, trimmed, source, { overwrite: false });
+          expect(await worst([{ path: trimmed, scale: 1 }], logprobs), `trimmed, K=${boundary}`).toBeLessThan(limit);
+        }
       } finally {
         await engine.close();
       }
     };
     const refusal = refusedByRelease[`${family}/${name}`];
-    if (refusal) await expect(opened()).rejects.toThrow(refusal);
-    else await opened();
+    if (refusal) await expect(compare()).rejects.toThrow(refusal);
+    else await compare();
     const back = join(scratch.path, `${family}-${name}-peft`);
     await writeGgufAsPeft(adapter, base, back, { overwrite: false });
     expect(await tensorsOf(await loadPeftAdapter(back))).toEqual(await tensorsOf(peft));

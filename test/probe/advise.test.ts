@@ -4,12 +4,11 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { adviseConfigSchema, type AdviseConfig } from "../../src/probe/advise-config.js";
 import { advise, planAdvice, type Advice } from "../../src/probe/advise.js";
 import { resolveSettings } from "../../src/settings.js";
-import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
 import { callCli } from "../support/command.js";
 import { ENGINE_START_MS, sampleLines, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 
-describe.skipIf(!hasDirectCalls)(`advice for a tiny model ${skippedWithoutDirectCalls}`, () => {
+describe("advice for a tiny model", () => {
   const folder = temporaryFolder();
   let fixture: SweepFixture;
   const config = (more: Readonly<Record<string, unknown>> = {}): AdviseConfig => {

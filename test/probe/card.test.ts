@@ -6,7 +6,6 @@ import type { CardSettings } from "../../src/probe/card-plan.js";
 import type { ProbeSettings } from "../../src/probe/lay-out.js";
 import { planProbe, probe, type ProbeResult } from "../../src/probe/probe.js";
 import { sweep } from "../../src/sweep/sweep.js";
-import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
 import { callCli } from "../support/command.js";
 import { ENGINE_START_MS, probeArguments, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
@@ -26,7 +25,7 @@ const settings: ProbeSettings = {
 /** Layers of the tiny model that its adapter has tensors in. */
 const COVERAGE = [0, 2];
 
-describe.skipIf(!hasDirectCalls)(`a layer card of a tiny model ${skippedWithoutDirectCalls}`, () => {
+describe("a layer card of a tiny model", () => {
   const folder = temporaryFolder();
   let fixture: SweepFixture;
   let result: ProbeResult;

@@ -14,7 +14,6 @@ import {
   type CkaPosition,
 } from "../../src/strategy/layer-importance.js";
 import { ckaPrompts, type CkaPrompt } from "../../src/sweep/cka-prompts.js";
-import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
 
 interface Published {
   /** The script's own, with `{instruction}`. */
@@ -30,7 +29,7 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 /** By test/oracle/cka_positions.py. */
 const published = JSON.parse(readFileSync(here("fixtures/cka-published.json"), "utf8")) as Published;
 
-describe.skipIf(!hasDirectCalls)(`CKA as the published script reads it ${skippedWithoutDirectCalls}`, () => {
+describe("CKA as the published script reads it", () => {
   let engine: Engine;
   let model: HashedBaseModel;
   const samples = published.samples.map(({ instruction, output }, i) => ({

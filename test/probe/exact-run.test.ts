@@ -11,7 +11,6 @@ import { readGgufHeader, type GgufTensor } from "../../src/formats/gguf-reader.j
 import { wholePass, type CardRun } from "../../src/probe/card-run.js";
 import { withExactRun } from "../../src/probe/exact-run.js";
 import { residualNorms } from "../../src/probe/residual-norm.js";
-import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyModel } from "../support/tiny-model.js";
 
@@ -40,7 +39,7 @@ describe("derivatives of a quantised model", () => {
     expect([await hasF32Layers(model), await hasF32Layers(await readBaseModel(copy))]).toEqual([false, true]);
   });
 
-  it.skipIf(!hasDirectCalls)(`are those of that copy ${skippedWithoutDirectCalls}`, async () => {
+  it("are those of that copy", async () => {
     const model = await quantised();
     const open = (modelPath: string): Promise<Engine> =>
       openEngine({ modelPath, gpu: "off", gpuLayers: 0, threads: 1 });

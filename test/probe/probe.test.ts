@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { ProbeSettings } from "../../src/probe/lay-out.js";
 import { probe, type ProbeResult } from "../../src/probe/probe.js";
-import { hasDirectCalls, skippedWithoutDirectCalls } from "../support/direct-calls.js";
 import { callCli } from "../support/command.js";
 import { ENGINE_START_MS, probeArguments, writeSweepFixture, type SweepFixture } from "../support/sweep-fixture.js";
 import { temporaryFolder } from "../support/temporary-folder.js";
@@ -18,7 +17,7 @@ const settings: ProbeSettings = {
   norms: true,
 };
 
-describe.skipIf(!hasDirectCalls)(`a probe of a tiny model ${skippedWithoutDirectCalls}`, () => {
+describe("a probe of a tiny model", () => {
   const folder = temporaryFolder();
   let fixture: SweepFixture;
   let result: ProbeResult;

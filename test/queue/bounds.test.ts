@@ -29,7 +29,7 @@ import { hasRedis, skippedWithoutRedis, startRedis, type RedisServer } from "./r
 const folder = temporaryFolder();
 const context = { sequences: 4, contextSize: 256, batchSize: 512, cacheType: "F16", flashAttention: "auto" } as const;
 const info: EngineInfo = {
-  ...{ backend: "cpu", calls: "direct", devices: [], gpuLayers: 0, threads: 1, llamaCpp: "v", nodeLlamaCpp: "v" },
+  ...{ backend: "cpu", devices: [], gpuLayers: 0, threads: 1, llamaCpp: "v", nodeLlamaCpp: "v" },
   vocabulary: 1000,
 };
 

@@ -30,7 +30,7 @@ function announcement(name: string): Announcement {
     ...{ id: randomUUID(), name, version: "1", queue: queueName, logits: hash, tokensPerSecond: 9 },
     model: { name: "m", sampled: hash, family: hash, template: hash },
     engine: {
-      ...({ backend: "cpu", calls: "direct", devices: [], gpuLayers: 0, threads: 1 } as const),
+      ...({ backend: "cpu", devices: [], gpuLayers: 0, threads: 1 } as const),
       ...{ llamaCpp: "v", nodeLlamaCpp: "v", vocabulary: 100 },
     },
     ...{ jobs: 0, answers: 0, doing: "", enginePeakBytes: 0 },

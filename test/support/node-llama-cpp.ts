@@ -18,13 +18,10 @@ export interface NodeModel {
   readonly close: () => Promise<void>;
 }
 
-/** @param gpu as getLlama takes it. */
-export async function openNodeModel(
-  modelPath: string,
-  { gpu = false, gpuLayers = 0 }: { gpu?: false | "vulkan" | "cuda" | "metal"; gpuLayers?: number } = {},
-): Promise<NodeModel> {
-  const llama = await getLlama({ build: "never", gpu, maxThreads: 0, logLevel: LlamaLogLevel.disabled });
-  const model = await llama.loadModel({ modelPath, ...(gpu === false ? {} : { gpuLayers }) });
+/** On the CPU. */
+export async function openNodeModel(modelPath: string): Promise<NodeModel> {
+  const llama = await getLlama({ build: "never", gpu: false, maxThreads: 0, logLevel: LlamaLogLevel.disabled });
+  const model = await llama.loadModel({ modelPath });
   const within = async <T>(
     pieces: readonly ScaledPiece[],
     { contextSize, batchSize, cacheType, flashAttention }: ContextShape,

@@ -16,6 +16,8 @@ export interface SamplerSettings {
 const WORDS_OF_CANDIDATE = 3;
 /** llama_token_data_array: data (pointer), size (size_t), selected (int64), sorted (bool, padded). */
 const BYTES_OF_ARRAY = 32;
+/** -1 as llama_token_data_array has it. */
+const NOTHING_SELECTED = BigInt.asUintN(64, -1n);
 /** Candidates that a filter leaves at least. */
 const LEAST_KEPT = 1;
 
@@ -49,21 +51,21 @@ export class CandidateSampler {
 
   /** @param logits of all tokens; those of -Infinity are never drawn. @returns -1 where no token is left. */
   draw(logits: Float32Array): number {
-    const { candidates, vocabulary } = this;
+    const { vocabulary, logits: candidateLogits } = this;
+    const { address, values: ids } = this.candidates;
     let count = 0;
     for (let token = 0; token < vocabulary; token++) {
       const logit = logits[token] ?? Number.NEGATIVE_INFINITY;
       if (logit === Number.NEGATIVE_INFINITY) continue;
-      candidates.values[count * WORDS_OF_CANDIDATE] = token;
-      this.logits[count * WORDS_OF_CANDIDATE + 1] = logit;
+      ids[count * WORDS_OF_CANDIDATE] = token;
+      candidateLogits[count * WORDS_OF_CANDIDATE + 1] = logit;
       count++;
     }
     if (count === 0) return -1;
     const fields = this.array.values;
-    fields.set([candidates.address, BigInt(count), NOTHING_SELECTED, 0n]);
+    fields.set([address, BigInt(count), NOTHING_SELECTED, 0n]);
     this.library.samplers.apply(this.chain, this.array.address);
-    const selected = Number(fields[2]);
-    return candidates.values[selected * WORDS_OF_CANDIDATE] ?? -1;
+    return ids[Number(fields[2]) * WORDS_OF_CANDIDATE] ?? -1;
   }
 
   close(): void {
@@ -72,6 +74,3 @@ export class CandidateSampler {
     release(this.library, this.array);
   }
 }
-
-/** -1 as llama_token_data_array has it. */
-const NOTHING_SELECTED = BigInt.asUintN(64, -1n);

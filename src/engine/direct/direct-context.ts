@@ -62,7 +62,7 @@ export class DirectContext {
     readonly sequencePointers: NativeArray<BigUint64Array>;
     readonly outputs: NativeArray<Int8Array>;
   };
-  /** Missing where rows in company are computed as alone anyway, within one block of cells, and on a GPU. */
+  /** Missing where each row of a batch is computed as alone anyway, within one block of cells, and on a GPU. */
   private readonly rows: RowAttention | undefined;
   private readonly stateRead: NativeScratch;
   private readonly stateWritten: NativeScratch;
@@ -200,13 +200,13 @@ export class DirectContext {
 
   /** Forgets a sequence from a position on. */
   forget(sequence: number, from: number): void {
-    if (!this.library.removeCells(this.memory, sequence, from, -1)) {
+    if (!this.tryForget(sequence, from)) {
       throw new Error(`llama.cpp cannot forget sequence ${sequence} from position ${from} on`);
     }
   }
 
   /** {@link forget}, where the model's memory has a way back; false where it has none, and all is as it was. */
-  canForget(sequence: number, from: number): boolean {
+  tryForget(sequence: number, from: number): boolean {
     return this.library.removeCells(this.memory, sequence, from, -1);
   }
 

@@ -51,7 +51,7 @@ export class DirectModel {
     return new DirectModel(library, model, threads, path, gpuLayers);
   }
 
-  /** Another model at the same place: a part of this one, with as many layers on the GPU as it has. */
+  /** A part of this model as a model of its own: on the GPU, all of it, where this one has layers there. */
   loadPart(path: string): DirectModel {
     const gpuLayers = this.gpuLayers > 0 ? ALL_LAYERS : 0;
     return DirectModel.load(this.library, path, { threads: this.threads, gpuLayers });

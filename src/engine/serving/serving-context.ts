@@ -95,7 +95,7 @@ export class ServingContext {
     this.dropEnded();
   }
 
-  dispose(): void {
+  close(): void {
     this.parts.context.close();
   }
 
@@ -175,7 +175,7 @@ export class ServingContext {
   private keep(slot: Slot, count: number): number {
     if (count === slot.cached.length) return count;
     const { context } = this.parts;
-    const kept = count > 0 && context.holdsAll(slot.sequence) && context.canForget(slot.sequence, count) ? count : 0;
+    const kept = count > 0 && context.holdsAll(slot.sequence) && context.tryForget(slot.sequence, count) ? count : 0;
     if (kept === 0) {
       this.forget(slot);
       return 0;

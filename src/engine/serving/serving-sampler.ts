@@ -1,6 +1,7 @@
 import { at } from "../../assert.js";
 import type { SamplerSettings } from "../direct/candidate-sampler.js";
 import { mostProbable } from "../direct/direct-decoder.js";
+import { logProbabilities } from "../likelihood.js";
 import type { Sampling, TokenChoice, TokenLogprob } from "./serving.js";
 import type { GrammarProgress } from "./serving-grammar.js";
 
@@ -70,7 +71,7 @@ export function tokenSampler({ sampling, grammar, logprobs }: SamplerRequest, pa
 /** What is added to logits before a token is drawn: biases, and penalties for what the answer has already. */
 class LogitChanges {
   private readonly added: Map<number, number>;
-  private readonly counts = new Map<number, number>();
+  private readonly penalised = new Set<number>();
 
   constructor(private readonly sampling: Sampling) {
     this.added = new Map(sampling.bias);
@@ -87,9 +88,8 @@ class LogitChanges {
   seen(token: number): void {
     const { presencePenalty, frequencyPenalty } = this.sampling;
     if (presencePenalty === 0 && frequencyPenalty === 0) return;
-    const count = this.counts.get(token) ?? 0;
-    this.counts.set(token, count + 1);
-    const penalty = frequencyPenalty + (count === 0 ? presencePenalty : 0);
+    const penalty = frequencyPenalty + (this.penalised.has(token) ? 0 : presencePenalty);
+    this.penalised.add(token);
     this.added.set(token, (this.added.get(token) ?? 0) - penalty);
   }
 }
@@ -106,12 +106,8 @@ function settingsOf({ temperature, topP, topK, minP, seed }: Sampling): SamplerS
 
 /** Log-probabilities of the token and of the `count` most probable ones, before biases and penalties; of equal ones the lowest id first. */
 function choiceOf(logits: Float32Array, token: number, count: number, textOf: SamplerParts["textOf"]): TokenChoice {
-  const highest = at(logits, mostProbable(logits));
-  let total = 0;
-  for (const logit of logits) total += Math.exp(logit - highest);
-  const told = (id: number): TokenLogprob => {
-    return { token: id, text: textOf(id), logprob: at(logits, id) - highest - Math.log(total) };
-  };
+  const logprobOf = logProbabilities(logits);
+  const told = (id: number): TokenLogprob => ({ token: id, text: textOf(id), logprob: logprobOf(id) });
   return { ...told(token), top: highestOf(logits, count).map(told) };
 }
 

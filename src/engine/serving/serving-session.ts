@@ -84,6 +84,12 @@ export class ServingSession {
     this.wake();
   }
 
+  /** Closes all contexts; no answer may be under way. */
+  close(): void {
+    for (const context of this.contexts.values()) context.close();
+    this.contexts.clear();
+  }
+
   status(): ServingStatus {
     return {
       residentBytes: process.memoryUsage.rss(),
@@ -162,7 +168,7 @@ export class ServingSession {
     for (const [mask, context] of this.contexts) {
       if (context.running > 0) continue;
       this.contexts.delete(mask);
-      context.dispose();
+      context.close();
       return true;
     }
     return false;

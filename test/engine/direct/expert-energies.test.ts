@@ -6,7 +6,6 @@ import { F32 } from "../../../src/formats/ggml-types.js";
 import { readGgufHeader } from "../../../src/formats/gguf-reader.js";
 import { withFileSource } from "../../../src/files/file-source.js";
 import { writeGguf, type GgufTensorToWrite } from "../../../src/formats/gguf-writer.js";
-import { hasDirectCalls, skippedWithoutDirectCalls } from "../../support/direct-calls.js";
 import { temporaryFolder } from "../../support/temporary-folder.js";
 import { float32, text, writeTinyModel } from "../../support/tiny-model.js";
 
@@ -21,7 +20,7 @@ function identities(name: string, size: number): GgufTensorToWrite {
   return { name, dims: [size, size, EXPERTS], type: F32, byteLength: data.byteLength, data: () => [data] };
 }
 
-describe.skipIf(!hasDirectCalls)(`energies of experts ${skippedWithoutDirectCalls}`, () => {
+describe("energies of experts", () => {
   const folder = temporaryFolder();
 
   it("are those of their weights where an update is the weight itself: A = 1 and B = W", async () => {
