@@ -71,8 +71,8 @@ describe("what is said of kinds without an effect", () => {
       { module: "ffn_up", modules: 3, of: 3, layers, cause: "zero-a" },
     ] as const;
     expect(effectSentences({ withoutEffect }, place)).toEqual([
-      "attn_q_a (27 modules) has no effect: llama.cpp v0.4.0 does not apply LoRA there on deepseek2",
-      "attn_k has no effect in 3 of 30 modules (layers 0-2): llama.cpp v0.4.0 does not apply LoRA there on deepseek2",
+      "attn_q_a (27 modules) has no effect: llama.cpp v0.5.0 does not apply LoRA there on deepseek2",
+      "attn_k has no effect in 3 of 30 modules (layers 0-2): llama.cpp v0.5.0 does not apply LoRA there on deepseek2",
       "output (1 module) has no effect: its B is all zero, as before training",
       "ffn_up (3 modules) has no effect: its A is all zero",
     ]);
